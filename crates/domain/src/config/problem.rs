@@ -1,0 +1,122 @@
+//! What is wrong with a configuration, and what to do about it.
+
+use std::{fmt, path::PathBuf};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, but probably does not say what was meant.
+    Warning,
+}
+
+/// One problem of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file; absent if the problem belongs to none.
+    pub file: Option<PathBuf>,
+    /// Line and column in the file, from 1.
+    pub position: Option<(usize, usize)>,
+    /// The line itself, unless it holds a secret.
+    pub line: Option<String>,
+    /// The key, as a dotted path; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// An error that is tied to no place.
+    pub fn error(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            file: None,
+            position: None,
+            line: None,
+            key: key.into(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// The same problem with a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(formatter, "{}", file.display())?;
+            if let Some((line, column)) = self.position {
+                write!(formatter, ":{line}:{column}")?;
+            }
+            write!(formatter, ": ")?;
+        }
+        if !self.key.is_empty() {
+            write!(formatter, "{}: ", self.key)?;
+        }
+        write!(formatter, "{}", self.message)?;
+        if let (Some(line), Some((number, column))) = (&self.line, self.position) {
+            let gutter = number.to_string().len();
+            write!(formatter, "\n {number} | {line}\n {:gutter$} | {:>column$}", "", "^")?;
+        }
+        if let Some(help) = &self.help {
+            write!(formatter, "\n help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Every problem of a configuration, errors first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+pub struct Report {
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// Collects problems: errors first, then by file and position.
+    pub fn new(mut problems: Vec<Problem>) -> Self {
+        problems
+            .sort_by(|a, b| (a.severity, &a.file, a.position, &a.key).cmp(&(b.severity, &b.file, b.position, &b.key)));
+        Self { problems }
+    }
+
+    /// The problems, errors first.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+}
+
+impl From<Problem> for Report {
+    fn from(problem: Problem) -> Self {
+        Self::new(vec![problem])
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.problems.iter().enumerate() {
+            let word = match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            let separator = if at == 0 { "" } else { "\n\n" };
+            write!(formatter, "{separator}{word}: {problem}")?;
+        }
+        Ok(())
+    }
+}

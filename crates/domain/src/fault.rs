@@ -1,0 +1,206 @@
+//! What can go wrong with an attempt, and what each kind of fault permits.
+//!
+//! Every failed attempt gets exactly one [`FaultKind`], by its provider's table; all decisions key on the kind. The
+//! decisions are exhaustive matches, so that a new kind must answer every question before it compiles.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use bytes::Bytes;
+
+/// The kind of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The request itself is wrong; relayed as is.
+    Client,
+    /// The prompt does not fit the model.
+    ContextLength,
+    /// The provider refused the content.
+    ContentFilter,
+    /// The provider refused our credential.
+    Auth,
+    /// The account is out of money or quota.
+    Billing,
+    /// The provider does not know the model.
+    ModelMissing,
+    /// The provider limits our rate.
+    RateLimited,
+    /// The provider is saturated.
+    Overloaded,
+    /// The provider failed in a way that may pass.
+    Transient,
+    /// A deadline ran out.
+    Timeout(Phase),
+    /// The connection failed.
+    Transport(TransportFault),
+    /// The answer is not what the protocol allows.
+    Malformed,
+    /// The caller went away.
+    Cancelled,
+}
+
+/// The phase of an attempt in which a deadline ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Until the head of the answer.
+    Headers,
+    /// Until the first content.
+    FirstContent,
+    /// Between two pieces of content.
+    Idle,
+    /// The whole attempt or request.
+    Total,
+}
+
+/// How a connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportFault {
+    /// The name could not be resolved.
+    Dns,
+    /// Nobody accepted the connection, or not in time.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection broke.
+    Reset,
+}
+
+/// Whether the upstream can have started work on the attempt: an attempt that may be billed is not lightly repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Nothing reached it.
+    NotSent,
+    /// It said no.
+    Refused,
+    /// Nobody can tell.
+    Ambiguous,
+    /// It delivered a part.
+    Partial,
+}
+
+/// Whether, and how, the same instance may be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAdvice {
+    /// Not for this request.
+    Never,
+    /// Once, at once, if nothing was sent.
+    AtOnceIfUnsent,
+    /// After a backoff.
+    AfterBackoff,
+    /// After the wait that the provider named, if the deadline allows it.
+    AfterWait,
+}
+
+impl FaultKind {
+    /// Whether it counts as a failure of the instance, towards its breaker and its health. What the caller did, and
+    /// backpressure, do not: a saturated engine must not be ejected into a stampede on its neighbours.
+    pub fn counts_against_instance(self) -> bool {
+        match self {
+            Self::Transient | Self::Timeout(_) | Self::Transport(_) | Self::Malformed => true,
+            Self::Auth | Self::Billing | Self::ModelMissing => true,
+            Self::Client | Self::ContextLength | Self::ContentFilter => false,
+            Self::RateLimited | Self::Overloaded | Self::Cancelled => false,
+        }
+    }
+
+    /// Whether the same instance may be asked again.
+    pub fn permits_retry(self) -> RetryAdvice {
+        match self {
+            Self::Transient | Self::Overloaded => RetryAdvice::AfterBackoff,
+            Self::RateLimited => RetryAdvice::AfterWait,
+            Self::Transport(_) => RetryAdvice::AtOnceIfUnsent,
+            Self::Client | Self::ContextLength | Self::ContentFilter => RetryAdvice::Never,
+            Self::Auth | Self::Billing | Self::ModelMissing => RetryAdvice::Never,
+            Self::Timeout(_) | Self::Malformed | Self::Cancelled => RetryAdvice::Never,
+        }
+    }
+
+    /// Whether another instance, tier, pool or group may be asked instead.
+    pub fn permits_fallback(self) -> bool {
+        match self {
+            Self::Auth | Self::Billing | Self::ModelMissing => true,
+            Self::RateLimited | Self::Overloaded | Self::Transient => true,
+            Self::Timeout(_) | Self::Transport(_) | Self::Malformed => true,
+            Self::Client | Self::ContextLength | Self::ContentFilter | Self::Cancelled => false,
+        }
+    }
+
+    /// How long an instance is left alone after it, where it named no wait itself; `None` if it may be asked at once.
+    pub fn cooldown(self) -> Option<Duration> {
+        match self {
+            Self::RateLimited => Some(Duration::from_secs(10)),
+            Self::Overloaded => Some(Duration::from_secs(2)),
+            Self::Auth | Self::ModelMissing => Some(Duration::from_mins(5)),
+            Self::Billing => Some(Duration::from_mins(15)),
+            Self::Client | Self::ContextLength | Self::ContentFilter | Self::Cancelled => None,
+            Self::Transient | Self::Timeout(_) | Self::Transport(_) | Self::Malformed => None,
+        }
+    }
+
+    /// The word for logs, metrics and traces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::ContextLength => "context_length",
+            Self::ContentFilter => "content_filter",
+            Self::Auth => "auth",
+            Self::Billing => "billing",
+            Self::ModelMissing => "model_missing",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Transient => "transient",
+            Self::Timeout(Phase::Headers) => "timeout_headers",
+            Self::Timeout(Phase::FirstContent) => "timeout_first_content",
+            Self::Timeout(Phase::Idle) => "timeout_idle",
+            Self::Timeout(Phase::Total) => "timeout_total",
+            Self::Transport(TransportFault::Dns) => "transport_dns",
+            Self::Transport(TransportFault::Connect) => "transport_connect",
+            Self::Transport(TransportFault::Tls) => "transport_tls",
+            Self::Transport(TransportFault::Reset) => "transport_reset",
+            Self::Malformed => "malformed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// An upstream's own error answer, kept so that a caller's mistake can be relayed as the upstream worded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, bounded; JSON of the caller's protocol or empty.
+    pub body: Bytes,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct Fault {
+    /// Its kind.
+    pub kind: FaultKind,
+    /// Whether work can have started.
+    pub work: Work,
+    /// How long the upstream asked us to stay away: from its answer to this very attempt.
+    pub retry_after: Option<Duration>,
+    /// The upstream's own answer, if there was one.
+    pub upstream: Option<UpstreamError>,
+    /// What happened, for people; holds no content and no secret.
+    pub detail: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault that is no answer of the upstream's.
+    pub fn new(kind: FaultKind, work: Work, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, work, retry_after: None, upstream: None, detail: detail.into() }
+    }
+
+    /// How long the instance is left alone: what it asked for, else what the kind calls for.
+    pub fn cooldown(&self) -> Option<Duration> {
+        self.kind.cooldown().map(|default| self.retry_after.unwrap_or(default))
+    }
+}

@@ -1,0 +1,80 @@
+//! What an upstream answers: one whole body, or a stream of chunks with what each of them means.
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::fault::Fault;
+
+/// Tokens that an answer cost, as the upstream counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens generated, reasoning included.
+    pub output_tokens: u64,
+    /// Tokens of the prompt that came from the upstream's cache.
+    pub cached_tokens: u64,
+    /// Tokens generated as reasoning.
+    pub reasoning_tokens: u64,
+}
+
+/// What a piece of a stream means to the gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// It carries content: text, a tool call, reasoning or a refusal. Role-only deltas, comments and pings do not.
+    pub content: bool,
+    /// It carries a valid finish.
+    pub finished: bool,
+    /// It carries the protocol's terminal event.
+    pub done: bool,
+    /// It reports the usage.
+    pub usage: Option<Usage>,
+}
+
+impl Signals {
+    /// Whether the answer may be shown from here on: it has content, or it is validly over.
+    pub fn commits(&self) -> bool {
+        self.content || self.finished
+    }
+
+    /// Adds what a following piece means.
+    pub fn merge(&mut self, next: Self) {
+        self.content |= next.content;
+        self.finished |= next.finished;
+        self.done |= next.done;
+        self.usage = next.usage.or(self.usage);
+    }
+}
+
+/// Whole events of a stream in the caller's protocol, as they came off the wire: one or several, never a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamChunk {
+    /// The bytes to forward.
+    pub bytes: Bytes,
+    /// What they mean, all events together.
+    pub signals: Signals,
+}
+
+/// A streamed answer: chunks until the terminal event, then the end. A stream that breaks, reports an error in-band or
+/// ends without its terminal event yields a [`Fault`] as its last item.
+pub trait AnswerStream: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin + 'static {}
+
+impl<S: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin + 'static> AnswerStream for S {}
+
+/// An answer that came whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeAnswer {
+    /// The body, in the caller's protocol.
+    pub body: Bytes,
+    /// What it cost, if the upstream said so.
+    pub usage: Option<Usage>,
+}
+
+/// What a provider answered.
+#[derive(Debug)]
+pub enum Reply<S> {
+    /// The whole answer.
+    Whole(WholeAnswer),
+    /// The head of a stream.
+    Stream(S),
+}

@@ -1,0 +1,76 @@
+//! The port through which a provider is asked, and the port that makes one for an instance.
+
+use std::future::Future;
+
+use super::{AnswerStream, InferenceRequest, ParameterDefaults, Reply, RequestId};
+use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
+
+/// One attempt at one upstream.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The caller's request.
+    pub request: &'a InferenceRequest,
+    /// The model, as the provider spells it.
+    pub model: &'a str,
+    /// Values for what the caller left open.
+    pub defaults: &'a ParameterDefaults,
+    /// The request's id, to send along.
+    pub request_id: &'a RequestId,
+}
+
+/// Asks one provider.
+///
+/// An implementation answers in the caller's protocol, classifies every failure once, and stops the upstream's work when
+/// its future or its stream is dropped. It keeps no deadline but the one for connecting: the attempt loop owns the others.
+///
+/// The trait is a type parameter of the services, not a trait object: an attempt costs no boxed future, and a chunk no
+/// dynamic dispatch. To serve several kinds of client, implement it for an enum of them.
+pub trait LlmClient: Send + Sync + 'static {
+    /// The stream that a streamed answer arrives on.
+    type Stream: AnswerStream;
+
+    /// Sends one request. Resolves with the whole answer, or as soon as a stream's head has arrived.
+    ///
+    /// # Errors
+    /// A [`Fault`] says what happened, whether work can have started, and when to come back.
+    fn send(&self, call: Call<'_>) -> impl Future<Output = Result<Reply<Self::Stream>, Fault>> + Send;
+
+    /// Asks, without cost, whether the provider answers.
+    ///
+    /// # Errors
+    /// A [`Fault`] says why it does not.
+    fn check(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// Makes the client of an instance.
+pub trait ClientFactory: Send + Sync + 'static {
+    /// The client.
+    type Client: LlmClient;
+
+    /// Makes the client that serves `instance`. Instances of one provider share its connections.
+    ///
+    /// # Errors
+    /// [`BuildClientError`] if the provider is not configured or the instance cannot be served by it.
+    fn client(&self, instance: &InstanceSpec) -> Result<Self::Client, BuildClientError>;
+}
+
+/// Why an instance has no client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildClientError {
+    /// No provider of that name is configured.
+    #[error("'{model}' names a provider that is not configured; known: {known}")]
+    UnknownProvider {
+        /// The model whose provider is missing.
+        model: ModelRef,
+        /// The configured providers, for the reader.
+        known: String,
+    },
+    /// The instance's base URL cannot be used.
+    #[error("base URL '{url}' cannot be used: {problem}")]
+    BaseUrl {
+        /// The URL.
+        url: String,
+        /// Why.
+        problem: String,
+    },
+}

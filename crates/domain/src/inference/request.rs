@@ -1,0 +1,213 @@
+//! The request: the caller's bytes, and the body that one upstream gets.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{Envelope, InvalidEnvelope, Parameter};
+
+/// Identifies one request in headers, logs and traces.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// Wraps an id that is unique enough for its reader; the gateway makes `req_` and 32 hexadecimal digits.
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// Makes an id of 128 random bits.
+    pub fn from_bits(bits: u128) -> Self {
+        Self(format!("req_{bits:032x}").into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A chat request: the caller's bytes and what routing read of them.
+#[derive(Debug, Clone)]
+pub struct InferenceRequest {
+    body: Bytes,
+    envelope: Envelope,
+}
+
+impl InferenceRequest {
+    /// Reads a chat request in the OpenAI protocol.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if the body cannot be routed.
+    pub fn parse(body: Bytes) -> Result<Self, InvalidEnvelope> {
+        let envelope = Envelope::parse(&body)?;
+        Ok(Self { body, envelope })
+    }
+
+    /// The caller's bytes.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What routing read.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left
+    /// open put in front, and, for a stream, a demand for its usage.
+    pub fn body_for(&self, model: &str, defaults: &ParameterDefaults) -> Bytes {
+        let mut inserts = String::new();
+        for (parameter, value) in defaults.missing_in(&self.envelope) {
+            push_field(&mut inserts, parameter, value);
+        }
+        let mut replacements = vec![(Parameter::Model, json_string(model))];
+        if self.envelope.stream() && !self.envelope.include_usage() {
+            match self.envelope.span(Parameter::StreamOptions) {
+                Some(_) => replacements.push((Parameter::StreamOptions, USAGE_DEMAND.to_owned())),
+                None => push_field(&mut inserts, Parameter::StreamOptions, USAGE_DEMAND),
+            }
+        }
+        self.splice(&inserts, replacements)
+    }
+
+    fn splice(&self, inserts: &str, replacements: Vec<(Parameter, String)>) -> Bytes {
+        let mut edits: Vec<_> = replacements
+            .into_iter()
+            .filter_map(|(parameter, text)| Some((self.envelope.span(parameter)?, text)))
+            .collect();
+        edits.sort_by_key(|(span, _)| span.start);
+        let added: usize = inserts.len() + edits.iter().map(|(_, text)| text.len()).sum::<usize>();
+        let mut out = Vec::with_capacity(self.body.len() + added);
+        let mut copied = 0;
+        if !inserts.is_empty() {
+            let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+            out.extend_from_slice(&self.body[..open]);
+            out.extend_from_slice(inserts.as_bytes());
+            copied = open;
+        }
+        for (span, text) in edits {
+            out.extend_from_slice(&self.body[copied..span.start]);
+            out.extend_from_slice(text.as_bytes());
+            copied = span.end;
+        }
+        out.extend_from_slice(&self.body[copied..]);
+        out.into()
+    }
+}
+
+const USAGE_DEMAND: &str = r#"{"include_usage":true}"#;
+
+/// Writes `"key":value,`: the object goes on behind it, since it holds `model` at least.
+fn push_field(out: &mut String, parameter: Parameter, value: &str) {
+    out.push('"');
+    out.push_str(parameter.key());
+    out.push_str("\":");
+    out.push_str(value);
+    out.push(',');
+}
+
+fn json_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Values for parameters that the caller left open. A caller's own value always stands, `0` and `null` included.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ParameterDefaults {
+    /// Sampling temperature.
+    pub temperature: Option<f64>,
+    /// The most tokens to generate; set only where the caller gave neither `max_tokens` nor `max_completion_tokens`.
+    pub max_tokens: Option<u32>,
+    rendered: Vec<(Parameter, Box<str>)>,
+}
+
+impl ParameterDefaults {
+    /// Renders the defaults once, so that a request only copies them.
+    pub fn new(temperature: Option<f64>, max_tokens: Option<u32>) -> Self {
+        let mut rendered = Vec::new();
+        if let Some(temperature) = temperature {
+            rendered.push((Parameter::Temperature, serde_json::Value::from(temperature).to_string().into()));
+        }
+        if let Some(max_tokens) = max_tokens {
+            rendered.push((Parameter::MaxTokens, max_tokens.to_string().into()));
+        }
+        Self { temperature, max_tokens, rendered }
+    }
+
+    fn missing_in<'a>(&'a self, envelope: &'a Envelope) -> impl Iterator<Item = (Parameter, &'a str)> {
+        self.rendered.iter().filter(|(parameter, _)| !is_given(envelope, *parameter)).map(|(p, value)| (*p, &**value))
+    }
+}
+
+fn is_given(envelope: &Envelope, parameter: Parameter) -> bool {
+    let given = |parameter| envelope.span(parameter).is_some();
+    match parameter {
+        Parameter::MaxTokens | Parameter::MaxCompletionTokens => {
+            given(Parameter::MaxTokens) || given(Parameter::MaxCompletionTokens)
+        }
+        other => given(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &'static str, defaults: &ParameterDefaults, expected: &str) {
+        let request = InferenceRequest::parse(Bytes::from_static(body.as_bytes())).unwrap();
+        assert_eq!(request.body_for("gpt-4o", defaults), expected.as_bytes());
+    }
+
+    #[test]
+    fn only_the_model_changes() {
+        check(
+            r#" {"seed":1e400, "model" :"fast", "x":1.10, "y":{"model":"inner"}}"#,
+            &ParameterDefaults::default(),
+            r#" {"seed":1e400, "model" :"gpt-4o", "x":1.10, "y":{"model":"inner"}}"#,
+        );
+    }
+
+    #[test]
+    fn defaults_fill_only_what_the_caller_left_open() {
+        let defaults = ParameterDefaults::new(Some(0.0), Some(200));
+        check(r#"{"model":"f"}"#, &defaults, r#"{"temperature":0.0,"max_tokens":200,"model":"gpt-4o"}"#);
+        check(
+            r#"{"model":"f","temperature":0,"max_completion_tokens":7}"#,
+            &defaults,
+            r#"{"model":"gpt-4o","temperature":0,"max_completion_tokens":7}"#,
+        );
+    }
+
+    #[test]
+    fn a_stream_is_always_asked_for_its_usage() {
+        let none = ParameterDefaults::default();
+        check(
+            r#"{"model":"f","stream":true}"#,
+            &none,
+            r#"{"stream_options":{"include_usage":true},"model":"gpt-4o","stream":true}"#,
+        );
+        check(
+            r#"{"stream_options":{"include_usage":false},"model":"f","stream":true}"#,
+            &none,
+            r#"{"stream_options":{"include_usage":true},"model":"gpt-4o","stream":true}"#,
+        );
+        check(
+            r#"{"model":"f","stream":true,"stream_options":{"include_usage":true,"k":1}}"#,
+            &none,
+            r#"{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true,"k":1}}"#,
+        );
+    }
+}

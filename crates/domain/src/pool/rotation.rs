@@ -1,0 +1,192 @@
+//! In which order a pool or a tier picks its members.
+//!
+//! A rotation picks one member at a time among those that are eligible; a request that needs another attempt marks the
+//! tried ones ineligible and picks again, so that repeated picks visit every usable member once. Picks are cheap and keep
+//! no list. State is kept by member position, and [`Rotation::rearranged`] carries it over when the membership changes.
+
+mod smooth_weighted;
+
+use std::time::Instant;
+
+use smooth_weighted::SmoothWeighted;
+
+/// The source of randomness that a pick draws from: seeded by whoever owns it, so that a pick can be repeated.
+pub type Random = fastrand::Rng;
+
+/// How members are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RotationKind {
+    /// In declaration order, from the first usable one: what a tier does by default.
+    Declared,
+    /// The next one in a fixed ring.
+    #[default]
+    RoundRobin,
+    /// Any, with equal chance.
+    Random,
+    /// Exact proportions of weight over a cycle, without bursts.
+    Weighted,
+    /// Any, with a chance in proportion to weight.
+    WeightedRandom,
+    /// The one with the fewest requests in flight for its weight; ties at random.
+    LeastConnections,
+    /// The one whose last dispatch is longest ago; never-used ones first.
+    LeastRecentlyUsed,
+}
+
+impl RotationKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Declared,
+        Self::RoundRobin,
+        Self::Random,
+        Self::Weighted,
+        Self::WeightedRandom,
+        Self::LeastConnections,
+        Self::LeastRecentlyUsed,
+    ];
+
+    /// The word for files, wire and terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::Weighted => "weighted",
+            Self::WeightedRandom => "weighted_random",
+            Self::LeastConnections => "least_connections",
+            Self::LeastRecentlyUsed => "least_recently_used",
+        }
+    }
+
+    /// The kind of that name or of one of its aliases.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "weighted_round_robin" => Some(Self::Weighted),
+            "least_busy" => Some(Self::LeastConnections),
+            name => Self::ALL.into_iter().find(|kind| kind.as_str() == name),
+        }
+    }
+}
+
+/// The members that a rotation picks from, as they are at this moment.
+pub trait Members {
+    /// How many there are, eligible or not.
+    fn count(&self) -> usize;
+    /// The share of the traffic that a member should get.
+    fn weight(&self, member: usize) -> u32;
+    /// Requests that a member is serving.
+    fn in_flight(&self, member: usize) -> u32;
+    /// When a request was last sent to a member.
+    fn last_dispatch(&self, member: usize) -> Option<Instant>;
+    /// Whether a member may be picked now: in health, not drained, not yet tried.
+    fn is_eligible(&self, member: usize) -> bool;
+}
+
+/// The state of a rotation.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    kind: RotationKind,
+    /// Where the ring goes on.
+    next: usize,
+    smooth: SmoothWeighted,
+}
+
+impl Rotation {
+    /// A rotation that has picked nothing.
+    pub fn new(kind: RotationKind) -> Self {
+        Self { kind, next: 0, smooth: SmoothWeighted::default() }
+    }
+
+    /// How it orders.
+    pub fn kind(&self) -> RotationKind {
+        self.kind
+    }
+
+    /// Picks an eligible member; `None` if there is none.
+    pub fn pick(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
+        match self.kind {
+            RotationKind::Declared => eligible(members).next(),
+            RotationKind::RoundRobin => self.next_in_ring(members),
+            RotationKind::Random => uniform(members, random),
+            RotationKind::Weighted => self.smooth.pick(members),
+            RotationKind::WeightedRandom => weighted_random(members, random),
+            RotationKind::LeastConnections => least_connections(members, random),
+            RotationKind::LeastRecentlyUsed => eligible(members).min_by_key(|&member| members.last_dispatch(member)),
+        }
+    }
+
+    /// The rotation after its members changed: `survivors[new]` is the old position of the member now at `new`, or `None`
+    /// for one that has joined. Survivors keep their turn; nobody is skipped or doubled.
+    #[must_use]
+    pub fn rearranged(&self, kind: RotationKind, survivors: &[Option<usize>]) -> Self {
+        // The ring goes on at the survivor that is due next: the first at or after the old place, else the first of all.
+        let next = survivors
+            .iter()
+            .enumerate()
+            .filter_map(|(new, old)| old.map(|old| (new, old)))
+            .min_by_key(|&(_, old)| (old < self.next, old))
+            .map_or(0, |(new, _)| new);
+        Self { kind, next, smooth: self.smooth.rearranged(survivors) }
+    }
+
+    fn next_in_ring(&mut self, members: &impl Members) -> Option<usize> {
+        let count = members.count();
+        let picked = (0..count).map(|step| (self.next + step) % count).find(|&member| members.is_eligible(member))?;
+        self.next = (picked + 1) % count;
+        Some(picked)
+    }
+}
+
+fn eligible(members: &impl Members) -> impl Iterator<Item = usize> {
+    (0..members.count()).filter(|&member| members.is_eligible(member))
+}
+
+fn uniform(members: &impl Members, random: &mut Random) -> Option<usize> {
+    let count = eligible(members).count();
+    (count > 0).then(|| random.usize(..count)).and_then(|nth| eligible(members).nth(nth))
+}
+
+fn weighted_random(members: &impl Members, random: &mut Random) -> Option<usize> {
+    let total: u64 = eligible(members).map(|member| u64::from(members.weight(member))).sum();
+    if total == 0 {
+        return None;
+    }
+    let mut drawn = random.u64(..total);
+    eligible(members).find(|&member| {
+        let weight = u64::from(members.weight(member));
+        let hit = drawn < weight;
+        drawn = drawn.saturating_sub(weight);
+        hit
+    })
+}
+
+/// The smallest (in-flight + 1) / weight, compared by cross-multiplication. The one added is the request about to be
+/// sent: without it all idle members would tie whatever their weight.
+fn least_connections(members: &impl Members, random: &mut Random) -> Option<usize> {
+    let load = |member| (u64::from(members.in_flight(member)) + 1, u64::from(members.weight(member)));
+    let mut best: Option<(usize, (u64, u64))> = None;
+    let mut ties = 0_u32;
+    for member in eligible(members) {
+        let (busy, weight) = load(member);
+        let Some((_, (best_busy, best_weight))) = best else {
+            best = Some((member, (busy, weight)));
+            ties = 1;
+            continue;
+        };
+        match (busy * best_weight).cmp(&(best_busy * weight)) {
+            std::cmp::Ordering::Less => {
+                best = Some((member, (busy, weight)));
+                ties = 1;
+            }
+            std::cmp::Ordering::Equal => {
+                // Reservoir sampling: each of n ties ends up chosen with a chance of 1/n.
+                ties += 1;
+                if random.u32(..ties) == 0 {
+                    best = Some((member, (busy, weight)));
+                }
+            }
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+    best.map(|(member, _)| member)
+}

@@ -1,0 +1,89 @@
+//! What a caller requires of a model, and the answer: which fit, in order, and why the others do not.
+
+use std::{fmt, time::Instant};
+
+use crate::name::{InstanceId, ModelRef, ProviderName, TierName};
+
+/// What a caller requires of the model that a group selects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelRequirements {
+    /// Providers to put first within a tier, most wanted first.
+    pub preferred_providers: Vec<ProviderName>,
+    /// Models that must not serve.
+    pub excluded_models: Vec<ModelRef>,
+}
+
+/// Why a candidate is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusion {
+    /// Its weight is 0.
+    Drained,
+    /// The caller excluded its model.
+    ExcludedByCaller,
+    /// It is unhealthy until then.
+    Unhealthy(Instant),
+    /// Its circuit is open, or its probes are out, until then.
+    CircuitOpen(Instant),
+    /// Its upstream asked to be left alone until then.
+    CoolingDown(Instant),
+    /// It serves as many requests as it may.
+    AtCapacity,
+    /// It has been tried for this request.
+    Tried,
+}
+
+impl Exclusion {
+    /// When the candidate can be asked again, if a moment is known.
+    pub fn until(self) -> Option<Instant> {
+        match self {
+            Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
+            Self::Drained | Self::ExcludedByCaller | Self::AtCapacity | Self::Tried => None,
+        }
+    }
+
+    /// The word for wire, logs and terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drained => "drained",
+            Self::ExcludedByCaller => "excluded_by_caller",
+            Self::Unhealthy(_) => "unhealthy",
+            Self::CircuitOpen(_) => "circuit_open",
+            Self::CoolingDown(_) => "cooling_down",
+            Self::AtCapacity => "at_capacity",
+            Self::Tried => "tried",
+        }
+    }
+}
+
+impl fmt::Display for Exclusion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// One model that a group could send a request to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankedModel {
+    /// The tier it serves.
+    pub tier: TierName,
+    /// The instance.
+    pub instance: InstanceId,
+    /// Its model.
+    pub model: ModelRef,
+    /// Why it would not be asked now; `None` if it would.
+    pub exclusion: Option<Exclusion>,
+}
+
+/// The answer to a selection: every model of the group, those first that would be asked first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Selection {
+    /// The models in order; excluded ones last.
+    pub models: Vec<RankedModel>,
+}
+
+impl Selection {
+    /// The model that would be asked first; `None` if all are excluded.
+    pub fn first(&self) -> Option<&RankedModel> {
+        self.models.iter().find(|model| model.exclusion.is_none())
+    }
+}

@@ -1,0 +1,112 @@
+//! A tier: models of about the same quality, and how they are used.
+
+use std::fmt;
+
+use crate::{
+    inference::ParameterDefaults,
+    name::{ModelRef, PoolName, TierName},
+    pool::RotationKind,
+    resilience::Deadlines,
+};
+
+/// What a tier can send a request to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TierModel {
+    /// One model at one provider.
+    Direct(ModelRef),
+    /// A pool.
+    Pool(PoolName),
+}
+
+impl fmt::Display for TierModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct(model) => write!(formatter, "{model}"),
+            Self::Pool(pool) => write!(formatter, "pool:{pool}"),
+        }
+    }
+}
+
+/// How the models of a tier are used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierPolicy {
+    /// The place among the tiers, smaller first; last if absent.
+    pub priority: Option<u32>,
+    /// In which order its models are tried.
+    pub rotation: RotationKind,
+    /// Retries on the same model, after a fault that permits it.
+    pub max_retries: u32,
+    /// How long the phases of an attempt may take; the gateway's defaults if absent.
+    pub deadlines: Option<Deadlines>,
+    /// Values for what the caller left open.
+    pub defaults: ParameterDefaults,
+}
+
+impl Default for TierPolicy {
+    fn default() -> Self {
+        Self {
+            priority: None,
+            rotation: RotationKind::Declared,
+            max_retries: 0,
+            deadlines: None,
+            defaults: ParameterDefaults::default(),
+        }
+    }
+}
+
+/// One tier of a task group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tier {
+    name: TierName,
+    models: Vec<TierModel>,
+    policy: TierPolicy,
+}
+
+/// Why a tier cannot be defined so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTier {
+    /// It has no models.
+    #[error("tier '{0}' has no models")]
+    NoModels(TierName),
+    /// A model stands twice.
+    #[error("tier '{tier}' lists '{model}' twice")]
+    DuplicateModel {
+        /// The tier.
+        tier: TierName,
+        /// The model.
+        model: TierModel,
+    },
+}
+
+impl Tier {
+    /// Defines a tier.
+    ///
+    /// # Errors
+    /// [`InvalidTier`] if there is no model or one stands twice.
+    pub fn new(name: TierName, models: Vec<TierModel>, policy: TierPolicy) -> Result<Self, InvalidTier> {
+        if models.is_empty() {
+            return Err(InvalidTier::NoModels(name));
+        }
+        for (at, model) in models.iter().enumerate() {
+            if models[..at].contains(model) {
+                return Err(InvalidTier::DuplicateModel { tier: name, model: model.clone() });
+            }
+        }
+        Ok(Self { name, models, policy })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &TierName {
+        &self.name
+    }
+
+    /// The models, in declaration order.
+    pub fn models(&self) -> &[TierModel] {
+        &self.models
+    }
+
+    /// How they are used.
+    pub fn policy(&self) -> &TierPolicy {
+        &self.policy
+    }
+}
