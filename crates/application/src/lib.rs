@@ -1,1 +1,42 @@
-//! x
+//! The use cases of Tidegate: pools, task groups, wrappers and orchestration.
+//!
+//! A program that depends on this crate alone gets the whole engine. It brings a [`ClientFactory`] (how to reach its
+//! models), repositories (where definitions are kept) and an [`Observer`] (who watches), and composes:
+//!
+//! | service | use cases |
+//! |---|---|
+//! | [`Catalog`] | holds every definition; validates, compiles and publishes a [`RoutingTable`] as one |
+//! | [`PoolService`] | create, get, list, change, remove, check health, statistics of pools |
+//! | [`TaskGroupService`] | the same for task groups, and [`select_model`](TaskGroupService::select_model) |
+//! | [`WrapperService`] | public names: list, get, where they lead |
+//! | [`OrchestrationService`] | answers a request: resolve the name, admit, drive attempts, account |
+//! | [`HealthService`] | how all of it is doing |
+//!
+//! The services are generic over the client, so that an attempt costs no boxed future and a chunk no dynamic dispatch.
+//!
+//! [`ClientFactory`]: tidegate_domain::inference::ClientFactory
+//! [`Observer`]: tidegate_domain::observe::Observer
+
+mod catalog;
+pub mod health;
+#[cfg(feature = "shaku")]
+mod injection;
+mod live;
+pub mod orchestration;
+mod pool_service;
+mod routing_table;
+mod task_group_service;
+mod wrapper_service;
+mod wrappers;
+
+pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
+pub use health::{GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
+pub use orchestration::{
+    Answer, Completion, CompletionError, CompletionHead, CompletionStream, ModelEntry, OrchestrationService,
+    RequestContext,
+};
+pub use pool_service::{InstanceCheck, PoolService, PoolStatistics, PoolView};
+pub use routing_table::{CompileError, Routes, RoutingTable};
+pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
+pub use tidegate_domain as domain;
+pub use wrapper_service::{WrapperService, WrapperView};

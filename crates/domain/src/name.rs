@@ -13,8 +13,8 @@ pub use target::{InvalidTarget, Target};
 
 /// The longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
-/// The longest instance id, in bytes: it may hold a reference and a model.
-pub const MAX_INSTANCE_ID_BYTES: usize = 256;
+/// The longest instance id, in bytes: every reference with every model fits.
+pub const MAX_INSTANCE_ID_BYTES: usize = 512;
 
 /// A text that cannot serve as a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +144,21 @@ name!(
     /// The id of an instance, unique within its pool or tier: chosen by the user, or `<reference>/<model>`.
     InstanceId, "instance", MAX_INSTANCE_ID_BYTES, visible
 );
+
+impl InstanceId {
+    /// The id of the instance behind a bare model: the model's own name.
+    pub fn of_model(model: &ModelRef) -> Self {
+        Self(model.to_string().into())
+    }
+
+    /// The id of an instance that a pool derives from a reference: `<reference>/<model>`.
+    pub fn derived(group: &GroupName, tier: Option<&TierName>, model: &ModelRef) -> Self {
+        match tier {
+            Some(tier) => Self(format!("{group}.{tier}/{model}").into()),
+            None => Self(format!("{group}/{model}").into()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

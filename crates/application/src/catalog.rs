@@ -1,0 +1,183 @@
+//! The catalog: every definition there is, and the one way to change them.
+//!
+//! Definitions come from files, which own theirs, and from the store, to which the services add. A change reads the store,
+//! compiles the whole table that would result, writes the store and only then swaps the table: what does not compile or
+//! cannot be written changes nothing. Changes are made one after another.
+
+mod change;
+
+use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
+
+pub(crate) use change::Change;
+use tidegate_domain::{
+    config::{Configuration, Declared},
+    inference::{ClientFactory, LlmClient},
+    observe::{Event, Observer},
+    pool::{Pool, PoolRepository},
+    repository::{RepositoryError, Version, Versioned},
+    task_group::{TaskGroup, TaskGroupRepository},
+};
+use tokio::sync::Mutex;
+
+use crate::routing_table::{CompileError, Compiler, Routes, RoutingTable, TableInput};
+
+/// Who owns a definition, and so who may change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// A file: edit it there.
+    File(PathBuf),
+    /// The store, at this version.
+    Store(Version),
+}
+
+/// Why a change was not made. Everything is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// A file owns the definition.
+    #[error("{kind} '{name}' is defined in {}; change it there", file.display())]
+    OwnedByFile {
+        /// The kind of definition.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// The definitions would not make a routing table.
+    #[error("the change does not fit the rest: {0}")]
+    Invalid(#[from] CompileError),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// What a catalog is made of.
+pub struct CatalogParts<C> {
+    /// Where pools are stored.
+    pub pools: Arc<dyn PoolRepository>,
+    /// Where task groups are stored.
+    pub task_groups: Arc<dyn TaskGroupRepository>,
+    /// How instances are reached.
+    pub factory: Arc<dyn ClientFactory<Client = C>>,
+    /// Where tables are published.
+    pub routes: Arc<Routes<C>>,
+    /// Who is told of a new table.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Every definition there is, and the one way to change them.
+pub struct Catalog<C> {
+    parts: CatalogParts<C>,
+    configuration: Mutex<Configuration>,
+}
+
+/// What a table is compiled from: the files' definitions and the store's.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    /// What the files define.
+    pub configuration: Configuration,
+    /// The store's pools.
+    pub pools: Vec<Versioned<Pool>>,
+    /// The store's task groups.
+    pub task_groups: Vec<Versioned<TaskGroup>>,
+}
+
+impl<C: LlmClient> Catalog<C> {
+    /// A catalog without definitions; [`Catalog::load`] gives it some.
+    pub fn new(parts: CatalogParts<C>) -> Self {
+        Self { parts, configuration: Mutex::default() }
+    }
+
+    /// Takes over what the files define, together with what the store holds, and returns the new table's revision.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the store cannot be read or the definitions do not make a table.
+    pub async fn load(&self, configuration: Configuration) -> Result<u64, ChangeError> {
+        let mut current = self.configuration.lock().await;
+        let definitions = self.read(configuration).await?;
+        let table = self.compile(&definitions)?;
+        *current = definitions.configuration;
+        Ok(self.publish(table))
+    }
+
+    /// Every definition, as of now.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store cannot be read.
+    pub async fn definitions(&self) -> Result<Definitions, RepositoryError> {
+        let configuration = self.configuration.lock().await.clone();
+        self.read(configuration).await
+    }
+
+    /// Makes a change and returns the version that the store gave it; `None` for a removal.
+    pub(crate) async fn change(&self, change: Change<'_>) -> Result<Option<Version>, ChangeError> {
+        let current = self.configuration.lock().await;
+        change.check_owner(&current)?;
+        let mut definitions = self.read(current.clone()).await?;
+        change.apply(&mut definitions)?;
+        let table = self.compile(&definitions)?;
+        let version = change.store(&self.parts).await?;
+        self.publish(table);
+        Ok(version)
+    }
+
+    /// Whether the store can be read.
+    pub(crate) async fn check_store(&self) -> Result<(), RepositoryError> {
+        self.parts.pools.list().await.map(drop)
+    }
+
+    async fn read(&self, configuration: Configuration) -> Result<Definitions, RepositoryError> {
+        let mut pools = self.parts.pools.list().await?;
+        let mut task_groups = self.parts.task_groups.list().await?;
+        let owned = names(&configuration.pools, |pool| pool.name().as_str());
+        pools.retain(|stored| !is_shadowed("pool", stored.value.name().as_str(), &owned));
+        let owned = names(&configuration.task_groups, |group| group.name().as_str());
+        task_groups.retain(|stored| !is_shadowed("task group", stored.value.name().as_str(), &owned));
+        Ok(Definitions { configuration, pools, task_groups })
+    }
+
+    fn compile(&self, definitions: &Definitions) -> Result<RoutingTable<C>, CompileError> {
+        let Definitions { configuration, pools, task_groups } = definitions;
+        let pools: Vec<&Pool> = values(&configuration.pools).chain(pools.iter().map(|stored| &stored.value)).collect();
+        let groups: Vec<&TaskGroup> =
+            values(&configuration.task_groups).chain(task_groups.iter().map(|stored| &stored.value)).collect();
+        let input = TableInput { configuration, pools: &pools, groups: &groups };
+        Compiler::new(input, &*self.parts.factory, &self.parts.routes.load()).compile()
+    }
+
+    fn publish(&self, table: RoutingTable<C>) -> u64 {
+        let revision = table.revision();
+        self.parts.routes.publish(table);
+        self.parts.observer.observe(&Event::Published { revision });
+        revision
+    }
+}
+
+impl<C> fmt::Debug for Catalog<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Catalog").finish_non_exhaustive()
+    }
+}
+
+impl<C> fmt::Debug for CatalogParts<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CatalogParts").finish_non_exhaustive()
+    }
+}
+
+fn values<T>(declared: &[Declared<T>]) -> impl Iterator<Item = &T> {
+    declared.iter().map(|declared| &declared.value)
+}
+
+fn names<'a, T>(declared: &'a [Declared<T>], name: fn(&T) -> &str) -> HashSet<&'a str> {
+    values(declared).map(name).collect()
+}
+
+/// A file's definition hides the store's one of the same name; that is said, not silent.
+fn is_shadowed(kind: &'static str, name: &str, owned: &HashSet<&str>) -> bool {
+    let shadowed = owned.contains(name);
+    if shadowed {
+        tracing::warn!(kind, name, "a file defines this name too; the stored definition is not used");
+    }
+    shadowed
+}

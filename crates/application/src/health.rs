@@ -1,0 +1,144 @@
+//! How everything is doing: pools, task groups, wrappers and the store.
+
+use std::{fmt, sync::Arc};
+
+use tidegate_domain::{
+    inference::LlmClient,
+    name::{GroupName, PoolName, Target, WrapperName},
+    pool::PoolStatus,
+    time::Clock,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    InstanceCheck, catalog::Catalog, live::LiveInstance, pool_service, routing_table::Routes, wrapper_service,
+};
+
+/// Reports on everything.
+pub struct HealthService<C> {
+    catalog: Arc<Catalog<C>>,
+    routes: Arc<Routes<C>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How everything is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthReport {
+    /// The revision of the routing table in force.
+    pub revision: u64,
+    /// The pools, by name.
+    pub pools: Vec<PoolHealth>,
+    /// The task groups, by name.
+    pub task_groups: Vec<GroupHealth>,
+    /// The wrappers, by name.
+    pub wrappers: Vec<WrapperHealth>,
+    /// Why the store cannot be read; `None` if it can.
+    pub store_problem: Option<String>,
+}
+
+/// How a pool is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolHealth {
+    /// The pool.
+    pub name: PoolName,
+    /// How it is.
+    pub status: PoolStatus,
+    /// Instances that a request could be sent to now.
+    pub usable: usize,
+    /// All its instances.
+    pub instances: usize,
+}
+
+/// How a task group is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupHealth {
+    /// The group.
+    pub name: GroupName,
+    /// Tiers that a request could be sent to now.
+    pub usable_tiers: usize,
+    /// All its tiers.
+    pub tiers: usize,
+}
+
+/// How a wrapper is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrapperHealth {
+    /// The wrapper.
+    pub name: WrapperName,
+    /// What it stands for.
+    pub target: Target,
+    /// Whether a request could be sent to anybody behind it now.
+    pub usable: bool,
+}
+
+impl HealthReport {
+    /// Whether every pool, task group and wrapper can serve, if only in part.
+    pub fn can_serve(&self) -> bool {
+        self.pools.iter().all(|pool| pool.usable > 0)
+            && self.task_groups.iter().all(|group| group.usable_tiers > 0)
+            && self.wrappers.iter().all(|wrapper| wrapper.usable)
+    }
+}
+
+impl<C: LlmClient> HealthService<C> {
+    /// Reports on what `routes` publishes and on the store of `catalog`.
+    pub fn new(catalog: Arc<Catalog<C>>, routes: Arc<Routes<C>>, clock: Arc<dyn Clock>) -> Self {
+        Self { catalog, routes, clock }
+    }
+
+    /// How everything is doing now.
+    pub async fn report(&self) -> HealthReport {
+        let store_problem = self.catalog.check_store().await.err().map(|error| error.to_string());
+        let table = self.routes.load();
+        let now = self.clock.now();
+        let mut pools: Vec<_> = table
+            .pools()
+            .map(|pool| pool_service::statistics(pool, &*self.clock))
+            .map(|pool| PoolHealth {
+                usable: pool.usable(),
+                instances: pool.instances.len(),
+                name: pool.name,
+                status: pool.status,
+            })
+            .collect();
+        pools.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut task_groups: Vec<_> = table
+            .groups()
+            .map(|group| GroupHealth {
+                name: group.definition.name().clone(),
+                usable_tiers: group.legs.iter().filter(|leg| leg.is_usable(now)).count(),
+                tiers: group.legs.len(),
+            })
+            .collect();
+        task_groups.sort_by(|a, b| a.name.cmp(&b.name));
+        let wrappers = wrapper_service::views(&table, &*self.clock)
+            .into_iter()
+            .map(|view| WrapperHealth {
+                name: view.wrapper.name().clone(),
+                target: view.wrapper.target().clone(),
+                usable: view.usable,
+            })
+            .collect();
+        HealthReport { revision: table.revision(), pools, task_groups, wrappers, store_problem }
+    }
+}
+
+/// Asks the provider of each instance, all at once, whether it answers; the answers are in the order of the instances.
+pub(crate) async fn check_all<C: LlmClient>(instances: Vec<Arc<LiveInstance<C>>>) -> Vec<InstanceCheck> {
+    let mut checks = JoinSet::new();
+    for (at, instance) in instances.into_iter().enumerate() {
+        checks.spawn(async move {
+            let result = instance.client.check().await;
+            (at, InstanceCheck { id: instance.spec.id.clone(), result })
+        });
+    }
+    let mut checked = checks.join_all().await;
+    checked.sort_by_key(|(at, _)| *at);
+    checked.into_iter().map(|(_, check)| check).collect()
+}
+
+impl<C> fmt::Debug for HealthService<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HealthService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+//! What serves: instances and pools with the state that changes while they do.
+//!
+//! Definitions and clients are replaced when the routing table is; the state behind an [`Arc`](std::sync::Arc) is carried
+//! over for every instance whose identity did not change. Each instance has its own lock, held for a decision and never
+//! across an await.
+
+mod instance;
+mod permit;
+mod pool;
+
+pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
+pub(crate) use permit::Permit;
+pub(crate) use pool::{LivePool, Picker};

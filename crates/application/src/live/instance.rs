@@ -1,0 +1,201 @@
+//! An instance that serves: its definition, its client and its state.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tidegate_domain::{
+    inference::Usage,
+    name::{GroupName, PoolName, TierName},
+    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Random},
+    resilience::{BreakerPolicy, CircuitBreaker, Pass},
+    task_group::Exclusion,
+};
+
+/// To whom an instance belongs; together with its id this tells it from every other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Owned {
+    /// To a pool.
+    ByPool(PoolName),
+    /// To a tier.
+    ByTier(GroupName, TierName),
+    /// To nobody: it is asked by its model's name.
+    Directly,
+}
+
+/// The policies that an instance is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InstancePolicies {
+    pub(crate) health: HealthPolicy,
+    pub(crate) breaker: BreakerPolicy,
+}
+
+/// An instance that serves.
+#[derive(Debug)]
+pub(crate) struct LiveInstance<C> {
+    pub(crate) owner: Owned,
+    pub(crate) spec: InstanceSpec,
+    pub(crate) policies: InstancePolicies,
+    pub(crate) client: C,
+    pub(crate) state: Arc<InstanceState>,
+}
+
+impl<C> LiveInstance<C> {
+    /// Whether `spec` describes the same upstream, so that what is known of it still holds.
+    pub(crate) fn is_same_upstream(&self, owner: &Owned, spec: &InstanceSpec) -> bool {
+        self.owner == *owner
+            && self.spec.id == spec.id
+            && self.spec.model == spec.model
+            && self.spec.base_url == spec.base_url
+    }
+
+    /// Why it would not be asked at `now`; `None` if it would.
+    pub(crate) fn exclusion(&self, now: Instant) -> Option<Exclusion> {
+        if self.spec.weight.is_drained() {
+            return Some(Exclusion::Drained);
+        }
+        if self.spec.max_concurrency.is_some_and(|max| self.state.in_flight() >= max.get()) {
+            return Some(Exclusion::AtCapacity);
+        }
+        self.state.lock().exclusion(now)
+    }
+
+    /// Its statistics at `now`.
+    pub(crate) fn statistics(&self, now: Instant) -> InstanceStatistics {
+        let tally = &self.state.tally;
+        let successes = tally.successes.load(Relaxed);
+        let latency = Duration::from_micros(tally.latency_micros.load(Relaxed));
+        InstanceStatistics {
+            id: self.spec.id.clone(),
+            spec: self.spec.clone(),
+            health: self.state.lock().health.status(now),
+            available: self.exclusion(now).is_none(),
+            in_flight: self.state.in_flight(),
+            successes,
+            failures: tally.failures.load(Relaxed),
+            mean_latency: u32::try_from(successes).ok().and_then(|count| latency.checked_div(count)),
+            input_tokens: tally.input_tokens.load(Relaxed),
+            output_tokens: tally.output_tokens.load(Relaxed),
+        }
+    }
+}
+
+/// What changes while an instance serves.
+#[derive(Debug)]
+pub(crate) struct InstanceState {
+    in_flight: AtomicU32,
+    guarded: Mutex<Guarded>,
+    pub(super) tally: Tally,
+}
+
+/// The part that several fields of must change as one.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    pub(super) health: Health,
+    pub(super) breaker: CircuitBreaker,
+    pub(super) cooldown_until: Option<Instant>,
+    pub(super) last_dispatch: Option<Instant>,
+    pub(super) random: Random,
+}
+
+/// What an instance has done since the process started.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    successes: AtomicU64,
+    failures: AtomicU64,
+    latency_micros: AtomicU64,
+    input_tokens: AtomicU64,
+    output_tokens: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn success(&self, latency: Duration) {
+        self.successes.fetch_add(1, Relaxed);
+        self.latency_micros.fetch_add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(super) fn failure(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn tokens(&self, usage: Usage) {
+        self.input_tokens.fetch_add(usage.input_tokens, Relaxed);
+        self.output_tokens.fetch_add(usage.output_tokens, Relaxed);
+    }
+}
+
+impl Guarded {
+    fn exclusion(&self, now: Instant) -> Option<Exclusion> {
+        if let Some(until) = self.cooldown_until.filter(|&until| now < until) {
+            return Some(Exclusion::CoolingDown(until));
+        }
+        if let Err(until) = self.health.usable(now) {
+            return Some(Exclusion::Unhealthy(until));
+        }
+        self.breaker.would_admit(now).err().map(Exclusion::CircuitOpen)
+    }
+}
+
+impl InstanceState {
+    /// The state of an instance that has done nothing; `seed` feeds its jitter.
+    pub(crate) fn new(policies: InstancePolicies, seed: u64) -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            guarded: Mutex::new(Guarded {
+                health: Health::new(policies.health),
+                breaker: CircuitBreaker::new(policies.breaker),
+                cooldown_until: None,
+                last_dispatch: None,
+                random: Random::with_seed(seed),
+            }),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Goes on under other policies.
+    pub(crate) fn set_policies(&self, policies: InstancePolicies) {
+        let mut guarded = self.lock();
+        guarded.health.set_policy(policies.health);
+        guarded.breaker.set_policy(policies.breaker);
+    }
+
+    /// Requests that it is serving.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// When a request was last sent to it.
+    pub(crate) fn last_dispatch(&self) -> Option<Instant> {
+        self.lock().last_dispatch
+    }
+
+    /// Takes a place for one request, if it may be asked at `now`.
+    pub(super) fn enter(&self, now: Instant, capacity: u32) -> Result<Pass, Exclusion> {
+        let room = |serving: u32| (serving < capacity).then(|| serving + 1);
+        self.in_flight.fetch_update(Relaxed, Relaxed, room).map_err(|_| Exclusion::AtCapacity)?;
+        let mut guarded = self.lock();
+        let entered = match guarded.exclusion(now) {
+            Some(exclusion) => Err(exclusion),
+            None => guarded.breaker.acquire(now).map_err(Exclusion::CircuitOpen),
+        };
+        match &entered {
+            Ok(_) => guarded.last_dispatch = Some(now),
+            Err(_) => self.leave(),
+        }
+        entered
+    }
+
+    /// Gives the place back.
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
+
+    /// A panic elsewhere leaves counters that are still worth using.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Guarded> {
+        self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

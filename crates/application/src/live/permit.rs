@@ -1,0 +1,122 @@
+//! The leave to send one request to one instance; dropping it gives everything back.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tidegate_domain::{
+    fault::Fault,
+    inference::Usage,
+    name::InstanceId,
+    observe::{Event, Observer},
+    pool::HealthTransition,
+    resilience::{BreakerTransition, Pass},
+    task_group::Exclusion,
+};
+
+use super::{InstanceState, LiveInstance, instance::Guarded};
+
+/// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
+/// the caller went away, says nothing about the instance.
+#[derive(Debug)]
+#[must_use = "the instance's place is given back as soon as this is dropped"]
+pub(crate) struct Permit {
+    instance: InstanceId,
+    state: Arc<InstanceState>,
+    pass: Option<Pass>,
+    /// Time to the whole answer or its first content.
+    latency: Duration,
+}
+
+/// What changed when a permit was settled.
+#[derive(Debug, Default)]
+struct Transitions {
+    health: Option<HealthTransition>,
+    breaker: Option<BreakerTransition>,
+}
+
+impl Permit {
+    /// Takes a place at `instance`, if it may be asked at `now`.
+    pub(crate) fn acquire<C>(instance: &LiveInstance<C>, now: Instant) -> Result<Self, Exclusion> {
+        if instance.spec.weight.is_drained() {
+            return Err(Exclusion::Drained);
+        }
+        let capacity = instance.spec.max_concurrency.map_or(u32::MAX, std::num::NonZeroU32::get);
+        let pass = instance.state.enter(now, capacity)?;
+        Ok(Self {
+            instance: instance.spec.id.clone(),
+            state: Arc::clone(&instance.state),
+            pass: Some(pass),
+            latency: Duration::ZERO,
+        })
+    }
+
+    /// The instance has begun to answer: enough to end a probe, which may be a stream of many minutes.
+    pub(crate) fn answered(&mut self, now: Instant, latency: Duration, observer: &dyn Observer) {
+        self.latency = latency;
+        if self.pass.as_ref().is_some_and(Pass::is_probe) {
+            self.settle(observer, |guarded, pass| Transitions {
+                health: guarded.health.on_success(now),
+                breaker: pass.and_then(|pass| guarded.breaker.on_success(pass, now)),
+            });
+        }
+    }
+
+    /// The answer is complete.
+    pub(crate) fn completed(mut self, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
+        self.state.tally.success(self.latency);
+        if let Some(usage) = usage {
+            self.state.tally.tokens(usage);
+        }
+        if self.pass.is_none() {
+            return;
+        }
+        self.settle(observer, |guarded, pass| Transitions {
+            health: guarded.health.on_success(now),
+            breaker: pass.and_then(|pass| guarded.breaker.on_success(pass, now)),
+        });
+    }
+
+    /// The attempt failed, before or amid the answer.
+    pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) {
+        self.state.tally.failure();
+        self.settle(observer, |guarded, pass| {
+            if let Some(cooldown) = fault.cooldown() {
+                // A later, shorter wait never cuts an earlier one short.
+                guarded.cooldown_until = guarded.cooldown_until.max(Some(now + cooldown));
+            }
+            if !fault.kind.counts_against_instance() {
+                if let Some(pass) = pass {
+                    guarded.breaker.on_neutral(&pass);
+                }
+                return Transitions::default();
+            }
+            let Guarded { health, breaker, random, .. } = guarded;
+            Transitions {
+                health: health.on_fault(now, fault.retry_after),
+                breaker: pass.and_then(|pass| breaker.on_fault(pass, now, random)),
+            }
+        });
+    }
+
+    fn settle(&mut self, observer: &dyn Observer, decide: impl FnOnce(&mut Guarded, Option<Pass>) -> Transitions) {
+        let pass = self.pass.take();
+        let Transitions { health, breaker } = decide(&mut self.state.lock(), pass);
+        if let Some(transition) = health {
+            observer.observe(&Event::Health { instance: &self.instance, transition });
+        }
+        if let Some(transition) = breaker {
+            observer.observe(&Event::Breaker { instance: &self.instance, transition });
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.state.lock().breaker.on_neutral(&pass);
+        }
+        self.state.leave();
+    }
+}

@@ -1,0 +1,124 @@
+//! A pool that serves: its instances and the rotation over them.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tidegate_domain::{
+    pool::{Members, Pool, Random, Rotation, RotationKind},
+    routing::Trace,
+};
+
+use super::{LiveInstance, Owned, Permit};
+
+/// A rotation with the randomness it draws from, behind one short lock.
+#[derive(Debug)]
+pub(crate) struct Picker(Mutex<(Rotation, Random)>);
+
+impl Picker {
+    pub(crate) fn new(kind: RotationKind, seed: u64) -> Self {
+        Self(Mutex::new((Rotation::new(kind), Random::with_seed(seed))))
+    }
+
+    /// The picker after its members changed; see [`Rotation::rearranged`].
+    pub(crate) fn rearranged(&self, kind: RotationKind, survivors: &[Option<usize>]) -> Self {
+        let (rotation, random) = &*self.lock();
+        Self(Mutex::new((rotation.rearranged(kind, survivors), random.clone())))
+    }
+
+    /// Picks members until `admit` takes one; the lock makes picking and admitting one step, so that simultaneous requests
+    /// do not herd onto one member.
+    pub(crate) fn pick<T>(&self, members: &impl Members, mut admit: impl FnMut(usize) -> Option<T>) -> Option<T> {
+        let mut locked = self.lock();
+        let (rotation, random) = &mut *locked;
+        // An admission can fail although the member was eligible a moment ago; each such race costs one more pick.
+        for _ in 0..=members.count() {
+            if let Some(admitted) = admit(rotation.pick(members, random)?) {
+                return Some(admitted);
+            }
+        }
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Rotation, Random)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pool that serves.
+#[derive(Debug)]
+pub(crate) struct LivePool<C> {
+    pub(crate) definition: Pool,
+    pub(crate) instances: Vec<Arc<LiveInstance<C>>>,
+    pub(crate) picker: Picker,
+}
+
+impl<C> LivePool<C> {
+    /// The next instance that may be asked at `now` and is not among `tried`, with a permit; who is passed over is noted
+    /// in `trace`.
+    pub(crate) fn pick(
+        &self,
+        tried: &[Arc<LiveInstance<C>>],
+        now: Instant,
+        trace: &mut Trace,
+    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+        let members = PoolMembers { pool: self, tried, now };
+        let picked = self.picker.pick(&members, |at| {
+            let instance = &self.instances[at];
+            Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
+        });
+        if picked.is_none() {
+            self.note_exclusions(now, trace);
+        }
+        picked
+    }
+
+    /// Notes why each instance that cannot be asked at `now` cannot.
+    fn note_exclusions(&self, now: Instant, trace: &mut Trace) {
+        for instance in &self.instances {
+            if let Some(reason) = instance.exclusion(now) {
+                trace.exclude(&instance.spec.id, reason);
+            }
+        }
+    }
+
+    /// Whether `instance` is one of its own.
+    pub(crate) fn owns(&self, instance: &LiveInstance<C>) -> bool {
+        matches!(&instance.owner, Owned::ByPool(pool) if pool == self.definition.name())
+    }
+
+    /// The most instances that one request asks here before it leaves the pool.
+    pub(crate) fn attempts_per_request(&self) -> usize {
+        self.definition.policy().max_instance_attempts.get() as usize
+    }
+}
+
+struct PoolMembers<'a, C> {
+    pool: &'a LivePool<C>,
+    tried: &'a [Arc<LiveInstance<C>>],
+    now: Instant,
+}
+
+impl<C> Members for PoolMembers<'_, C> {
+    fn count(&self) -> usize {
+        self.pool.instances.len()
+    }
+
+    fn weight(&self, member: usize) -> u32 {
+        self.pool.instances[member].spec.weight.get()
+    }
+
+    fn in_flight(&self, member: usize) -> u32 {
+        self.pool.instances[member].state.in_flight()
+    }
+
+    fn last_dispatch(&self, member: usize) -> Option<Instant> {
+        self.pool.instances[member].state.last_dispatch()
+    }
+
+    fn is_eligible(&self, member: usize) -> bool {
+        let instance = &self.pool.instances[member];
+        !self.tried.iter().any(|tried| Arc::ptr_eq(tried, instance)) && instance.exclusion(self.now).is_none()
+    }
+}

@@ -1,0 +1,88 @@
+//! Answers a request: resolve the name, drive attempts over the route, account for everything.
+
+mod answer;
+mod attempt;
+mod error;
+mod ledger;
+mod stream;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+pub use answer::{Answer, Completion, CompletionHead};
+use attempt::Attempts;
+pub use error::CompletionError;
+use ledger::Ledger;
+pub use stream::CompletionStream;
+use tidegate_domain::{
+    inference::{InferenceRequest, LlmClient, RequestId},
+    observe::Observer,
+    time::Clock,
+};
+
+use crate::routing_table::Routes;
+
+/// What a request brings along besides its body.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Its id.
+    pub id: RequestId,
+    /// How long the caller will wait; it can only shorten the configured deadline.
+    pub timeout: Option<Duration>,
+}
+
+/// One name that a caller may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// The name.
+    pub name: String,
+    /// What it stands for: `pool`, `task_group`, `wrapper`, `alias` or `model`.
+    pub kind: &'static str,
+}
+
+/// Answers requests.
+pub struct OrchestrationService<C> {
+    routes: Arc<Routes<C>>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+}
+
+impl<C: LlmClient> OrchestrationService<C> {
+    /// Serves what `routes` publishes.
+    pub fn new(routes: Arc<Routes<C>>, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+        Self { routes, clock, observer }
+    }
+
+    /// Answers one request: the whole answer, or its stream from the first content on. Dropping the future or the stream
+    /// stops the upstream's work and gives everything back.
+    ///
+    /// # Errors
+    /// [`CompletionError`] says why there is no answer, and when to come back if that is known.
+    pub async fn complete(
+        &self,
+        request: InferenceRequest,
+        context: RequestContext,
+    ) -> Result<Completion<C::Stream>, CompletionError> {
+        let table = self.routes.load();
+        let model = request.envelope().model();
+        let route = table
+            .resolve(model)
+            .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
+        let ledger = Ledger::open(
+            (context.id, route.target.clone(), table.revision()),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.observer),
+        );
+        Attempts::new(Arc::clone(route), ledger, context.timeout).drive(&request).await
+    }
+
+    /// Every name a caller may use, sorted.
+    pub fn models(&self) -> Vec<ModelEntry> {
+        self.routes.load().models()
+    }
+}
+
+impl<C> fmt::Debug for OrchestrationService<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("OrchestrationService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,255 @@
+//! The attempt loop: one executor for streams and whole answers.
+//!
+//! It picks a candidate, asks it under the deadlines of its leg, and lets the [`Walk`] say what follows a fault. A stream is
+//! shown to the caller from its first *content* on; until then it is held, and a fault can still be answered elsewhere
+//! unseen.
+
+use std::{
+    future::{Future, poll_fn},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Phase, Work},
+    inference::{AnswerStream, Call, InferenceRequest, LlmClient, Reply, WholeAnswer},
+    pool::Random,
+    routing::{Reach, Step, Walk},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    Answer, Completion, CompletionError, CompletionStream, Ledger,
+    ledger::OpenAttempt,
+    stream::{Held, StreamDeadlines},
+};
+use crate::{
+    live::{LiveInstance, Permit},
+    wrappers::{Leg, Route},
+};
+
+/// The most bytes of a stream that are held before its first content.
+const MAX_HELD_BYTES: usize = 64 * 1024;
+
+/// The attempts of one request.
+pub(super) struct Attempts<C> {
+    route: Arc<Route<C>>,
+    ledger: Ledger,
+    walk: Walk,
+    /// The end of the request, with every attempt and every wait in it.
+    deadline: Instant,
+    leg: usize,
+    tried: Vec<Arc<LiveInstance<C>>>,
+    /// The last fault, and the instance that had it.
+    last: Option<(Arc<LiveInstance<C>>, Fault)>,
+}
+
+/// A candidate that may be asked.
+struct Candidate<C> {
+    leg: Arc<Leg<C>>,
+    instance: Arc<LiveInstance<C>>,
+    permit: Permit,
+}
+
+/// A candidate that has begun to answer.
+struct Answered<C: LlmClient> {
+    leg: Arc<Leg<C>>,
+    instance: Arc<LiveInstance<C>>,
+    attempt: OpenAttempt,
+    beginning: Beginning<C::Stream>,
+}
+
+/// The beginning of an answer.
+enum Beginning<S> {
+    Whole(WholeAnswer),
+    Stream(Held<S>),
+}
+
+impl<C: LlmClient> Attempts<C> {
+    pub(super) fn new(route: Arc<Route<C>>, ledger: Ledger, timeout: Option<Duration>) -> Self {
+        let total = route.legs.first().map(|leg| leg.deadlines.total).unwrap_or_default();
+        let total = timeout.map_or(total, |timeout| timeout.min(total));
+        Self {
+            deadline: Instant::from_std(ledger.opened()) + total,
+            walk: Walk::new(route.walk),
+            leg: 0,
+            tried: Vec::new(),
+            last: None,
+            route,
+            ledger,
+        }
+    }
+
+    /// Makes attempts until one answers or the walk is over.
+    pub(super) async fn drive(mut self, request: &InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
+        loop {
+            let Some(candidate) = self.next_candidate() else {
+                let Step::Retry { after } = self.walk.exhausted(self.remaining()) else { return Err(self.give_up()) };
+                self.leg = 0;
+                self.tried.clear();
+                sleep(after).await;
+                continue;
+            };
+            let instance = Arc::clone(&candidate.instance);
+            match self.attempt(candidate, request).await {
+                Ok(answered) => return Ok(self.complete(answered)),
+                Err(fault) => {
+                    let step = self.walk.failed(&fault, &mut self.random());
+                    self.tried.push(Arc::clone(&instance));
+                    self.last = Some((instance, fault));
+                    if matches!(step, Step::Stop(_)) || self.remaining().is_zero() {
+                        return Err(self.give_up());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next candidate in reach, with its permit.
+    fn next_candidate(&mut self) -> Option<Candidate<C>> {
+        let now = self.ledger.now();
+        if self.walk.reach() == Reach::Instance
+            && let Some((instance, _)) = &self.last
+        {
+            let instance = self.tried.is_empty().then(|| Arc::clone(instance))?;
+            let permit = Permit::acquire(&instance, now)
+                .map_err(|reason| self.ledger.trace.exclude(&instance.spec.id, reason))
+                .ok()?;
+            return Some(Candidate { leg: Arc::clone(&self.route.legs[self.leg]), instance, permit });
+        }
+        loop {
+            let leg = self.route.legs.get(self.leg)?;
+            if let Some((instance, permit)) = leg.pick(&self.tried, now, &mut self.ledger.trace) {
+                return Some(Candidate { leg: Arc::clone(leg), instance, permit });
+            }
+            // Whoever may not leave the leg after a fault may still leave one in which nobody could be asked.
+            if self.walk.reach() != Reach::Route && !self.tried.is_empty() {
+                return None;
+            }
+            self.leg += 1;
+        }
+    }
+
+    async fn attempt(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Result<Answered<C>, Fault> {
+        let Candidate { leg, instance, permit } = candidate;
+        self.walk.attempting();
+        let mut attempt = self.ledger.begin(&instance, self.leg, permit);
+        match self.ask(&leg, &instance, request).await {
+            Ok(beginning) => {
+                self.ledger.answered(&mut attempt);
+                Ok(Answered { leg, instance, attempt, beginning })
+            }
+            Err(fault) => {
+                self.ledger.failed(attempt, &fault);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        leg: &Leg<C>,
+        instance: &LiveInstance<C>,
+        request: &InferenceRequest,
+    ) -> Result<Beginning<C::Stream>, Fault> {
+        let began = Instant::now();
+        let call = Call {
+            request,
+            model: instance.spec.model.model(),
+            defaults: &leg.defaults,
+            request_id: &self.ledger.trace.request_id,
+        };
+        // The head of a whole answer comes with its last token: only the end of the request bounds it.
+        let head = if request.envelope().stream() { began + leg.deadlines.headers } else { self.deadline };
+        match self.within(Phase::Headers, head, instance.client.send(call)).await? {
+            Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
+            Reply::Stream(stream) => {
+                let first = began + leg.deadlines.first_content;
+                self.within(Phase::FirstContent, first, hold(stream)).await.map(Beginning::Stream)
+            }
+        }
+    }
+
+    /// Bounds `work` by the limit of its phase and by the end of the request.
+    async fn within<T>(
+        &self,
+        phase: Phase,
+        limit: Instant,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let (until, phase) = if self.deadline <= limit { (self.deadline, Phase::Total) } else { (limit, phase) };
+        timeout_at(until, work).await.unwrap_or_else(|_| Err(timed_out(phase)))
+    }
+
+    fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
+        let Answered { leg, instance, attempt, beginning } = answered;
+        let head = self.ledger.head(&instance);
+        let answer = match beginning {
+            Beginning::Whole(answer) => {
+                self.ledger.complete(attempt, answer.usage);
+                Answer::Whole(answer)
+            }
+            Beginning::Stream(held) => {
+                let deadlines = StreamDeadlines { idle: leg.deadlines.idle, total: self.deadline };
+                Answer::Stream(CompletionStream::new(held, deadlines, (self.ledger, attempt)))
+            }
+        };
+        Completion { head, answer }
+    }
+
+    fn give_up(mut self) -> CompletionError {
+        let attempts = self.walk.attempts();
+        let Some((_, fault)) = self.last.take() else {
+            let now = self.ledger.now();
+            let soonest = self.ledger.trace.exclusions.iter().filter_map(|record| record.reason.until()).min();
+            let error = CompletionError::NoneAvailable {
+                target: self.route.target.clone(),
+                retry_after: soonest.map(|until| until.saturating_duration_since(now)),
+                last: None,
+                attempts,
+            };
+            self.ledger.close(None);
+            return error;
+        };
+        self.ledger.close(Some(fault.kind));
+        CompletionError::Upstream { fault, attempts }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::from_std(self.ledger.now()))
+    }
+
+    /// Jitter that is the same whenever the same request is replayed.
+    fn random(&self) -> Random {
+        let seed = (self.ledger.trace.request_id.as_str(), self.walk.attempts());
+        Random::with_seed(BuildHasherDefault::<DefaultHasher>::default().hash_one(seed))
+    }
+}
+
+/// Reads a stream up to the point from which it may be shown.
+async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
+    let mut held = Held::new();
+    while !held.signals.commits() {
+        let chunk = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await;
+        let Some(chunk) = chunk else {
+            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "the stream ended before its first content"));
+        };
+        held.push(chunk?);
+        if held.bytes() > MAX_HELD_BYTES {
+            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "64 KiB of stream held no content"));
+        }
+    }
+    Ok(held.with(stream))
+}
+
+pub(super) fn timed_out(phase: Phase) -> Fault {
+    let detail = match phase {
+        Phase::Headers => "no answer within the headers deadline",
+        Phase::FirstContent => "no content within the first-content deadline",
+        Phase::Idle => "no content within the idle deadline",
+        Phase::Total => "no complete answer within the deadline of the request",
+    };
+    Fault::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)
+}

@@ -1,0 +1,49 @@
+//! Why a request has no answer.
+
+use std::time::Duration;
+
+use tidegate_domain::{
+    fault::{Fault, FaultKind},
+    name::Target,
+};
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CompletionError {
+    /// The model leads nowhere.
+    #[error("the model '{model}' does not exist{}", offer(nearest))]
+    UnknownModel {
+        /// The model, as the caller named it.
+        model: String,
+        /// The nearest names that do exist.
+        nearest: Vec<String>,
+    },
+    /// Nobody could be asked, or nobody was left to ask.
+    #[error("no instance of '{target}' is available now{}", after(*attempts, *last))]
+    NoneAvailable {
+        /// The target.
+        target: Target,
+        /// The soonest moment at which one may be available, from now; absent if unknown.
+        retry_after: Option<Duration>,
+        /// The kind of the last fault, if there was an attempt.
+        last: Option<FaultKind>,
+        /// Attempts made.
+        attempts: u32,
+    },
+    /// The last attempt failed.
+    #[error("the last of {attempts} attempts failed: {fault}")]
+    Upstream {
+        /// Its fault.
+        fault: Fault,
+        /// Attempts made.
+        attempts: u32,
+    },
+}
+
+fn offer(nearest: &[String]) -> String {
+    if nearest.is_empty() { String::new() } else { format!("; did you mean '{}'?", nearest.join("', '")) }
+}
+
+fn after(attempts: u32, last: Option<FaultKind>) -> String {
+    last.map(|kind| format!(" (after {attempts} attempts, the last one: {kind})")).unwrap_or_default()
+}

@@ -1,0 +1,156 @@
+//! Use cases of pools.
+
+use std::{fmt, sync::Arc};
+
+use tidegate_domain::{
+    fault::Fault,
+    inference::LlmClient,
+    name::{InstanceId, PoolName},
+    pool::{InstanceStatistics, Pool, PoolStatus},
+    repository::{RepositoryError, Version, Versioned},
+    time::Clock,
+};
+
+use crate::{
+    catalog::{Catalog, Change, ChangeError, Owner},
+    live::LivePool,
+    routing_table::Routes,
+};
+
+/// Creates, changes and watches pools.
+pub struct PoolService<C> {
+    catalog: Arc<Catalog<C>>,
+    routes: Arc<Routes<C>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A pool, and who owns it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolView {
+    /// The definition.
+    pub pool: Pool,
+    /// Who may change it.
+    pub owner: Owner,
+}
+
+/// What a pool and its instances have done since the process started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolStatistics {
+    /// The pool.
+    pub name: PoolName,
+    /// How it is.
+    pub status: PoolStatus,
+    /// Its instances, in declaration order.
+    pub instances: Vec<InstanceStatistics>,
+}
+
+impl PoolStatistics {
+    /// Instances that a request could be sent to now.
+    pub fn usable(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.available).count()
+    }
+
+    /// Attempts that its instances answered.
+    pub fn successes(&self) -> u64 {
+        self.instances.iter().map(|instance| instance.successes).sum()
+    }
+
+    /// Attempts that its instances failed.
+    pub fn failures(&self) -> u64 {
+        self.instances.iter().map(|instance| instance.failures).sum()
+    }
+}
+
+/// What an instance said when it was checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceCheck {
+    /// The instance.
+    pub id: InstanceId,
+    /// Whether its provider answers.
+    pub result: Result<(), Fault>,
+}
+
+impl<C: LlmClient> PoolService<C> {
+    /// Serves the pools of `catalog`, as `routes` publishes them.
+    pub fn new(catalog: Arc<Catalog<C>>, routes: Arc<Routes<C>>, clock: Arc<dyn Clock>) -> Self {
+        Self { catalog, routes, clock }
+    }
+
+    /// Stores a new pool and puts it in service.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the name is taken, the pool refers to what does not exist, or the store fails.
+    pub async fn create(&self, pool: Pool) -> Result<Versioned<Pool>, ChangeError> {
+        let version = self.catalog.change(Change::InsertPool(&pool)).await?;
+        Ok(Versioned { value: pool, version: version.unwrap_or(Version::FIRST) })
+    }
+
+    /// The pool of that name, or `None`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store cannot be read.
+    pub async fn get(&self, name: &PoolName) -> Result<Option<PoolView>, RepositoryError> {
+        Ok(self.list().await?.into_iter().find(|view| view.pool.name() == name))
+    }
+
+    /// Every pool, by name.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store cannot be read.
+    pub async fn list(&self) -> Result<Vec<PoolView>, RepositoryError> {
+        let definitions = self.catalog.definitions().await?;
+        let of_files = definitions.configuration.pools.into_iter();
+        let of_store = definitions.pools.into_iter();
+        let mut views: Vec<_> = of_files
+            .map(|declared| PoolView { pool: declared.value, owner: Owner::File(declared.file) })
+            .chain(of_store.map(|stored| PoolView { pool: stored.value, owner: Owner::Store(stored.version) }))
+            .collect();
+        views.sort_by(|a, b| a.pool.name().cmp(b.pool.name()));
+        Ok(views)
+    }
+
+    /// Replaces the pool of the same name, if it is still at `expected`. Instances that stay keep their state.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if a file owns the pool, somebody changed it meanwhile, the new one refers to what does not exist,
+    /// or the store fails.
+    pub async fn change(&self, pool: Pool, expected: Version) -> Result<Versioned<Pool>, ChangeError> {
+        let version = self.catalog.change(Change::ReplacePool(&pool, expected)).await?;
+        Ok(Versioned { value: pool, version: version.unwrap_or(expected) })
+    }
+
+    /// Removes the pool of that name, if it is still at `expected`. Its requests in flight are finished.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if a file owns the pool, somebody changed it meanwhile, something still refers to it, or the store
+    /// fails.
+    pub async fn remove(&self, name: &PoolName, expected: Version) -> Result<(), ChangeError> {
+        self.catalog.change(Change::RemovePool(name, expected)).await.map(drop)
+    }
+
+    /// Asks every instance's provider, all at once and without cost, whether it answers; `None` if there is no such pool.
+    /// It tells, and changes nothing: only attempts move an instance's health.
+    pub async fn check_health(&self, name: &PoolName) -> Option<Vec<InstanceCheck>> {
+        let table = self.routes.load();
+        Some(crate::health::check_all(table.pool(name)?.instances.clone()).await)
+    }
+
+    /// What the pool and its instances have done; `None` if there is no such pool.
+    pub fn statistics(&self, name: &PoolName) -> Option<PoolStatistics> {
+        self.routes.load().pool(name).map(|pool| statistics(pool, &*self.clock))
+    }
+}
+
+pub(crate) fn statistics<C>(pool: &LivePool<C>, clock: &dyn Clock) -> PoolStatistics {
+    let now = clock.now();
+    let instances: Vec<_> = pool.instances.iter().map(|instance| instance.statistics(now)).collect();
+    let usable = instances.iter().filter(|instance| instance.available).count();
+    let status = PoolStatus::of(usable, instances.len());
+    PoolStatistics { name: pool.definition.name().clone(), status, instances }
+}
+
+impl<C> fmt::Debug for PoolService<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PoolService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! The routing table: one immutable snapshot of everything a request can be sent to.
+//!
+//! A request takes one snapshot and uses it to its end, so that a change never tears a request. A change compiles a whole
+//! new table beside the old one and swaps a pointer; what does not compile changes nothing.
+
+mod compile;
+mod resolve;
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+pub use compile::CompileError;
+pub(crate) use compile::{Compiler, TableInput};
+use tidegate_domain::{
+    name::{GroupName, PoolName, Target, WrapperName},
+    task_group::TaskGroup,
+    wrapper::Wrapper,
+};
+
+use crate::{
+    live::LivePool,
+    wrappers::{Leg, Route},
+};
+
+/// A task group that serves: its definition and a leg for each of its tiers.
+#[derive(Debug)]
+pub(crate) struct LiveGroup<C> {
+    pub(crate) definition: TaskGroup,
+    pub(crate) legs: Vec<Arc<Leg<C>>>,
+}
+
+/// One name that a caller may use.
+#[derive(Debug)]
+struct Entry<C> {
+    kind: &'static str,
+    route: Arc<Route<C>>,
+}
+
+/// Everything a request can be sent to, as of one revision.
+#[derive(Debug)]
+pub struct RoutingTable<C> {
+    revision: u64,
+    pools: HashMap<PoolName, Arc<LivePool<C>>>,
+    groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
+    wrappers: HashMap<WrapperName, Wrapper>,
+    /// Routes by every spelling that leads to them: bare names and explicit targets.
+    entries: HashMap<Box<str>, Entry<C>>,
+    default_route: Option<Arc<Route<C>>>,
+}
+
+impl<C> RoutingTable<C> {
+    /// A table that leads nowhere.
+    fn empty() -> Self {
+        Self {
+            revision: 0,
+            pools: HashMap::new(),
+            groups: HashMap::new(),
+            wrappers: HashMap::new(),
+            entries: HashMap::new(),
+            default_route: None,
+        }
+    }
+
+    /// The number of this table: one more than its predecessor's.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(crate) fn pool(&self, name: &PoolName) -> Option<&Arc<LivePool<C>>> {
+        self.pools.get(name)
+    }
+
+    pub(crate) fn pools(&self) -> impl Iterator<Item = &Arc<LivePool<C>>> {
+        self.pools.values()
+    }
+
+    pub(crate) fn group(&self, name: &GroupName) -> Option<&Arc<LiveGroup<C>>> {
+        self.groups.get(name)
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Arc<LiveGroup<C>>> {
+        self.groups.values()
+    }
+
+    pub(crate) fn wrappers(&self) -> impl Iterator<Item = &Wrapper> {
+        self.wrappers.values()
+    }
+
+    pub(crate) fn route_of(&self, target: &Target) -> Option<&Arc<Route<C>>> {
+        self.entries.get(target.to_string().as_str()).map(|entry| &entry.route)
+    }
+}
+
+/// Publishes routing tables: readers never wait, a change swaps one pointer.
+#[derive(Debug)]
+pub struct Routes<C>(ArcSwap<RoutingTable<C>>);
+
+impl<C> Routes<C> {
+    /// Publishes a table that leads nowhere, until the first one is compiled.
+    pub fn empty() -> Self {
+        Self(ArcSwap::from_pointee(RoutingTable::empty()))
+    }
+
+    /// The table in force.
+    pub fn load(&self) -> Arc<RoutingTable<C>> {
+        self.0.load_full()
+    }
+
+    /// Puts a table in force: its instances go on under its policies.
+    pub(crate) fn publish(&self, table: RoutingTable<C>) {
+        for instance in table.entries.values().flat_map(|entry| entry.route.instances()) {
+            instance.state.set_policies(instance.policies);
+        }
+        self.0.store(Arc::new(table));
+    }
+}
+
+impl<C> Default for Routes<C> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}

@@ -1,0 +1,122 @@
+//! From definitions to a routing table that serves them.
+//!
+//! Compiling has no effect on what serves: the new table shares the state of every instance that it has in common with
+//! the old one, and nothing else.
+
+mod entries;
+mod error;
+mod groups;
+mod pools;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::Arc,
+};
+
+pub use error::CompileError;
+use tidegate_domain::{
+    config::Configuration,
+    inference::{ClientFactory, LlmClient},
+    name::{GroupName, PoolName},
+    pool::{InstanceSpec, Pool},
+    task_group::TaskGroup,
+    wrapper::Wrapper,
+};
+
+use super::{LiveGroup, RoutingTable};
+use crate::live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned};
+
+/// What a table is compiled from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableInput<'a> {
+    pub(crate) configuration: &'a Configuration,
+    pub(crate) pools: &'a [&'a Pool],
+    pub(crate) groups: &'a [&'a TaskGroup],
+}
+
+/// Compiles one table.
+pub(crate) struct Compiler<'a, C> {
+    input: TableInput<'a>,
+    factory: &'a dyn ClientFactory<Client = C>,
+    previous: &'a RoutingTable<C>,
+    pools: HashMap<PoolName, Arc<LivePool<C>>>,
+    groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
+}
+
+impl<'a, C: LlmClient> Compiler<'a, C> {
+    pub(crate) fn new(
+        input: TableInput<'a>,
+        factory: &'a dyn ClientFactory<Client = C>,
+        previous: &'a RoutingTable<C>,
+    ) -> Self {
+        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new() }
+    }
+
+    /// Compiles the successor of the previous table.
+    pub(crate) fn compile(mut self) -> Result<RoutingTable<C>, CompileError> {
+        self.check_names()?;
+        for pool in self.input.pools {
+            let live = self.pool(pool)?;
+            self.pools.insert(pool.name().clone(), Arc::new(live));
+        }
+        for group in self.input.groups {
+            let live = self.group(group)?;
+            self.groups.insert(group.name().clone(), Arc::new(live));
+        }
+        let entries = self.entries()?;
+        let default_route = match &self.input.configuration.default_target {
+            Some(target) => Some(entries.lookup("the default target", target)?),
+            None => None,
+        };
+        let wrappers = self.wrappers().map(|wrapper| (wrapper.name().clone(), wrapper.clone())).collect();
+        let Self { previous, pools, groups, .. } = self;
+        let revision = previous.revision + 1;
+        Ok(RoutingTable { revision, pools, groups, wrappers, entries: entries.into_map(), default_route })
+    }
+
+    fn wrappers(&self) -> impl Iterator<Item = &'a Wrapper> + use<'a, C> {
+        self.input.configuration.wrappers.iter().map(|declared| &declared.value)
+    }
+
+    fn check_names(&self) -> Result<(), CompileError> {
+        let mut taken: HashMap<&str, &'static str> = HashMap::new();
+        let wrappers = self.wrappers().map(|wrapper| (wrapper.name().as_str(), "wrapper"));
+        let pools = self.input.pools.iter().map(|pool| (pool.name().as_str(), "pool"));
+        let groups = self.input.groups.iter().map(|group| (group.name().as_str(), "task group"));
+        let aliases = self.input.configuration.aliases.keys().map(|alias| (alias.as_str(), "model alias"));
+        for (name, second) in wrappers.chain(pools).chain(groups).chain(aliases) {
+            if let Some(first) = taken.insert(name, second) {
+                return Err(CompileError::NameClash { name: name.to_owned(), first, second });
+            }
+        }
+        Ok(())
+    }
+
+    /// An instance with a fresh client, and with the state of its predecessor if it is the same upstream.
+    fn instance(
+        &self,
+        (owner, spec): (&Owned, InstanceSpec),
+        policies: InstancePolicies,
+        predecessors: &[Arc<LiveInstance<C>>],
+    ) -> Result<Arc<LiveInstance<C>>, CompileError> {
+        let client =
+            self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
+        let state = match predecessors.iter().find(|known| known.is_same_upstream(owner, &spec)) {
+            Some(known) => Arc::clone(&known.state),
+            None => Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))),
+        };
+        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, policies, client, state }))
+    }
+}
+
+/// For each new instance, the position of the old one whose turn it takes over.
+fn survivors<C>(old: &[Arc<LiveInstance<C>>], new: &[Arc<LiveInstance<C>>]) -> Vec<Option<usize>> {
+    let positions: HashMap<_, _> = old.iter().enumerate().map(|(at, instance)| (&instance.spec.id, at)).collect();
+    new.iter().map(|instance| positions.get(&instance.spec.id).copied()).collect()
+}
+
+/// A seed that is the same for the same name: a restart with the same traffic decides the same.
+fn seed(name: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
+}

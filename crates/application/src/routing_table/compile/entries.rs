@@ -1,0 +1,96 @@
+//! Routes by every spelling that leads to them.
+//!
+//! No two definitions share a bare name (that is checked before), so the order in which they are added matters only where
+//! an alias is spelt like a model: the model wins.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use tidegate_domain::{
+    inference::LlmClient,
+    name::{ModelRef, Target},
+    resilience::BreakerPolicy,
+};
+
+use super::{CompileError, Compiler};
+use crate::{
+    live::Owned,
+    routing_table::Entry,
+    wrappers::{Route, WrapperFactory},
+};
+
+/// Routes by spelling, while they are collected.
+pub(super) struct Entries<C>(HashMap<Box<str>, Entry<C>>);
+
+impl<C> Entries<C> {
+    pub(super) fn into_map(self) -> HashMap<Box<str>, Entry<C>> {
+        self.0
+    }
+
+    pub(super) fn lookup(&self, what: &str, target: &Target) -> Result<Arc<Route<C>>, CompileError> {
+        match self.0.get(target.to_string().as_str()) {
+            Some(entry) => Ok(Arc::clone(&entry.route)),
+            None => Err(CompileError::DanglingTarget { what: what.to_owned(), target: target.clone() }),
+        }
+    }
+
+    /// Adds a route under its explicit target and under a bare name.
+    fn add(&mut self, name: &str, kind: &'static str, route: Route<C>) {
+        let route = Arc::new(route);
+        self.spell(&route.target.to_string(), kind, &route);
+        self.spell(name, kind, &route);
+    }
+
+    fn spell(&mut self, name: &str, kind: &'static str, route: &Arc<Route<C>>) {
+        self.0.entry(name.into()).or_insert_with(|| Entry { kind, route: Arc::clone(route) });
+    }
+}
+
+impl<C: LlmClient> Compiler<'_, C> {
+    pub(super) fn entries(&self) -> Result<Entries<C>, CompileError> {
+        let mut entries = Entries(HashMap::new());
+        let wrap = WrapperFactory { deadlines: self.input.configuration.deadlines, max_ambiguous_repeats: 1 };
+        for pool in self.pools.values() {
+            entries.add(pool.definition.name().as_str(), "pool", wrap.pool(pool));
+        }
+        for group in self.groups.values() {
+            entries.add(group.definition.name().as_str(), "task_group", wrap.task_group(group, None));
+            for tier in group.definition.tiers() {
+                let name = format!("{}.{}", group.definition.name(), tier.name());
+                entries.add(&name, "task_group", wrap.task_group(group, Some(tier.name())));
+            }
+        }
+        for model in self.models() {
+            let previous = self.previous.route_of(&Target::Direct(model.clone()));
+            let predecessors: Vec<_> = previous.map(|route| route.instances().cloned().collect()).unwrap_or_default();
+            let instance = self.direct((&Owned::Directly, &model), BreakerPolicy::default(), &predecessors)?;
+            entries.add(&model.to_string(), "model", wrap.direct(instance));
+        }
+        for (alias, model) in &self.input.configuration.aliases {
+            let route = entries.lookup("a model alias", &Target::Direct(model.clone()))?;
+            entries.spell(alias, "alias", &route);
+        }
+        for wrapper in self.wrappers() {
+            let route = entries.lookup(&format!("wrapper '{}'", wrapper.name()), wrapper.target())?;
+            entries.spell(&Target::Wrapper(wrapper.name().clone()).to_string(), "wrapper", &route);
+            entries.spell(wrapper.name().as_str(), "wrapper", &route);
+        }
+        Ok(entries)
+    }
+
+    /// Every model that some definition names: only those can be asked directly.
+    fn models(&self) -> BTreeSet<ModelRef> {
+        let configuration = self.input.configuration;
+        let of_pools = self.pools.values().flat_map(|pool| &pool.instances);
+        let of_tiers = self.groups.values().flat_map(|group| &group.legs).flat_map(|leg| leg.own_instances());
+        let targets = self.wrappers().map(|wrapper| wrapper.target()).chain(&configuration.default_target);
+        let of_targets = targets.filter_map(|target| match target {
+            Target::Direct(model) => Some(model),
+            Target::Wrapper(_) | Target::Pool(_) | Target::Group { .. } => None,
+        });
+        let of_instances = of_pools.chain(of_tiers).map(|instance| &instance.spec.model);
+        of_instances.chain(of_targets).chain(configuration.aliases.values()).cloned().collect()
+    }
+}

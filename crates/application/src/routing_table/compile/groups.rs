@@ -1,0 +1,70 @@
+//! Task groups: a leg for each tier, and the instances behind bare models.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use tidegate_domain::{
+    inference::LlmClient,
+    name::{InstanceId, ModelRef},
+    pool::{HealthPolicy, InstanceSpec},
+    resilience::BreakerPolicy,
+    task_group::{TaskGroup, Tier, TierModel},
+};
+
+use super::{CompileError, Compiler, seed};
+use crate::{
+    live::{InstancePolicies, LiveInstance, Owned, Picker},
+    routing_table::LiveGroup,
+    wrappers::{Leg, LegMember},
+};
+
+impl<C: LlmClient> Compiler<'_, C> {
+    pub(super) fn group(&self, definition: &TaskGroup) -> Result<LiveGroup<C>, CompileError> {
+        let legs = definition.tiers().iter().map(|tier| self.leg(definition, tier).map(Arc::new));
+        Ok(LiveGroup { legs: legs.collect::<Result<_, _>>()?, definition: definition.clone() })
+    }
+
+    fn leg(&self, group: &TaskGroup, tier: &Tier) -> Result<Leg<C>, CompileError> {
+        let owner = Owned::ByTier(group.name().clone(), tier.name().clone());
+        let predecessors: Vec<_> = self
+            .previous
+            .group(group.name())
+            .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())))
+            .map(|leg| leg.own_instances().cloned().collect())
+            .unwrap_or_default();
+        let member = |model: &TierModel| match model {
+            TierModel::Direct(model) => {
+                self.direct((&owner, model), *group.breaker(), &predecessors).map(LegMember::Instance)
+            }
+            TierModel::Pool(pool) => {
+                let live = self.pools.get(pool).cloned().ok_or_else(|| CompileError::DanglingPool {
+                    group: group.name().clone(),
+                    tier: tier.name().clone(),
+                    pool: pool.clone(),
+                })?;
+                Ok(LegMember::Pool(live))
+            }
+        };
+        let members = tier.models().iter().map(member).collect::<Result<_, _>>()?;
+        let policy = tier.policy();
+        Ok(Leg {
+            tier: Some(tier.name().clone()),
+            members,
+            picker: Picker::new(policy.rotation, seed(tier.name().as_str())),
+            deadlines: policy.deadlines.unwrap_or(self.input.configuration.deadlines),
+            defaults: policy.defaults.clone(),
+            max_retries: policy.max_retries,
+        })
+    }
+
+    /// The instance behind a bare model. Without a pool there is no health policy: its breaker alone decides.
+    pub(super) fn direct(
+        &self,
+        (owner, model): (&Owned, &ModelRef),
+        breaker: BreakerPolicy,
+        predecessors: &[Arc<LiveInstance<C>>],
+    ) -> Result<Arc<LiveInstance<C>>, CompileError> {
+        let health = HealthPolicy { failure_threshold: NonZeroU32::MAX, ..HealthPolicy::default() };
+        let spec = InstanceSpec::new(InstanceId::of_model(model), model.clone());
+        self.instance((owner, spec), InstancePolicies { health, breaker }, predecessors)
+    }
+}

@@ -1,0 +1,177 @@
+//! Use cases of task groups.
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use tidegate_domain::{
+    inference::LlmClient,
+    name::{GroupName, TierName},
+    pool::InstanceStatistics,
+    repository::{RepositoryError, Version, Versioned},
+    task_group::{Exclusion, ModelRequirements, RankedModel, Selection, TaskGroup},
+    time::Clock,
+};
+
+use crate::{
+    InstanceCheck,
+    catalog::{Catalog, Change, ChangeError, Owner},
+    live::LiveInstance,
+    routing_table::Routes,
+};
+
+/// Creates, changes and watches task groups, and selects models from them.
+pub struct TaskGroupService<C> {
+    catalog: Arc<Catalog<C>>,
+    routes: Arc<Routes<C>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A task group, and who owns it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskGroupView {
+    /// The definition.
+    pub group: TaskGroup,
+    /// Who may change it.
+    pub owner: Owner,
+}
+
+/// What a task group has done since the process started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskGroupStatistics {
+    /// The group.
+    pub name: GroupName,
+    /// Its tiers, best first.
+    pub tiers: Vec<TierStatistics>,
+}
+
+/// What a tier has done since the process started. The instances of a pool count wherever the pool is named.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierStatistics {
+    /// The tier.
+    pub name: TierName,
+    /// Whether a request could be sent to any of its models now.
+    pub usable: bool,
+    /// Its instances, in declaration order.
+    pub instances: Vec<InstanceStatistics>,
+}
+
+impl<C: LlmClient> TaskGroupService<C> {
+    /// Serves the task groups of `catalog`, as `routes` publishes them.
+    pub fn new(catalog: Arc<Catalog<C>>, routes: Arc<Routes<C>>, clock: Arc<dyn Clock>) -> Self {
+        Self { catalog, routes, clock }
+    }
+
+    /// Stores a new task group and puts it in service.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the name is taken, the group refers to what does not exist, or the store fails.
+    pub async fn create(&self, group: TaskGroup) -> Result<Versioned<TaskGroup>, ChangeError> {
+        let version = self.catalog.change(Change::InsertGroup(&group)).await?;
+        Ok(Versioned { value: group, version: version.unwrap_or(Version::FIRST) })
+    }
+
+    /// The task group of that name, or `None`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store cannot be read.
+    pub async fn get(&self, name: &GroupName) -> Result<Option<TaskGroupView>, RepositoryError> {
+        Ok(self.list().await?.into_iter().find(|view| view.group.name() == name))
+    }
+
+    /// Every task group, by name.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store cannot be read.
+    pub async fn list(&self) -> Result<Vec<TaskGroupView>, RepositoryError> {
+        let definitions = self.catalog.definitions().await?;
+        let of_files = definitions.configuration.task_groups.into_iter();
+        let of_store = definitions.task_groups.into_iter();
+        let mut views: Vec<_> = of_files
+            .map(|declared| TaskGroupView { group: declared.value, owner: Owner::File(declared.file) })
+            .chain(of_store.map(|stored| TaskGroupView { group: stored.value, owner: Owner::Store(stored.version) }))
+            .collect();
+        views.sort_by(|a, b| a.group.name().cmp(b.group.name()));
+        Ok(views)
+    }
+
+    /// Replaces the task group of the same name, if it is still at `expected`. Models that stay keep their state.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if a file owns the group, somebody changed it meanwhile, the new one refers to what does not exist,
+    /// or the store fails.
+    pub async fn change(&self, group: TaskGroup, expected: Version) -> Result<Versioned<TaskGroup>, ChangeError> {
+        let version = self.catalog.change(Change::ReplaceGroup(&group, expected)).await?;
+        Ok(Versioned { value: group, version: version.unwrap_or(expected) })
+    }
+
+    /// Removes the task group of that name, if it is still at `expected`. Its requests in flight are finished.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if a file owns the group, somebody changed it meanwhile, something still refers to it, or the store
+    /// fails.
+    pub async fn remove(&self, name: &GroupName, expected: Version) -> Result<(), ChangeError> {
+        self.catalog.change(Change::RemoveGroup(name, expected)).await.map(drop)
+    }
+
+    /// Asks the provider of each of the group's models, without cost, whether it answers; `None` if there is no such group.
+    pub async fn check_health(&self, name: &GroupName) -> Option<Vec<InstanceCheck>> {
+        let table = self.routes.load();
+        let instances = table.group(name)?.legs.iter().flat_map(|leg| leg.instances()).cloned().collect();
+        Some(crate::health::check_all(instances).await)
+    }
+
+    /// What the group has done; `None` if there is no such group.
+    pub fn statistics(&self, name: &GroupName) -> Option<TaskGroupStatistics> {
+        let now = self.clock.now();
+        let table = self.routes.load();
+        let group = table.group(name)?;
+        let tiers = group.definition.tiers().iter().zip(&group.legs).map(|(tier, leg)| TierStatistics {
+            name: tier.name().clone(),
+            usable: leg.is_usable(now),
+            instances: leg.instances().map(|instance| instance.statistics(now)).collect(),
+        });
+        Some(TaskGroupStatistics { name: name.clone(), tiers: tiers.collect() })
+    }
+
+    /// Ranks every model that the group could send a request to: usable ones first, by tier, preferred providers first
+    /// within a tier; then those that are excluded, each with the reason. `None` if there is no such group.
+    pub fn select_model(&self, name: &GroupName, requirements: &ModelRequirements) -> Option<Selection> {
+        let now = self.clock.now();
+        let table = self.routes.load();
+        let group = table.group(name)?;
+        let mut models = Vec::new();
+        for (tier, leg) in group.definition.tiers().iter().zip(&group.legs) {
+            let mut of_tier: Vec<_> = leg.instances().map(|it| ranked(tier.name(), it, (requirements, now))).collect();
+            of_tier.sort_by_key(|model| preference(model, requirements));
+            models.append(&mut of_tier);
+        }
+        models.sort_by_key(|model| model.exclusion.is_some());
+        Some(Selection { models })
+    }
+}
+
+fn ranked<C>(
+    tier: &TierName,
+    instance: &LiveInstance<C>,
+    (requirements, now): (&ModelRequirements, Instant),
+) -> RankedModel {
+    let excluded = requirements.excluded_models.contains(&instance.spec.model);
+    let exclusion = if excluded { Some(Exclusion::ExcludedByCaller) } else { instance.exclusion(now) };
+    RankedModel {
+        tier: tier.clone(),
+        instance: instance.spec.id.clone(),
+        model: instance.spec.model.clone(),
+        exclusion,
+    }
+}
+
+/// The place of a model's provider among the preferred ones; the others share the last.
+fn preference(model: &RankedModel, requirements: &ModelRequirements) -> usize {
+    let preferred = &requirements.preferred_providers;
+    preferred.iter().position(|provider| provider == model.model.provider()).unwrap_or(preferred.len())
+}
+
+impl<C> fmt::Debug for TaskGroupService<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TaskGroupService").finish_non_exhaustive()
+    }
+}

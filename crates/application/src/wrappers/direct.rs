@@ -1,0 +1,38 @@
+//! The direct wrapper: one model at one provider, asked for what it is.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use tidegate_domain::{
+    inference::ParameterDefaults,
+    name::Target,
+    pool::RotationKind,
+    resilience::Backoff,
+    routing::{Reach, WalkPolicy},
+};
+
+use super::{Leg, LegMember, Route, WrapperFactory};
+use crate::live::{LiveInstance, Picker};
+
+impl WrapperFactory {
+    /// A route to one instance: there is nobody else to ask, so a passing fault is retried once.
+    pub(crate) fn direct<C>(&self, instance: Arc<LiveInstance<C>>) -> Route<C> {
+        Route {
+            target: Target::Direct(instance.spec.model.clone()),
+            legs: vec![Arc::new(Leg {
+                tier: None,
+                members: vec![LegMember::Instance(instance)],
+                picker: Picker::new(RotationKind::Declared, 0),
+                deadlines: self.deadlines,
+                defaults: ParameterDefaults::default(),
+                max_retries: 0,
+            })],
+            walk: WalkPolicy {
+                reach: Reach::Instance,
+                max_attempts: NonZeroU32::MIN.saturating_add(1),
+                max_retries: 1,
+                max_ambiguous_repeats: self.max_ambiguous_repeats,
+                backoff: Backoff::default(),
+            },
+        }
+    }
+}
