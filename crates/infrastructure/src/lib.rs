@@ -1,1 +1,9 @@
-//! x
+//! The adapters of Tidegate: technology behind the domain's ports.
+//!
+//! | module | adapter |
+//! |---|---|
+//! | [`clock`] | the time that tokio's timers go by |
+//! | [`telemetry`] | events as metrics and log lines |
+
+pub mod clock;
+pub mod telemetry;

@@ -1,0 +1,51 @@
+//! Events as log lines.
+//!
+//! A request is one line at debug level when all went well, at info when it did not; a change of health or of a circuit is
+//! one line at warn or info. Nothing of a request's content is ever a field.
+
+use tidegate_domain::{
+    observe::{Event, Observer, Outcome},
+    pool::HealthStatus,
+    resilience::BreakerState,
+};
+
+/// Writes events to the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogObserver;
+
+impl Observer for LogObserver {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::AttemptFinished { instance, fault: Some(fault), took, .. } => {
+                tracing::info!(%instance, %fault, took_ms = millis(*took), "attempt failed");
+            }
+            Event::AttemptFinished { fault: None, .. } => {}
+            Event::RequestFinished { target, outcome: Outcome::Completed, took, trace, .. } => {
+                let attempts = trace.attempts.len();
+                tracing::debug!(request_id = %trace.request_id, %target, attempts, took_ms = millis(*took), "completed");
+            }
+            Event::RequestFinished { target, outcome, took, trace, .. } => {
+                let (attempts, outcome) = (trace.attempts.len(), outcome.as_str());
+                let took_ms = millis(*took);
+                tracing::info!(request_id = %trace.request_id, %target, outcome, attempts, took_ms, "not completed");
+            }
+            Event::Health { instance, transition } if transition.to == HealthStatus::Unhealthy => {
+                tracing::warn!(%instance, from = %transition.from, to = %transition.to, "health changed");
+            }
+            Event::Health { instance, transition } => {
+                tracing::info!(%instance, from = %transition.from, to = %transition.to, "health changed");
+            }
+            Event::Breaker { instance, transition } if transition.to == BreakerState::Open => {
+                tracing::warn!(%instance, from = transition.from.as_str(), to = transition.to.as_str(), "circuit changed");
+            }
+            Event::Breaker { instance, transition } => {
+                tracing::info!(%instance, from = transition.from.as_str(), to = transition.to.as_str(), "circuit changed");
+            }
+            Event::Published { revision } => tracing::info!(revision, "routing table in force"),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

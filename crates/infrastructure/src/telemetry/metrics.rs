@@ -1,0 +1,185 @@
+//! Events as Prometheus series.
+//!
+//! The recorder is the gateway's own, not the process's global one: two gateways in one process do not mix. Handles are
+//! looked up once per target, outcome and instance, and kept.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hash,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tidegate_domain::{
+    fault::FaultKind,
+    inference::Usage,
+    name::{InstanceId, Target},
+    observe::{Event, Observer, Outcome},
+    resilience::BreakerState,
+};
+
+/// Upper bounds of the duration buckets, in seconds: those of the OpenTelemetry conventions for generative AI.
+const DURATION_BUCKETS: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+
+/// Why there are no metrics.
+#[derive(Debug, thiserror::Error)]
+#[error("the metrics recorder cannot be built")]
+pub struct MetricsError(#[from] BuildError);
+
+/// Counts events for Prometheus.
+pub struct PrometheusObserver {
+    recorder: PrometheusRecorder,
+    requests: Handles<(Target, &'static str), (Counter, Histogram)>,
+    attempts: Handles<(InstanceId, &'static str), (Counter, Histogram)>,
+    breakers: Handles<InstanceId, Gauge>,
+    tokens: Tokens,
+    revision: Gauge,
+}
+
+struct Tokens {
+    input: Counter,
+    output: Counter,
+}
+
+impl PrometheusObserver {
+    /// An observer that has counted nothing.
+    ///
+    /// # Errors
+    /// [`MetricsError`] if the recorder refuses the bucket bounds.
+    pub fn new() -> Result<Self, MetricsError> {
+        let recorder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS)?.build_recorder();
+        describe(&recorder);
+        let tokens = Tokens {
+            input: counter(&recorder, "tidegate_tokens_total", vec![Label::new("type", "input")]),
+            output: counter(&recorder, "tidegate_tokens_total", vec![Label::new("type", "output")]),
+        };
+        let revision = gauge(&recorder, "tidegate_routing_table_revision", vec![]);
+        Ok(Self {
+            recorder,
+            requests: Handles::default(),
+            attempts: Handles::default(),
+            breakers: Handles::default(),
+            tokens,
+            revision,
+        })
+    }
+
+    /// What renders the series: cheap to clone, independent of the observer's life.
+    pub fn handle(&self) -> PrometheusHandle {
+        self.recorder.handle()
+    }
+
+    fn request(&self, target: &Target, outcome: Outcome, took: Duration) {
+        let (counter, histogram) = self.requests.get((target.clone(), outcome.as_str()), |(target, outcome)| {
+            let target = Label::new("target", target.to_string());
+            let labels = vec![target.clone(), Label::new("outcome", *outcome)];
+            (
+                counter(&self.recorder, "tidegate_requests_total", labels),
+                histogram(&self.recorder, "tidegate_request_duration_seconds", vec![target]),
+            )
+        });
+        counter.increment(1);
+        histogram.record(took.as_secs_f64());
+    }
+
+    fn attempt(&self, instance: &InstanceId, fault: Option<FaultKind>, took: Duration) {
+        let class = fault.map_or("ok", FaultKind::as_str);
+        let (counter, histogram) = self.attempts.get((instance.clone(), class), |(instance, class)| {
+            let instance = Label::new("instance", instance.to_string());
+            let labels = vec![instance.clone(), Label::new("class", *class)];
+            (
+                counter(&self.recorder, "tidegate_attempts_total", labels),
+                histogram(&self.recorder, "tidegate_attempt_duration_seconds", vec![instance]),
+            )
+        });
+        counter.increment(1);
+        histogram.record(took.as_secs_f64());
+    }
+
+    fn breaker(&self, instance: &InstanceId, state: BreakerState) {
+        let gauge = self.breakers.get(instance.clone(), |instance| {
+            gauge(&self.recorder, "tidegate_breaker_state", vec![Label::new("instance", instance.to_string())])
+        });
+        gauge.set(match state {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        });
+    }
+}
+
+impl Observer for PrometheusObserver {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::AttemptFinished { instance, fault, took, .. } => self.attempt(instance, *fault, *took),
+            Event::RequestFinished { target, outcome, took, usage, .. } => {
+                self.request(target, *outcome, *took);
+                let Some(Usage { input_tokens, output_tokens, .. }) = usage else { return };
+                self.tokens.input.increment(*input_tokens);
+                self.tokens.output.increment(*output_tokens);
+            }
+            Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
+            Event::Health { .. } => {}
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a double; 2^53 reloads are out of reach")]
+            Event::Published { revision } => self.revision.set(*revision as f64),
+        }
+    }
+}
+
+impl fmt::Debug for PrometheusObserver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PrometheusObserver").finish_non_exhaustive()
+    }
+}
+
+/// Handles by label values, each made once.
+struct Handles<K, H>(RwLock<HashMap<K, H>>);
+
+impl<K, H> Default for Handles<K, H> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<K: Eq + Hash, H: Clone> Handles<K, H> {
+    fn get(&self, key: K, make: impl FnOnce(&K) -> H) -> H {
+        if let Some(handle) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return handle.clone();
+        }
+        let handle = make(&key);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(handle).clone()
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new("tidegate", Level::INFO, None);
+
+fn counter(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Counter {
+    recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
+}
+
+fn gauge(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Gauge {
+    recorder.register_gauge(&Key::from_parts(name, labels), &METADATA)
+}
+
+fn histogram(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Histogram {
+    recorder.register_histogram(&Key::from_parts(name, labels), &METADATA)
+}
+
+fn describe(recorder: &PrometheusRecorder) {
+    let text = SharedString::const_str;
+    let counter = |name: &'static str, help| recorder.describe_counter(KeyName::from(name), None, text(help));
+    let seconds =
+        |name: &'static str, help| recorder.describe_histogram(KeyName::from(name), Some(Unit::Seconds), text(help));
+    let gauge = |name: &'static str, help| recorder.describe_gauge(KeyName::from(name), None, text(help));
+    counter("tidegate_requests_total", "Requests by target and outcome");
+    counter("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)");
+    counter("tidegate_tokens_total", "Tokens as reported by upstreams, by type");
+    seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
+    seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
+    gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");
+    gauge("tidegate_routing_table_revision", "Revision of the routing table in force");
+}
