@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::time::after;
+
 /// When an instance leaves the rotation, and when it comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthPolicy {
@@ -151,14 +153,13 @@ impl Health {
             let faults = match health.state {
                 State::Healthy => 1,
                 State::Degraded { faults, .. } => faults + 1,
-                State::Recovering { .. } => threshold,
                 State::Unhealthy { until } if now < until => return health.state,
-                State::Unhealthy { .. } => threshold,
+                State::Unhealthy { .. } | State::Recovering { .. } => threshold,
             };
             if faults < threshold {
                 return State::Degraded { faults, successes: 0 };
             }
-            let until = now + health.recovery_time().max(retry_after.unwrap_or_default());
+            let until = after(now, health.recovery_time().max(retry_after.unwrap_or_default()));
             health.relapses = health.relapses.saturating_add(1);
             State::Unhealthy { until }
         })

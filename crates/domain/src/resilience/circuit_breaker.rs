@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::pool::Random;
+use crate::{pool::Random, time::after};
 
 /// When a circuit opens and closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub struct BreakerPolicy {
     pub half_open_requests: NonZeroU32,
     /// Successful probes until it closes.
     pub success_threshold: NonZeroU32,
-    /// A probe that has not come back by then is presumed lost.
+    /// A probe that has not come back by then is presumed lost, and whatever it brings later is ignored. An instance whose
+    /// answers take longer than this cannot pass a probe.
     pub probe_lease: Duration,
 }
 
@@ -142,9 +143,8 @@ impl CircuitBreaker {
     /// The end of the open time, or the expiry of the oldest probe.
     pub fn would_admit(&self, now: Instant) -> Result<(), Instant> {
         match &self.state {
-            State::Closed { .. } => Ok(()),
             State::Open { until } if now < *until => Err(*until),
-            State::Open { .. } => Ok(()),
+            State::Closed { .. } | State::Open { .. } => Ok(()),
             State::HalfOpen { probes, .. } => {
                 let live = probes.iter().filter(|probe| now < probe.expires);
                 if live.clone().count() < self.policy.half_open_requests.get() as usize {
@@ -168,13 +168,17 @@ impl CircuitBreaker {
         let State::HalfOpen { probes, .. } = &mut self.state else { return Ok(Pass { generation, probe: None }) };
         self.probes_sent += 1;
         probes.retain(|probe| now < probe.expires);
-        probes.push(Probe { number: self.probes_sent, expires: now + self.policy.probe_lease });
+        probes.push(Probe { number: self.probes_sent, expires: after(now, self.policy.probe_lease) });
         Ok(Pass { generation, probe: Some(self.probes_sent) })
     }
 
     /// Gives a pass back: its request succeeded.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pass is given back once; taking it makes a second time impossible"
+    )]
     pub fn on_success(&mut self, pass: Pass, now: Instant) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass) {
+        if !self.takes_back(&pass, now) {
             return None;
         }
         match &mut self.state {
@@ -192,8 +196,12 @@ impl CircuitBreaker {
     }
 
     /// Gives a pass back: its request failed in a way that counts.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pass is given back once; taking it makes a second time impossible"
+    )]
     pub fn on_fault(&mut self, pass: Pass, now: Instant, random: &mut Random) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass) {
+        if !self.takes_back(&pass, now) {
             return None;
         }
         if let State::Closed { faults } = &mut self.state {
@@ -202,14 +210,16 @@ impl CircuitBreaker {
                 return None;
             }
         }
-        let until = now + self.open_time(random);
+        let until = after(now, self.open_time(random));
         self.relapses = self.relapses.saturating_add(1);
         self.moving(now, State::Open { until })
     }
 
     /// Gives a pass back: its request says nothing about the instance, or nobody waited for its end.
     pub fn on_neutral(&mut self, pass: &Pass) {
-        self.takes_back(pass);
+        if let State::HalfOpen { probes, .. } = &mut self.state {
+            probes.retain(|probe| Some(probe.number) != pass.probe);
+        }
     }
 
     /// Opens the circuit until `until`: an operator's word.
@@ -223,15 +233,16 @@ impl CircuitBreaker {
         self.moving(now, State::Closed { faults: 0 })
     }
 
-    /// Whether `pass` still counts; if it is a probe, its place is free again.
-    fn takes_back(&mut self, pass: &Pass) -> bool {
+    /// Whether `pass` still counts at `now`; if it is a probe, its place is free again.
+    fn takes_back(&mut self, pass: &Pass, now: Instant) -> bool {
         if pass.generation != self.generation {
             return false;
         }
         let State::HalfOpen { probes, .. } = &mut self.state else { return true };
-        let before = probes.len();
+        probes.retain(|probe| now < probe.expires);
+        let live = probes.len();
         probes.retain(|probe| Some(probe.number) != pass.probe);
-        probes.len() < before
+        probes.len() < live
     }
 
     /// The doubled and capped open time, less up to a tenth: circuits that opened together do not probe together.
@@ -239,7 +250,7 @@ impl CircuitBreaker {
         let factor = 1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX);
         let longest = self.policy.max_recovery_time.max(self.policy.recovery_time);
         let full = self.policy.recovery_time.saturating_mul(factor).min(longest);
-        full.mul_f64(1.0 - 0.1 * random.f64())
+        full.saturating_sub(full.mul_f64(0.1 * random.f64()))
     }
 
     fn moving(&mut self, now: Instant, next: State) -> Option<BreakerTransition> {
