@@ -90,12 +90,13 @@ pub struct Health {
     policy: HealthPolicy,
     state: State,
     relapses: u32,
+    ejected: Option<Instant>,
 }
 
 impl Health {
     /// A healthy instance under `policy`.
     pub fn new(policy: HealthPolicy) -> Self {
-        Self { policy, state: State::Healthy, relapses: 0 }
+        Self { policy, state: State::Healthy, relapses: 0, ejected: None }
     }
 
     /// Goes on under another policy, from the same state.
@@ -122,6 +123,12 @@ impl Health {
             State::Unhealthy { until } if now < until => Err(until),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an attempt sent at `sent` is from before the last ejection: whatever comes of it says nothing about now and is
+    /// not to be recorded. A slow one may outlast the recovery time, and would count as a relapse.
+    pub fn outdates(&self, sent: Instant) -> bool {
+        self.ejected.is_some_and(|ejected| sent <= ejected)
     }
 
     /// Records that an attempt succeeded.
@@ -161,6 +168,7 @@ impl Health {
             }
             let until = after(now, health.recovery_time().max(retry_after.unwrap_or_default()));
             health.relapses = health.relapses.saturating_add(1);
+            health.ejected = Some(now);
             State::Unhealthy { until }
         })
     }
