@@ -11,7 +11,7 @@
 //! | [`fault`] | what can go wrong with an attempt, and what each fault permits |
 //! | [`pool`] | interchangeable instances: definition, rotation, health, statistics |
 //! | [`task_group`] | a kind of work and its ordered tiers |
-//! | [`resilience`] | circuit breaker, backoff, deadlines |
+//! | [`resilience`] | circuit breaker, backoff, deadlines, retry budget |
 //! | [`routing`] | the walk over candidates, and the trace of what was decided |
 //! | [`wrapper`] | a public name for a pool, a task group or one model |
 //! | [`config`] | a loaded configuration, its problems, and where it comes from |
