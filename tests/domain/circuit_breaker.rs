@@ -38,6 +38,7 @@ fn policies() -> impl Strategy<Value = BreakerPolicy> {
     (1_u32..4, 1_u32..4, 1_u32..4, 1_u32..20, 1_u32..60, 1_u32..30).prop_map(
         |(failures, probes, successes, recovery, max, lease)| BreakerPolicy {
             failure_threshold: NonZeroU32::new(failures).unwrap(),
+            failure_rate: None,
             half_open_requests: NonZeroU32::new(probes).unwrap(),
             success_threshold: NonZeroU32::new(successes).unwrap(),
             recovery_time: SECOND * recovery,
@@ -322,6 +323,33 @@ fn a_result_after_the_lease_is_ignored_even_if_no_probe_followed() {
         trial.step(Event::Return(0, outcome));
         assert_eq!(trial.breaker.state(trial.now), BreakerState::HalfOpen);
     }
+}
+
+/// The number of the outcome that opens a circuit, when `outcomes` come one every `interval`.
+fn opens_at(outcomes: &[Outcome], interval: Duration) -> Option<usize> {
+    let mut trial = Trial::new(BreakerPolicy { failure_threshold: NonZeroU32::MAX, ..BreakerPolicy::default() }, 1);
+    for (at, outcome) in outcomes.iter().enumerate() {
+        trial.now += interval;
+        let pass = trial.breaker.acquire(trial.now).unwrap();
+        match outcome {
+            Outcome::Success => drop(trial.breaker.on_success(pass, trial.now)),
+            Outcome::Fault => drop(trial.breaker.on_fault(pass, trial.now, &mut trial.random)),
+            Outcome::Neutral | Outcome::Dropped => trial.breaker.on_neutral(&pass),
+        }
+        if trial.breaker.state(trial.now) == BreakerState::Open {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+#[test]
+fn every_other_request_failing_opens_it_once_there_are_enough() {
+    let [well, ill, neither] = [Outcome::Success, Outcome::Fault, Outcome::Neutral];
+    assert_eq!(opens_at(&[well, ill].repeat(50), SECOND), Some(20));
+    assert_eq!(opens_at(&[well, well, ill].repeat(50), SECOND), None, "a third is not half");
+    assert_eq!(opens_at(&[well, ill, neither].repeat(50), SECOND), Some(29), "neutral outcomes are no outcomes");
+    assert_eq!(opens_at(&[well, ill].repeat(50), SECOND * 4), None, "there are never twenty in a minute");
 }
 
 #[test]

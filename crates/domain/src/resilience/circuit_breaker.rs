@@ -1,6 +1,7 @@
 //! The circuit breaker: it stops asking an instance that keeps failing, and finds out with few probes when it is back.
 //!
-//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults. Open lets nothing pass until its
+//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults, or at a failure rate over a
+//! sliding window: an instance that fails every other request never fails five in a row. Open lets nothing pass until its
 //! time is over; the time doubles with every relapse, up to a cap, with jitter. Half-open lets `half_open_requests` probes
 //! pass *at a time*: a probe is a [`Pass`] that its holder must give back, as success, fault or neither. `success_threshold`
 //! successes close the circuit, one fault opens it again, and a probe that nobody gives back expires.
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::outcome_window::OutcomeWindow;
 use crate::{pool::Random, time::after};
 
 /// When a circuit opens and closes.
@@ -20,6 +22,8 @@ use crate::{pool::Random, time::after};
 pub struct BreakerPolicy {
     /// Consecutive counted faults until it opens.
     pub failure_threshold: NonZeroU32,
+    /// The failure rate at which it opens, too; if absent, only consecutive faults open it.
+    pub failure_rate: Option<FailureRate>,
     /// How long it stays open the first time; doubled with every relapse.
     pub recovery_time: Duration,
     /// The longest it stays open.
@@ -33,10 +37,32 @@ pub struct BreakerPolicy {
     pub probe_lease: Duration,
 }
 
+/// A failure rate that opens a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureRate {
+    /// Counted faults in a hundred outcomes.
+    pub percent: NonZeroU32,
+    /// The fewest outcomes that make a rate.
+    pub minimum: NonZeroU32,
+    /// How far back outcomes count.
+    pub window: Duration,
+}
+
+impl Default for FailureRate {
+    fn default() -> Self {
+        Self {
+            percent: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
+            minimum: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
+            window: Duration::from_mins(1),
+        }
+    }
+}
+
 impl Default for BreakerPolicy {
     fn default() -> Self {
         Self {
             failure_threshold: NonZeroU32::new(5).unwrap_or(NonZeroU32::MIN),
+            failure_rate: Some(FailureRate::default()),
             recovery_time: Duration::from_mins(1),
             max_recovery_time: Duration::from_mins(5),
             half_open_requests: NonZeroU32::MIN,
@@ -115,16 +141,29 @@ pub struct CircuitBreaker {
     generation: u64,
     relapses: u32,
     probes_sent: u64,
+    /// The outcomes since it was last closed.
+    outcomes: OutcomeWindow,
 }
 
 impl CircuitBreaker {
     /// A closed circuit under `policy`.
     pub fn new(policy: BreakerPolicy) -> Self {
-        Self { policy, state: State::Closed { faults: 0 }, generation: 0, relapses: 0, probes_sent: 0 }
+        Self {
+            policy,
+            state: State::Closed { faults: 0 },
+            generation: 0,
+            relapses: 0,
+            probes_sent: 0,
+            outcomes: OutcomeWindow::default(),
+        }
     }
 
     /// Goes on under another policy, from the same state.
     pub fn set_policy(&mut self, policy: BreakerPolicy) {
+        // Slices of another length cannot be read together.
+        if policy.failure_rate.map(|rate| rate.window) != self.policy.failure_rate.map(|rate| rate.window) {
+            self.outcomes = OutcomeWindow::default();
+        }
         self.policy = policy;
     }
 
@@ -182,7 +221,12 @@ impl CircuitBreaker {
             return None;
         }
         match &mut self.state {
-            State::Closed { faults } => *faults = 0,
+            State::Closed { faults } => {
+                *faults = 0;
+                if let Some(rate) = self.policy.failure_rate {
+                    self.outcomes.record(now, rate.window, false);
+                }
+            }
             State::Open { .. } => {}
             State::HalfOpen { successes, .. } => {
                 *successes += 1;
@@ -206,7 +250,8 @@ impl CircuitBreaker {
         }
         if let State::Closed { faults } = &mut self.state {
             *faults += 1;
-            if *faults < self.policy.failure_threshold.get() {
+            let few = *faults < self.policy.failure_threshold.get();
+            if !self.fails_too_often(now) && few {
                 return None;
             }
         }
@@ -245,6 +290,14 @@ impl CircuitBreaker {
         probes.len() < live
     }
 
+    /// Counts a fault, and whether it makes the failure rate too high.
+    fn fails_too_often(&mut self, now: Instant) -> bool {
+        let Some(rate) = self.policy.failure_rate else { return false };
+        let sum = self.outcomes.record(now, rate.window, true);
+        let faults = u64::from(sum.faults) * 100;
+        sum.outcomes >= rate.minimum.get() && faults >= u64::from(sum.outcomes) * u64::from(rate.percent.get())
+    }
+
     /// The doubled and capped open time, less up to a tenth: circuits that opened together do not probe together.
     fn open_time(&self, random: &mut Random) -> Duration {
         let factor = 1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX);
@@ -262,6 +315,7 @@ impl CircuitBreaker {
 
     fn enter(&mut self, next: State) {
         self.state = next;
+        self.outcomes = OutcomeWindow::default();
         self.generation += 1;
     }
 }
