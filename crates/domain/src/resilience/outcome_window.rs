@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
     fn origin() -> Instant {
