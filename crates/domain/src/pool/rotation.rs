@@ -4,9 +4,10 @@
 //! tried ones ineligible and picks again, so that repeated picks visit every usable member once. Picks are cheap and keep
 //! no list. State is kept by member position, and [`Rotation::rearranged`] carries it over when the membership changes.
 
+mod response_time;
 mod smooth_weighted;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smooth_weighted::SmoothWeighted;
 
@@ -31,11 +32,13 @@ pub enum RotationKind {
     LeastConnections,
     /// The one whose last dispatch is longest ago; never-used ones first.
     LeastRecentlyUsed,
+    /// Of any two, the one that is likely to answer sooner.
+    ResponseTime,
 }
 
 impl RotationKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Declared,
         Self::RoundRobin,
         Self::Random,
@@ -43,6 +46,7 @@ impl RotationKind {
         Self::WeightedRandom,
         Self::LeastConnections,
         Self::LeastRecentlyUsed,
+        Self::ResponseTime,
     ];
 
     /// The word for files, wire and terminal.
@@ -55,6 +59,7 @@ impl RotationKind {
             Self::WeightedRandom => "weighted_random",
             Self::LeastConnections => "least_connections",
             Self::LeastRecentlyUsed => "least_recently_used",
+            Self::ResponseTime => "response_time",
         }
     }
 
@@ -63,6 +68,7 @@ impl RotationKind {
         match name {
             "weighted_round_robin" => Some(Self::Weighted),
             "least_busy" => Some(Self::LeastConnections),
+            "fastest_response" => Some(Self::ResponseTime),
             name => Self::ALL.into_iter().find(|kind| kind.as_str() == name),
         }
     }
@@ -78,6 +84,10 @@ pub trait Members {
     fn in_flight(&self, member: usize) -> u32;
     /// When a request was last sent to a member.
     fn last_dispatch(&self, member: usize) -> Option<Instant>;
+    /// How long a member lately took to its first content; `None` if nobody knows, as for a member that has just joined.
+    fn latency(&self, _member: usize) -> Option<Duration> {
+        None
+    }
     /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pick, so that it may
     /// change under the rotation's feet. A member of weight 0 is never picked, whatever this says.
     fn is_eligible(&self, member: usize) -> bool;
@@ -113,6 +123,7 @@ impl Rotation {
             RotationKind::WeightedRandom => weighted_random(members, random),
             RotationKind::LeastConnections => least_connections(members, random),
             RotationKind::LeastRecentlyUsed => eligible(members).min_by_key(|&member| members.last_dispatch(member)),
+            RotationKind::ResponseTime => response_time::pick(members, random),
         }
     }
 
@@ -198,8 +209,6 @@ fn least_connections(members: &impl Members, random: &mut Random) -> Option<usiz
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -215,12 +224,13 @@ pub(crate) mod tests {
         pub(crate) weight: u32,
         pub(crate) in_flight: u32,
         pub(crate) last_dispatch: Option<Instant>,
+        pub(crate) latency: Option<Duration>,
         pub(crate) eligible: bool,
     }
 
     impl Fleet {
         pub(crate) fn weighing(weights: impl IntoIterator<Item = u32>) -> Self {
-            let member = |weight| Member { weight, in_flight: 0, last_dispatch: None, eligible: true };
+            let member = |weight| Member { weight, in_flight: 0, last_dispatch: None, latency: None, eligible: true };
             Self { members: weights.into_iter().map(member).collect() }
         }
 
@@ -243,6 +253,9 @@ pub(crate) mod tests {
         fn last_dispatch(&self, member: usize) -> Option<Instant> {
             self.members[member].last_dispatch
         }
+        fn latency(&self, member: usize) -> Option<Duration> {
+            self.members[member].latency
+        }
         fn is_eligible(&self, member: usize) -> bool {
             self.members[member].eligible
         }
@@ -260,6 +273,7 @@ pub(crate) mod tests {
                 weight,
                 in_flight,
                 last_dispatch: dispatched.map(|seconds| origin + Duration::from_secs(seconds)),
+                latency: dispatched.map(Duration::from_millis),
                 eligible,
             },
         );
@@ -306,7 +320,7 @@ pub(crate) mod tests {
             let mut due = 0;
             // The same members, whose eligibility flaps from pick to pick.
             for mut fleet in fleets {
-                fleet.members.resize(count, Member { weight: 1, in_flight: 0, last_dispatch: None, eligible: true });
+                fleet.members.resize(count, Fleet::weighing([1]).members[0]);
                 let expected = (0..count).map(|step| (due + step) % count).find(|at| fleet.usable().contains(at));
                 prop_assert_eq!(rotation.pick(&fleet, &mut random), expected);
                 due = expected.map_or(due, |picked| (picked + 1) % count);
