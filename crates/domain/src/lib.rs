@@ -11,6 +11,7 @@
 //! | [`fault`] | what can go wrong with an attempt, and what each fault permits |
 //! | [`pool`] | interchangeable instances: definition, rotation, health, statistics |
 //! | [`task_group`] | a kind of work and its ordered tiers |
+//! | [`admission`] | limits on what callers may send |
 //! | [`resilience`] | circuit breaker, backoff, deadlines, retry budget |
 //! | [`routing`] | the walk over candidates, and the trace of what was decided |
 //! | [`wrapper`] | a public name for a pool, a task group or one model |
@@ -18,6 +19,7 @@
 //! | [`observe`] | events for whoever watches |
 //! | [`time`] | the [`Clock`](time::Clock) port |
 
+pub mod admission;
 pub mod config;
 pub mod fault;
 pub mod inference;
