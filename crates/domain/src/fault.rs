@@ -95,10 +95,21 @@ impl FaultKind {
     /// backpressure, do not: a saturated engine must not be ejected into a stampede on its neighbours.
     pub fn counts_against_instance(self) -> bool {
         match self {
-            Self::Transient | Self::Timeout(_) | Self::Transport(_) | Self::Malformed => true,
-            Self::Auth | Self::Billing | Self::ModelMissing => true,
-            Self::Client | Self::ContextLength | Self::ContentFilter => false,
-            Self::RateLimited | Self::Overloaded | Self::Cancelled => false,
+            // The instance failed, or cannot serve us at all.
+            Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed
+            | Self::Auth
+            | Self::Billing
+            | Self::ModelMissing => true,
+            // The request or its caller ended it, or the instance is only busy.
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::Cancelled
+            | Self::RateLimited
+            | Self::Overloaded => false,
         }
     }
 
@@ -108,18 +119,31 @@ impl FaultKind {
             Self::Transient | Self::Overloaded => RetryAdvice::AfterBackoff,
             Self::RateLimited => RetryAdvice::AfterWait,
             Self::Transport(_) => RetryAdvice::AtOnceIfUnsent,
-            Self::Client | Self::ContextLength | Self::ContentFilter => RetryAdvice::Never,
-            Self::Auth | Self::Billing | Self::ModelMissing => RetryAdvice::Never,
-            Self::Timeout(_) | Self::Malformed | Self::Cancelled => RetryAdvice::Never,
+            // It would fail the same way, may be billed twice, or has nobody left to answer.
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::Auth
+            | Self::Billing
+            | Self::ModelMissing
+            | Self::Timeout(_)
+            | Self::Malformed
+            | Self::Cancelled => RetryAdvice::Never,
         }
     }
 
     /// Whether another instance, tier, pool or group may be asked instead.
     pub fn permits_fallback(self) -> bool {
         match self {
-            Self::Auth | Self::Billing | Self::ModelMissing => true,
-            Self::RateLimited | Self::Overloaded | Self::Transient => true,
-            Self::Timeout(_) | Self::Transport(_) | Self::Malformed => true,
+            Self::Auth
+            | Self::Billing
+            | Self::ModelMissing
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed => true,
             Self::Client | Self::ContextLength | Self::ContentFilter | Self::Cancelled => false,
         }
     }
@@ -131,8 +155,14 @@ impl FaultKind {
             Self::Overloaded => Some(Duration::from_secs(2)),
             Self::Auth | Self::ModelMissing => Some(Duration::from_mins(5)),
             Self::Billing => Some(Duration::from_mins(15)),
-            Self::Client | Self::ContextLength | Self::ContentFilter | Self::Cancelled => None,
-            Self::Transient | Self::Timeout(_) | Self::Transport(_) | Self::Malformed => None,
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::Cancelled
+            | Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed => None,
         }
     }
 
@@ -199,8 +229,12 @@ impl Fault {
         Self { kind, work, retry_after: None, upstream: None, detail: detail.into() }
     }
 
-    /// How long the instance is left alone: what it asked for, else what the kind calls for.
+    /// How long the instance is left alone: what it asked for, else what the kind calls for. What came of the request or its
+    /// caller never benches an instance.
     pub fn cooldown(&self) -> Option<Duration> {
-        self.kind.cooldown().map(|default| self.retry_after.unwrap_or(default))
+        if !self.kind.permits_fallback() {
+            return None;
+        }
+        self.retry_after.or(self.kind.cooldown())
     }
 }

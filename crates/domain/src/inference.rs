@@ -10,5 +10,5 @@ mod request;
 
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient};
-pub use envelope::{Envelope, InvalidEnvelope, Parameter};
+pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH, Parameter};
 pub use request::{InferenceRequest, ParameterDefaults, RequestId};

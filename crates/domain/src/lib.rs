@@ -11,13 +11,15 @@
 //! | [`fault`] | what can go wrong with an attempt, and what each fault permits |
 //! | [`pool`] | interchangeable instances: definition, rotation, health, statistics |
 //! | [`task_group`] | a kind of work and its ordered tiers |
-//! | [`resilience`] | circuit breaker, backoff, deadlines |
+//! | [`admission`] | limits on what callers may send |
+//! | [`resilience`] | circuit breaker, backoff, deadlines, retry budget |
 //! | [`routing`] | the walk over candidates, and the trace of what was decided |
 //! | [`wrapper`] | a public name for a pool, a task group or one model |
 //! | [`config`] | a loaded configuration, its problems, and where it comes from |
 //! | [`observe`] | events for whoever watches |
 //! | [`time`] | the [`Clock`](time::Clock) port |
 
+pub mod admission;
 pub mod config;
 pub mod fault;
 pub mod inference;

@@ -5,6 +5,7 @@
 
 mod health;
 mod instance;
+mod latency;
 mod repository;
 mod rotation;
 mod statistics;
@@ -13,6 +14,7 @@ use std::num::NonZeroU32;
 
 pub use health::{Health, HealthPolicy, HealthStatus, HealthTransition};
 pub use instance::{InstanceSpec, Weight};
+pub use latency::PeakLatency;
 pub use repository::PoolRepository;
 pub use rotation::{Members, Random, Rotation, RotationKind};
 pub use statistics::{InstanceStatistics, PoolStatus};

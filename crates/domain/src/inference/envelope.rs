@@ -1,9 +1,12 @@
 //! What routing reads of a request body, and where in the body it stands.
 
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{borrow::Cow, collections::HashSet, fmt, ops::Range};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// The deepest nesting of a body, its own braces included: as deep as `serde_json` reads.
+pub const MAX_DEPTH: usize = 127;
 
 /// A top-level field of a chat request that the gateway reads or sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +66,8 @@ pub struct Envelope {
     model: Box<str>,
     stream: bool,
     include_usage: bool,
+    /// Where the value of `stream_options.include_usage` stands.
+    usage_span: Option<Range<usize>>,
     spans: [Option<Range<usize>>; Parameter::ALL.len()],
 }
 
@@ -75,6 +80,9 @@ pub enum InvalidEnvelope {
     /// A key stands twice: two readers of the body could see two different requests.
     #[error("the key '{0}' stands twice")]
     DuplicateKey(String),
+    /// The body is nested more than [`MAX_DEPTH`] levels deep.
+    #[error("the body is nested more than {MAX_DEPTH} levels deep")]
+    TooDeep,
     /// `model` is missing or blank.
     #[error("'model' is missing: name a pool, a task group, a wrapper or provider:model")]
     MissingModel,
@@ -92,7 +100,7 @@ impl InvalidEnvelope {
     /// The field at fault, where there is one.
     pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Json(_) => None,
+            Self::Json(_) | Self::TooDeep => None,
             Self::DuplicateKey(key) => Some(key),
             Self::MissingModel => Some("model"),
             Self::WrongType { param, .. } => Some(param),
@@ -104,23 +112,27 @@ impl Envelope {
     /// Reads `body` once.
     ///
     /// # Errors
-    /// [`InvalidEnvelope`] if `body` is no JSON object, holds a top-level key twice, names no model, or gives a field that
-    /// routing reads a value of the wrong type.
+    /// [`InvalidEnvelope`] if `body` is no JSON object, is nested too deep, holds a top-level key twice, names no model, or
+    /// gives a field that routing reads a value of the wrong type.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidEnvelope> {
         let fields: Fields<'_> =
             serde_json::from_slice(body).map_err(|error| InvalidEnvelope::Json(error.to_string()))?;
         if let Some(key) = fields.duplicate {
             return Err(InvalidEnvelope::DuplicateKey(key.chars().take(64).collect()));
         }
-        let model = fields.read(Parameter::Model, "a string")?.unwrap_or(Cow::Borrowed(""));
-        if model.is_empty() {
+        if fields.too_deep {
+            return Err(InvalidEnvelope::TooDeep);
+        }
+        let model: Box<str> = fields.read(Parameter::Model, "a string")?.unwrap_or_default();
+        if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);
         }
-        let options: Option<StreamOptions> = fields.read(Parameter::StreamOptions, "an object")?;
+        let include_usage = fields.include_usage()?;
         Ok(Self {
-            model: model.into(),
-            stream: fields.read::<Option<bool>>(Parameter::Stream, "a boolean")?.flatten().unwrap_or(false),
-            include_usage: options.is_some_and(|options| options.include_usage),
+            model,
+            stream: fields.read(Parameter::Stream, "a boolean")?.unwrap_or(false),
+            include_usage: include_usage.is_some_and(|raw| raw.get() == "true"),
+            usage_span: include_usage.map(|raw| span_within(body, raw.get())),
             spans: fields.values.map(|value| value.map(|raw| span_within(body, raw.get()))),
         })
     }
@@ -144,18 +156,29 @@ impl Envelope {
     pub fn span(&self, parameter: Parameter) -> Option<Range<usize>> {
         self.spans[parameter as usize].clone()
     }
+
+    /// Where the value of `stream_options.include_usage` stands in the body; `None` if the caller was silent.
+    pub(super) fn usage_span(&self) -> Option<Range<usize>> {
+        self.usage_span.clone()
+    }
 }
 
-#[derive(serde::Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
+#[derive(Default, serde::Deserialize)]
+struct StreamOptions<'a> {
+    /// `Some` even for `null`: it stands there and has a place.
+    #[serde(default, borrow, deserialize_with = "present")]
+    include_usage: Option<&'a RawValue>,
 }
 
-/// The raw values of the known fields, and the first key that stands twice.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// The raw values of the known fields, the first key that stands twice, and whether any value is nested too deep.
 struct Fields<'a> {
     values: [Option<&'a RawValue>; Parameter::ALL.len()],
     duplicate: Option<Cow<'a, str>>,
+    too_deep: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -171,6 +194,22 @@ impl<'a> Fields<'a> {
         serde_json::from_str(raw.get())
             .map(Some)
             .map_err(|_| InvalidEnvelope::WrongType { param: parameter.key(), expected })
+    }
+
+    fn include_usage(&self) -> Result<Option<&'a RawValue>, InvalidEnvelope> {
+        let wrong = |param, expected| Err(InvalidEnvelope::WrongType { param, expected });
+        let key = Parameter::StreamOptions;
+        // A list would do for a struct of serde's.
+        if self.values[key as usize].is_some_and(|raw| raw.get().starts_with('[')) {
+            return wrong(key.key(), "an object");
+        }
+        let options: StreamOptions<'a> = self.read(key, "an object")?.unwrap_or_default();
+        match options.include_usage {
+            Some(raw) if !matches!(raw.get(), "true" | "false" | "null") => {
+                wrong("stream_options.include_usage", "a boolean")
+            }
+            usage => Ok(usage),
+        }
     }
 }
 
@@ -190,17 +229,19 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields { values: [None; Parameter::ALL.len()], duplicate: None };
-        let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(16);
+        let mut fields = Fields { values: [None; Parameter::ALL.len()], duplicate: None, too_deep: false };
+        // Hashed, because a body may hold as many keys as fit: comparing each with all would take hours.
+        let mut seen: HashSet<Cow<'de, str>> = HashSet::with_capacity(16);
         while let Some(Key(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
             if let Some(parameter) = Parameter::of_key(&key) {
                 fields.values[parameter as usize] = Some(value);
             }
+            fields.too_deep |= depth(value.get()) >= MAX_DEPTH;
             if seen.contains(&key) {
                 fields.duplicate.get_or_insert(key);
             } else {
-                seen.push(key);
+                seen.insert(key);
             }
         }
         Ok(fields)
@@ -210,6 +251,37 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 /// A key that borrows from the body unless it holds an escape.
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// How deep a JSON value is nested; 0 for a scalar. Strings are leapt over: they are most of a body.
+fn depth(value: &str) -> usize {
+    let (mut rest, mut depth, mut deepest) = (value.as_bytes(), 0_usize, 0);
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        match byte {
+            b'"' => rest = behind_string(rest),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// What follows the string that has just been opened.
+fn behind_string(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        let past = at + 1 + usize::from(rest[at] == b'\\');
+        let quote = rest[at] == b'"';
+        rest = rest.get(past..).unwrap_or_default();
+        if quote {
+            return rest;
+        }
+    }
+    &[]
+}
 
 /// Where `part`, a slice of `body`, stands in it.
 fn span_within(body: &[u8], part: &str) -> Range<usize> {
@@ -256,6 +328,50 @@ mod tests {
         check_rejected(r#"{"model":"a","model":"b"}"#, &InvalidEnvelope::DuplicateKey("model".to_owned()));
         check_rejected(r#"{"model":"a","mod\u0065l":"b"}"#, &InvalidEnvelope::DuplicateKey("model".to_owned()));
         check_rejected(r#"{"model":"a","x":1,"x":2}"#, &InvalidEnvelope::DuplicateKey("x".to_owned()));
+    }
+
+    #[test]
+    fn stream_options_are_an_object_whose_usage_is_a_boolean_or_null() {
+        let of = |options: &str| Envelope::parse(format!(r#"{{"model":"a","stream_options":{options}}}"#).as_bytes());
+        let wrong = |param, expected| Err(InvalidEnvelope::WrongType { param, expected });
+        assert!(of(r#"{"include_usage":null,"x":[]}"#).is_ok_and(|envelope| !envelope.include_usage()));
+        assert!(of("null").is_ok_and(|envelope| !envelope.include_usage()));
+        assert_eq!(of("[true]"), wrong("stream_options", "an object"));
+        assert_eq!(of("7"), wrong("stream_options", "an object"));
+        assert_eq!(of(r#"{"include_usage":1}"#), wrong("stream_options.include_usage", "a boolean"));
+        assert_eq!(of(r#"{"include_usage":true,"include_usage":false}"#), wrong("stream_options", "an object"));
+    }
+
+    #[test]
+    fn nesting_is_bounded_however_deep_it_goes() {
+        let nested = |open: &str, close: &str, levels| {
+            let (open, close) = (open.repeat(levels), close.repeat(levels));
+            Envelope::parse(format!(r#"{{"model":"a","x":{open}1{close}}}"#).as_bytes())
+        };
+        assert!(nested("[", "]", MAX_DEPTH - 1).is_ok());
+        assert_eq!(nested("[", "]", MAX_DEPTH), Err(InvalidEnvelope::TooDeep));
+        assert_eq!(nested("[", "]", 100_000), Err(InvalidEnvelope::TooDeep));
+        assert_eq!(nested(r#"{"y":"#, "}", 100_000), Err(InvalidEnvelope::TooDeep));
+        assert!(matches!(Envelope::parse("[".repeat(100_000).as_bytes()), Err(InvalidEnvelope::Json(_))));
+        assert!(matches!(nested("[", "", 100_000), Err(InvalidEnvelope::Json(_))));
+    }
+
+    #[test]
+    fn brackets_in_strings_are_no_nesting() {
+        let brackets = r#"\"["#.repeat(1000);
+        assert!(Envelope::parse(format!(r#"{{"model":"a","x":["{brackets}","\\"]}}"#).as_bytes()).is_ok());
+        assert_eq!(depth(r#"["[[[", {"]]": "\\", "{\"": [[]]}]"#), 4);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_json() {
+        assert!(matches!(Envelope::parse(b"\xef\xbb\xbf{\"model\":\"a\"}"), Err(InvalidEnvelope::Json(_))));
+    }
+
+    #[test]
+    fn a_blank_model_is_a_missing_one() {
+        check_rejected(r#"{"model":""}"#, &InvalidEnvelope::MissingModel);
+        check_rejected(r#"{"model":" \t"}"#, &InvalidEnvelope::MissingModel);
     }
 
     #[test]

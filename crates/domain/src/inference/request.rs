@@ -1,6 +1,6 @@
 //! The request: the caller's bytes, and the body that one upstream gets.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -69,35 +69,46 @@ impl InferenceRequest {
     /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left
     /// open put in front, and, for a stream, a demand for its usage.
     pub fn body_for(&self, model: &str, defaults: &ParameterDefaults) -> Bytes {
-        let mut inserts = String::new();
+        let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
-            push_field(&mut inserts, parameter, value);
+            push_field(&mut front, parameter, value);
         }
-        let mut replacements = vec![(Parameter::Model, json_string(model))];
+        let mut edits = Vec::with_capacity(3);
+        edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, json_string(model))));
         if self.envelope.stream() && !self.envelope.include_usage() {
-            match self.envelope.span(Parameter::StreamOptions) {
-                Some(_) => replacements.push((Parameter::StreamOptions, USAGE_DEMAND.to_owned())),
-                None => push_field(&mut inserts, Parameter::StreamOptions, USAGE_DEMAND),
+            match self.usage_demand() {
+                Some(edit) => edits.push(edit),
+                None => push_field(&mut front, Parameter::StreamOptions, USAGE_DEMAND),
             }
         }
-        self.splice(&inserts, replacements)
+        if !front.is_empty() {
+            let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+            edits.push((open..open, front));
+        }
+        self.splice(edits)
     }
 
-    fn splice(&self, inserts: &str, replacements: Vec<(Parameter, String)>) -> Bytes {
-        let mut edits: Vec<_> = replacements
-            .into_iter()
-            .filter_map(|(parameter, text)| Some((self.envelope.span(parameter)?, text)))
-            .collect();
-        edits.sort_by_key(|(span, _)| span.start);
-        let added: usize = inserts.len() + edits.iter().map(|(_, text)| text.len()).sum::<usize>();
+    /// What must change in the caller's `stream_options` for it to demand usage; `None` if there are none.
+    fn usage_demand(&self) -> Option<(Range<usize>, String)> {
+        let options = self.envelope.span(Parameter::StreamOptions)?;
+        if let Some(usage) = self.envelope.usage_span() {
+            return Some((usage, "true".to_owned()));
+        }
+        let Some(inner) = self.body[options.clone()].strip_prefix(b"{") else {
+            return Some((options, USAGE_DEMAND.to_owned()));
+        };
+        let is_empty = inner.trim_ascii_start().starts_with(b"}");
+        let field = r#""include_usage":true"#;
+        let text = if is_empty { field.to_owned() } else { format!("{field},") };
+        Some((options.start + 1..options.start + 1, text))
+    }
+
+    /// The body with each place replaced by its text; the places do not overlap.
+    fn splice(&self, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+        edits.sort_by_key(|(place, _)| place.start);
+        let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
         let mut out = Vec::with_capacity(self.body.len() + added);
         let mut copied = 0;
-        if !inserts.is_empty() {
-            let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
-            out.extend_from_slice(&self.body[..open]);
-            out.extend_from_slice(inserts.as_bytes());
-            copied = open;
-        }
         for (span, text) in edits {
             out.extend_from_slice(&self.body[copied..span.start]);
             out.extend_from_slice(text.as_bytes());
@@ -134,8 +145,10 @@ pub struct ParameterDefaults {
 }
 
 impl ParameterDefaults {
-    /// Renders the defaults once, so that a request only copies them.
+    /// Renders the defaults once, so that a request only copies them. JSON has no word for a temperature that is not finite:
+    /// it counts as none.
     pub fn new(temperature: Option<f64>, max_tokens: Option<u32>) -> Self {
+        let temperature = temperature.filter(|temperature| temperature.is_finite());
         let mut rendered = Vec::new();
         if let Some(temperature) = temperature {
             rendered.push((Parameter::Temperature, serde_json::Value::from(temperature).to_string().into()));
@@ -209,5 +222,25 @@ mod tests {
             &none,
             r#"{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true,"k":1}}"#,
         );
+    }
+
+    #[test]
+    fn the_other_stream_options_are_kept() {
+        for (given, sent) in [
+            (r#"{"k":1}"#, r#"{"include_usage":true,"k":1}"#),
+            (r#"{"k":1, "include_usage" : null}"#, r#"{"k":1, "include_usage" : true}"#),
+            (r"{ }", r#"{"include_usage":true }"#),
+            (r"null", r#"{"include_usage":true}"#),
+        ] {
+            let body = |model, options| format!(r#"{{"stream":true,"model":"{model}","stream_options":{options}}}"#);
+            let request = InferenceRequest::parse(body("f", given).into()).unwrap();
+            let sent = body("gpt-4o", sent);
+            assert_eq!(request.body_for("gpt-4o", &ParameterDefaults::default()), sent.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_temperature_that_json_cannot_spell_is_none() {
+        assert_eq!(ParameterDefaults::new(Some(f64::NAN), None), ParameterDefaults::default());
     }
 }

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::time::after;
+
 /// When an instance leaves the rotation, and when it comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthPolicy {
@@ -88,12 +90,13 @@ pub struct Health {
     policy: HealthPolicy,
     state: State,
     relapses: u32,
+    ejected: Option<Instant>,
 }
 
 impl Health {
     /// A healthy instance under `policy`.
     pub fn new(policy: HealthPolicy) -> Self {
-        Self { policy, state: State::Healthy, relapses: 0 }
+        Self { policy, state: State::Healthy, relapses: 0, ejected: None }
     }
 
     /// Goes on under another policy, from the same state.
@@ -120,6 +123,12 @@ impl Health {
             State::Unhealthy { until } if now < until => Err(until),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an attempt sent at `sent` is from before the last ejection: whatever comes of it says nothing about now and is
+    /// not to be recorded. A slow one may outlast the recovery time, and would count as a relapse.
+    pub fn outdates(&self, sent: Instant) -> bool {
+        self.ejected.is_some_and(|ejected| sent <= ejected)
     }
 
     /// Records that an attempt succeeded.
@@ -151,15 +160,15 @@ impl Health {
             let faults = match health.state {
                 State::Healthy => 1,
                 State::Degraded { faults, .. } => faults + 1,
-                State::Recovering { .. } => threshold,
                 State::Unhealthy { until } if now < until => return health.state,
-                State::Unhealthy { .. } => threshold,
+                State::Unhealthy { .. } | State::Recovering { .. } => threshold,
             };
             if faults < threshold {
                 return State::Degraded { faults, successes: 0 };
             }
-            let until = now + health.recovery_time().max(retry_after.unwrap_or_default());
+            let until = after(now, health.recovery_time().max(retry_after.unwrap_or_default()));
             health.relapses = health.relapses.saturating_add(1);
+            health.ejected = Some(now);
             State::Unhealthy { until }
         })
     }

@@ -1,6 +1,7 @@
 //! The circuit breaker: it stops asking an instance that keeps failing, and finds out with few probes when it is back.
 //!
-//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults. Open lets nothing pass until its
+//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults, or at a failure rate over a
+//! sliding window: an instance that fails every other request never fails five in a row. Open lets nothing pass until its
 //! time is over; the time doubles with every relapse, up to a cap, with jitter. Half-open lets `half_open_requests` probes
 //! pass *at a time*: a probe is a [`Pass`] that its holder must give back, as success, fault or neither. `success_threshold`
 //! successes close the circuit, one fault opens it again, and a probe that nobody gives back expires.
@@ -13,13 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::pool::Random;
+use super::outcome_window::OutcomeWindow;
+use crate::{pool::Random, time::after};
 
 /// When a circuit opens and closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerPolicy {
     /// Consecutive counted faults until it opens.
     pub failure_threshold: NonZeroU32,
+    /// The failure rate at which it opens, too; if absent, only consecutive faults open it.
+    pub failure_rate: Option<FailureRate>,
     /// How long it stays open the first time; doubled with every relapse.
     pub recovery_time: Duration,
     /// The longest it stays open.
@@ -28,14 +32,37 @@ pub struct BreakerPolicy {
     pub half_open_requests: NonZeroU32,
     /// Successful probes until it closes.
     pub success_threshold: NonZeroU32,
-    /// A probe that has not come back by then is presumed lost.
+    /// A probe that has not come back by then is presumed lost, and whatever it brings later is ignored. An instance whose
+    /// answers take longer than this cannot pass a probe.
     pub probe_lease: Duration,
+}
+
+/// A failure rate that opens a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureRate {
+    /// Counted faults in a hundred outcomes.
+    pub percent: NonZeroU32,
+    /// The fewest outcomes that make a rate.
+    pub minimum: NonZeroU32,
+    /// How far back outcomes count.
+    pub window: Duration,
+}
+
+impl Default for FailureRate {
+    fn default() -> Self {
+        Self {
+            percent: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
+            minimum: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
+            window: Duration::from_mins(1),
+        }
+    }
 }
 
 impl Default for BreakerPolicy {
     fn default() -> Self {
         Self {
             failure_threshold: NonZeroU32::new(5).unwrap_or(NonZeroU32::MIN),
+            failure_rate: Some(FailureRate::default()),
             recovery_time: Duration::from_mins(1),
             max_recovery_time: Duration::from_mins(5),
             half_open_requests: NonZeroU32::MIN,
@@ -114,16 +141,29 @@ pub struct CircuitBreaker {
     generation: u64,
     relapses: u32,
     probes_sent: u64,
+    /// The outcomes since it was last closed.
+    outcomes: OutcomeWindow,
 }
 
 impl CircuitBreaker {
     /// A closed circuit under `policy`.
     pub fn new(policy: BreakerPolicy) -> Self {
-        Self { policy, state: State::Closed { faults: 0 }, generation: 0, relapses: 0, probes_sent: 0 }
+        Self {
+            policy,
+            state: State::Closed { faults: 0 },
+            generation: 0,
+            relapses: 0,
+            probes_sent: 0,
+            outcomes: OutcomeWindow::default(),
+        }
     }
 
     /// Goes on under another policy, from the same state.
     pub fn set_policy(&mut self, policy: BreakerPolicy) {
+        // Slices of another length cannot be read together.
+        if policy.failure_rate.map(|rate| rate.window) != self.policy.failure_rate.map(|rate| rate.window) {
+            self.outcomes = OutcomeWindow::default();
+        }
         self.policy = policy;
     }
 
@@ -142,9 +182,8 @@ impl CircuitBreaker {
     /// The end of the open time, or the expiry of the oldest probe.
     pub fn would_admit(&self, now: Instant) -> Result<(), Instant> {
         match &self.state {
-            State::Closed { .. } => Ok(()),
             State::Open { until } if now < *until => Err(*until),
-            State::Open { .. } => Ok(()),
+            State::Closed { .. } | State::Open { .. } => Ok(()),
             State::HalfOpen { probes, .. } => {
                 let live = probes.iter().filter(|probe| now < probe.expires);
                 if live.clone().count() < self.policy.half_open_requests.get() as usize {
@@ -168,17 +207,26 @@ impl CircuitBreaker {
         let State::HalfOpen { probes, .. } = &mut self.state else { return Ok(Pass { generation, probe: None }) };
         self.probes_sent += 1;
         probes.retain(|probe| now < probe.expires);
-        probes.push(Probe { number: self.probes_sent, expires: now + self.policy.probe_lease });
+        probes.push(Probe { number: self.probes_sent, expires: after(now, self.policy.probe_lease) });
         Ok(Pass { generation, probe: Some(self.probes_sent) })
     }
 
     /// Gives a pass back: its request succeeded.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pass is given back once; taking it makes a second time impossible"
+    )]
     pub fn on_success(&mut self, pass: Pass, now: Instant) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass) {
+        if !self.takes_back(&pass, now) {
             return None;
         }
         match &mut self.state {
-            State::Closed { faults } => *faults = 0,
+            State::Closed { faults } => {
+                *faults = 0;
+                if let Some(rate) = self.policy.failure_rate {
+                    self.outcomes.record(now, rate.window, false);
+                }
+            }
             State::Open { .. } => {}
             State::HalfOpen { successes, .. } => {
                 *successes += 1;
@@ -192,24 +240,31 @@ impl CircuitBreaker {
     }
 
     /// Gives a pass back: its request failed in a way that counts.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pass is given back once; taking it makes a second time impossible"
+    )]
     pub fn on_fault(&mut self, pass: Pass, now: Instant, random: &mut Random) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass) {
+        if !self.takes_back(&pass, now) {
             return None;
         }
         if let State::Closed { faults } = &mut self.state {
             *faults += 1;
-            if *faults < self.policy.failure_threshold.get() {
+            let few = *faults < self.policy.failure_threshold.get();
+            if !self.fails_too_often(now) && few {
                 return None;
             }
         }
-        let until = now + self.open_time(random);
+        let until = after(now, self.open_time(random));
         self.relapses = self.relapses.saturating_add(1);
         self.moving(now, State::Open { until })
     }
 
     /// Gives a pass back: its request says nothing about the instance, or nobody waited for its end.
     pub fn on_neutral(&mut self, pass: &Pass) {
-        self.takes_back(pass);
+        if let State::HalfOpen { probes, .. } = &mut self.state {
+            probes.retain(|probe| Some(probe.number) != pass.probe);
+        }
     }
 
     /// Opens the circuit until `until`: an operator's word.
@@ -223,15 +278,24 @@ impl CircuitBreaker {
         self.moving(now, State::Closed { faults: 0 })
     }
 
-    /// Whether `pass` still counts; if it is a probe, its place is free again.
-    fn takes_back(&mut self, pass: &Pass) -> bool {
+    /// Whether `pass` still counts at `now`; if it is a probe, its place is free again.
+    fn takes_back(&mut self, pass: &Pass, now: Instant) -> bool {
         if pass.generation != self.generation {
             return false;
         }
         let State::HalfOpen { probes, .. } = &mut self.state else { return true };
-        let before = probes.len();
+        probes.retain(|probe| now < probe.expires);
+        let live = probes.len();
         probes.retain(|probe| Some(probe.number) != pass.probe);
-        probes.len() < before
+        probes.len() < live
+    }
+
+    /// Counts a fault, and whether it makes the failure rate too high.
+    fn fails_too_often(&mut self, now: Instant) -> bool {
+        let Some(rate) = self.policy.failure_rate else { return false };
+        let sum = self.outcomes.record(now, rate.window, true);
+        let faults = u64::from(sum.faults) * 100;
+        sum.outcomes >= rate.minimum.get() && faults >= u64::from(sum.outcomes) * u64::from(rate.percent.get())
     }
 
     /// The doubled and capped open time, less up to a tenth: circuits that opened together do not probe together.
@@ -239,7 +303,7 @@ impl CircuitBreaker {
         let factor = 1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX);
         let longest = self.policy.max_recovery_time.max(self.policy.recovery_time);
         let full = self.policy.recovery_time.saturating_mul(factor).min(longest);
-        full.mul_f64(1.0 - 0.1 * random.f64())
+        full.saturating_sub(full.mul_f64(0.1 * random.f64()))
     }
 
     fn moving(&mut self, now: Instant, next: State) -> Option<BreakerTransition> {
@@ -251,6 +315,7 @@ impl CircuitBreaker {
 
     fn enter(&mut self, next: State) {
         self.state = next;
+        self.outcomes = OutcomeWindow::default();
         self.generation += 1;
     }
 }

@@ -139,9 +139,8 @@ impl Walk {
     fn note_wait(&mut self, fault: &Fault, random: &mut Random) {
         let backoff = self.policy.backoff.wait(self.rounds + 1, random);
         let wait = match fault.kind.permits_retry() {
-            RetryAdvice::Never => return,
             RetryAdvice::AtOnceIfUnsent if fault.work == Work::NotSent => Duration::ZERO,
-            RetryAdvice::AtOnceIfUnsent => return,
+            RetryAdvice::AtOnceIfUnsent | RetryAdvice::Never => return,
             RetryAdvice::AfterBackoff => fault.cooldown().unwrap_or_default().max(backoff),
             RetryAdvice::AfterWait => fault.cooldown().unwrap_or(backoff),
         };
