@@ -1,0 +1,164 @@
+//! The SQLite database: one writing connection, a few reading ones, and a schema that is up to date.
+//!
+//! SQLite has one writer at a time whatever we do; a single connection makes the queue for it ours, fair and without lock
+//! errors between our own tasks. The write-ahead log lets readers go on meanwhile, and `synchronous = FULL` makes a commit
+//! outlive a power cut: definitions change rarely and are worth a flush.
+
+mod error;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use error::OpenDatabaseError;
+pub(super) use error::is_locked;
+use sqlx::{
+    SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+};
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// Readers are for whoever looks at definitions while one is written; requests never read the store.
+const MAX_READERS: u32 = 2;
+/// A page cache of 256 KiB per connection: definitions are few, and SQLite would take up to 2 MiB.
+const CACHE_SIZE: &str = "-256";
+/// Every statement of every repository.
+const STATEMENTS: usize = 16;
+/// What SQLite can be told to wait at most, in milliseconds.
+const MAX_BUSY_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// Where a database is, and how patient it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseOptions {
+    /// The file; in memory if absent.
+    path: Option<PathBuf>,
+    busy_timeout: Duration,
+}
+
+impl DatabaseOptions {
+    /// A database in that file. The file and the directories above it are made if they are missing.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { path: Some(path.into()), busy_timeout: Self::BUSY_TIMEOUT }
+    }
+
+    /// A database of its own in memory, gone with its last handle.
+    pub fn in_memory() -> Self {
+        Self { path: None, busy_timeout: Self::BUSY_TIMEOUT }
+    }
+
+    /// How long a call waits for a lock by default.
+    pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Waits that long for a lock, whoever holds it, and then says that the store is busy.
+    #[must_use]
+    pub fn with_busy_timeout(mut self, busy_timeout: Duration) -> Self {
+        self.busy_timeout = busy_timeout.min(MAX_BUSY_TIMEOUT);
+        self
+    }
+}
+
+/// An open database. A handle is cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Database {
+    /// Opens a database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenDatabaseError`] names the file and says what to do. A database that this binary cannot use is left as it is.
+    pub async fn open(options: &DatabaseOptions) -> Result<Self, OpenDatabaseError> {
+        let Some(path) = &options.path else { return Self::open_in_memory(options).await };
+        // An absolute path keeps SQLite from reading a meaning into `:memory:`, `file:...` or nothing at all.
+        let path = std::path::absolute(path).map_err(|error| OpenDatabaseError::open(path, error))?;
+        create_directory(&path)?;
+        let connect = connect_options(options).filename(&path);
+        let readers = connect.clone().pragma("query_only", "ON");
+        let database = Self {
+            writer: pool(options, 1).connect_lazy_with(connect.create_if_missing(true)),
+            readers: pool(options, MAX_READERS).connect_lazy_with(readers),
+        };
+        if let Err(error) = database.prepare().await {
+            database.close().await;
+            return Err(OpenDatabaseError::of(&path, error, newest_migration()));
+        }
+        Ok(database)
+    }
+
+    /// Waits for the calls under way, and writes the log back into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    pub(super) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    async fn open_in_memory(options: &DatabaseOptions) -> Result<Self, OpenDatabaseError> {
+        // A second connection would see another, empty database.
+        let only = pool(options, 1).connect_lazy_with(connect_options(options).in_memory(true));
+        let database = Self { writer: only.clone(), readers: only };
+        let in_memory = Path::new(":memory:");
+        database.migrate().await.map_err(|error| OpenDatabaseError::of(in_memory, error, newest_migration()))?;
+        Ok(database)
+    }
+
+    /// The journal comes last: a database that is refused keeps the journal it has. A file remembers its journal, so no
+    /// later connection needs to ask for it.
+    async fn prepare(&self) -> Result<(), MigrateError> {
+        self.migrate().await?;
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// All or nothing, and one process after the other: sqlx has no migration lock for SQLite, so the write lock is it.
+    async fn migrate(&self) -> Result<(), MigrateError> {
+        let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATOR.run(&mut *change).await?;
+        change.commit().await?;
+        Ok(())
+    }
+}
+
+fn newest_migration() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+fn create_directory(path: &Path) -> Result<(), OpenDatabaseError> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(directory).map_err(|source| OpenDatabaseError::CreateDirectory {
+        path: path.to_owned(),
+        directory: directory.to_owned(),
+        source,
+    })
+}
+
+fn connect_options(options: &DatabaseOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.busy_timeout)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("cache_size", CACHE_SIZE)
+        .thread_name(|number| format!("sqlite-{number}"))
+}
+
+/// Connections are neither aged nor tested: there is no network between us and the file.
+fn pool(options: &DatabaseOptions, connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.busy_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
