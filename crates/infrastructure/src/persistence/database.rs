@@ -124,7 +124,8 @@ impl Database {
     /// All or nothing, and one process after the other: sqlx has no migration lock for SQLite, so the write lock is it.
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut change = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        MIGRATOR.run(&mut *change).await?;
+        // `Migrator::run` does the same, but its future is not `Send` for a borrowed connection.
+        MIGRATOR.run_direct(None, &mut *change, false).await?;
         change.commit().await?;
         Ok(())
     }
@@ -161,4 +162,41 @@ fn pool(options: &DatabaseOptions, connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn setting(connections: &SqlitePool, pragma: &'static str) -> String {
+        let row = sqlx::query(pragma).fetch_one(connections).await.unwrap();
+        let number = sqlx::Row::try_get::<i64, _>(&row, 0).map(|number| number.to_string());
+        number.unwrap_or_else(|_| sqlx::Row::get(&row, 0))
+    }
+
+    #[tokio::test]
+    async fn every_connection_has_its_settings() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = DatabaseOptions::file(directory.path().join("x.db")).with_busy_timeout(Duration::from_secs(3));
+        let database = Database::open(&options).await.unwrap();
+        for (connections, query_only) in [(&database.writer, "0"), (&database.readers, "1")] {
+            for (pragma, expected) in [
+                ("PRAGMA journal_mode", "wal"),
+                ("PRAGMA synchronous", "2"),
+                ("PRAGMA foreign_keys", "1"),
+                ("PRAGMA busy_timeout", "3000"),
+                ("PRAGMA cache_size", CACHE_SIZE),
+                ("PRAGMA query_only", query_only),
+            ] {
+                assert_eq!(setting(connections, pragma).await, expected, "{pragma}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_are_opened_when_they_are_needed() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&DatabaseOptions::file(directory.path().join("x.db"))).await.unwrap();
+        assert_eq!((database.writer.size(), database.readers.size()), (1, 0));
+    }
 }
