@@ -29,6 +29,8 @@ const CACHE_SIZE: &str = "-256";
 const STATEMENTS: usize = 16;
 /// What SQLite can be told to wait at most, in milliseconds.
 const MAX_BUSY_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+/// How often a lock is tried that SQLite does not wait for.
+const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// Where a database is, and how patient it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Database {
             writer: pool(options, 1).connect_lazy_with(connect.create_if_missing(true)),
             readers: pool(options, MAX_READERS).connect_lazy_with(readers),
         };
-        if let Err(error) = database.prepare().await {
+        if let Err(error) = database.prepare(options.busy_timeout).await {
             database.close().await;
             return Err(OpenDatabaseError::of(&path, error, newest_migration()));
         }
@@ -113,12 +115,23 @@ impl Database {
         Ok(database)
     }
 
-    /// The journal comes last: a database that is refused keeps the journal it has. A file remembers its journal, so no
-    /// later connection needs to ask for it.
-    async fn prepare(&self) -> Result<(), MigrateError> {
+    /// The journal comes last: a database that is refused keeps the journal it has.
+    async fn prepare(&self, patience: Duration) -> Result<(), MigrateError> {
         self.migrate().await?;
-        sqlx::query("PRAGMA journal_mode = WAL").execute(&self.writer).await?;
+        // Whoever gave up waiting was waiting for a lock, as one who waits for a connection is.
+        tokio::time::timeout(patience, self.log_ahead()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         Ok(())
+    }
+
+    /// Turns the write-ahead log on. The file remembers it, so no later connection needs to ask for it; but SQLite does not
+    /// wait for the lock that the turn takes, and two processes that open a new file at once meet here.
+    async fn log_ahead(&self) -> Result<(), sqlx::Error> {
+        loop {
+            match sqlx::query("PRAGMA journal_mode = WAL").execute(&self.writer).await {
+                Err(error) if is_locked(&error) => tokio::time::sleep(LOCK_POLL).await,
+                outcome => return outcome.map(drop),
+            }
+        }
     }
 
     /// All or nothing, and one process after the other: sqlx has no migration lock for SQLite, so the write lock is it.
