@@ -1,11 +1,11 @@
 //! A process that is killed while it writes: every acknowledged change is there afterwards, and none by half.
 //!
-//! The test starts its own binary again as the writer. Writer and test make the same changes in the same order, the test
-//! in memory; after a kill the file holds the acknowledged changes, or those and the one that was under way.
+//! The test starts its own binary again as the writer. Writer and test make the same changes in the same order, the
+//! test in memory; after a kill the file holds the acknowledged changes, or those and the one that was under way.
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -49,7 +49,7 @@ async fn write_until_killed(file: &Path, start: u64) {
     for step in start.. {
         change(&pools, step).await;
         // One past the change: how many are done. The test harness has standard output for itself.
-        writeln!(std::io::stderr(), "{}", step + 1).unwrap();
+        eprintln!("{}", step + 1);
     }
 }
 

@@ -34,9 +34,9 @@ async fn a_locked_store_is_busy_and_loses_nothing() {
     let mut intruder = connect(&path_of(&store)).await;
     intruder.execute("BEGIN EXCLUSIVE").await.unwrap();
     let name = PoolName::new("old").unwrap();
-    check_busy(pools.insert(&pool("new", "")).await);
-    check_busy(pools.replace(&pool("old", "changed"), Version::FIRST).await);
-    check_busy(pools.remove(&name, Version::FIRST).await);
+    check_busy(&pools.insert(&pool("new", "")).await);
+    check_busy(&pools.replace(&pool("old", "changed"), Version::FIRST).await);
+    check_busy(&pools.remove(&name, Version::FIRST).await);
     assert_eq!(pools.lookup(&name).await.unwrap().unwrap().value, pool("old", ""), "readers go on");
 
     intruder.execute("ROLLBACK").await.unwrap();
@@ -46,7 +46,7 @@ async fn a_locked_store_is_busy_and_loses_nothing() {
 }
 
 #[track_caller]
-fn check_busy<T: std::fmt::Debug>(result: Result<T, RepositoryError>) {
+fn check_busy<T: std::fmt::Debug>(result: &Result<T, RepositoryError>) {
     assert!(matches!(result, Err(RepositoryError::Busy(_))), "{result:?}");
 }
 

@@ -1,6 +1,6 @@
 //! Every field of every definition comes back as it went in.
 
-use std::{fmt::Debug, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use proptest::{
     collection::vec,
@@ -200,11 +200,11 @@ fn rotations() -> impl Strategy<Value = RotationKind> {
     select(RotationKind::ALL.to_vec())
 }
 
-fn durations() -> impl Strategy<Value = Duration> + Debug {
+fn durations() -> impl Strategy<Value = Duration> {
     prop_oneof![Just(Duration::ZERO), Just(Duration::MAX), any::<Duration>()]
 }
 
-fn non_zero() -> impl Strategy<Value = NonZeroU32> + Debug {
+fn non_zero() -> impl Strategy<Value = NonZeroU32> {
     any::<NonZeroU32>()
 }
 

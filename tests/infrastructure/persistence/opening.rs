@@ -1,6 +1,6 @@
 //! Opening a database: what is made, what is refused, and what the refusal says.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tidegate_domain::pool::PoolRepository;
@@ -38,6 +38,15 @@ async fn several_can_open_a_new_database_at_once() {
             assert_eq!(pools.unwrap().list().await.unwrap().len(), 6);
         }
     }
+}
+
+#[tokio::test]
+async fn a_database_that_never_waits_for_a_lock_opens_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = TemporaryDatabase::options(&directory).with_busy_timeout(Duration::ZERO);
+    let pools = SqlitePoolRepository::new(Database::open(&options).await.unwrap());
+    pools.insert(&pool("fast", "")).await.unwrap();
+    assert_eq!(pools.list().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -123,11 +132,9 @@ pub async fn connect(path: &Path) -> SqliteConnection {
 
 async fn add_migration(path: &Path, version: i64) {
     let mut connection = connect(path).await;
-    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, 'x', TRUE, x'00', 0)")
-        .bind(version)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let insert = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (?, 'x', TRUE, x'00', 0)";
+    sqlx::query(insert).bind(version).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! The SQLite database: one writing connection, a few reading ones, and a schema that is up to date.
 //!
-//! SQLite has one writer at a time whatever we do; a single connection makes the queue for it ours, fair and without lock
-//! errors between our own tasks. The write-ahead log lets readers go on meanwhile, and `synchronous = FULL` makes a commit
-//! outlive a power cut: definitions change rarely and are worth a flush.
+//! SQLite has one writer at a time whatever we do; a single connection makes the queue for it ours, fair and without
+//! lock errors between our own tasks. The write-ahead log lets readers go on meanwhile, and `synchronous = FULL` makes
+//! a commit outlive a power cut: definitions change rarely and are worth a flush.
 
 mod error;
 
@@ -41,6 +41,9 @@ pub struct DatabaseOptions {
 }
 
 impl DatabaseOptions {
+    /// How long a call waits for a lock by default.
+    pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// A database in that file. The file and the directories above it are made if they are missing.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { path: Some(path.into()), busy_timeout: Self::BUSY_TIMEOUT }
@@ -51,14 +54,16 @@ impl DatabaseOptions {
         Self { path: None, busy_timeout: Self::BUSY_TIMEOUT }
     }
 
-    /// How long a call waits for a lock by default.
-    pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-    /// Waits that long for a lock, whoever holds it, and then says that the store is busy.
+    /// Waits that long for the lock of another process, and then says that the store is busy.
     #[must_use]
     pub fn with_busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout.min(MAX_BUSY_TIMEOUT);
         self
+    }
+
+    /// How long a call waits for its connection: as long as whoever has it may wait for a lock, and a little for itself.
+    fn patience(&self) -> Duration {
+        self.busy_timeout + Duration::from_secs(1)
     }
 }
 
@@ -73,7 +78,8 @@ impl Database {
     /// Opens a database and brings its schema up to date.
     ///
     /// # Errors
-    /// [`OpenDatabaseError`] names the file and says what to do. A database that this binary cannot use is left as it is.
+    /// [`OpenDatabaseError`] names the file and says what to do. A database that this binary cannot use is left as it
+    /// is.
     pub async fn open(options: &DatabaseOptions) -> Result<Self, OpenDatabaseError> {
         let Some(path) = &options.path else { return Self::open_in_memory(options).await };
         // An absolute path keeps SQLite from reading a meaning into `:memory:`, `file:...` or nothing at all.
@@ -85,7 +91,7 @@ impl Database {
             writer: pool(options, 1).connect_lazy_with(connect.create_if_missing(true)),
             readers: pool(options, MAX_READERS).connect_lazy_with(readers),
         };
-        if let Err(error) = database.prepare(options.busy_timeout).await {
+        if let Err(error) = database.prepare(options.patience()).await {
             database.close().await;
             return Err(OpenDatabaseError::of(&path, error, newest_migration()));
         }
@@ -123,8 +129,8 @@ impl Database {
         Ok(())
     }
 
-    /// Turns the write-ahead log on. The file remembers it, so no later connection needs to ask for it; but SQLite does not
-    /// wait for the lock that the turn takes, and two processes that open a new file at once meet here.
+    /// Turns the write-ahead log on. The file remembers it, so no later connection needs to ask for it; but SQLite does
+    /// not wait for the lock that the turn takes, and two processes that open a new file at once meet here.
     async fn log_ahead(&self) -> Result<(), sqlx::Error> {
         loop {
             match sqlx::query("PRAGMA journal_mode = WAL").execute(&self.writer).await {
@@ -171,7 +177,7 @@ fn connect_options(options: &DatabaseOptions) -> SqliteConnectOptions {
 fn pool(options: &DatabaseOptions, connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(options.busy_timeout)
+        .acquire_timeout(options.patience())
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -1,8 +1,8 @@
 //! The JSON documents of entities: private mirrors of the domain's structs.
 //!
-//! A conversion destructures without `..`, so a new field of the domain does not compile until it is stored. A key that is
-//! unknown makes a document unreadable: to drop it would be to lose it at the next replacement. A duration is an object
-//! of `secs` and `nanos`, which holds every [`Duration`] exactly.
+//! A conversion destructures without `..`, so a new field of the domain does not compile until it is stored. A key that
+//! is unknown makes a document unreadable: to drop it would be to lose it at the next replacement. A duration is an
+//! object of `secs` and `nanos`, which holds every [`Duration`] exactly.
 
 mod pool;
 mod task_group;

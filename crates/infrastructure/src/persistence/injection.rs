@@ -28,7 +28,10 @@ mod tests {
     use std::sync::Arc;
 
     use shaku::{HasComponent, module};
-    use tidegate_domain::pool::Pool;
+    use tidegate_domain::{
+        name::GroupName,
+        pool::{Pool, PoolMember, PoolPolicy},
+    };
 
     use super::*;
     use crate::persistence::{
@@ -51,9 +54,9 @@ mod tests {
     }
 
     fn pool() -> Pool {
-        let group = tidegate_domain::name::GroupName::new("g").unwrap();
-        let members = vec![tidegate_domain::pool::PoolMember::Reference { group, tier: None }];
-        Pool::new("p".parse().unwrap(), members, Default::default()).unwrap()
+        let group = GroupName::new("g").unwrap();
+        let members = vec![PoolMember::Reference { group, tier: None }];
+        Pool::new("p".parse().unwrap(), members, PoolPolicy::default()).unwrap()
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use crate::persistence::Cause;
 pub enum OpenDatabaseError {
     /// The directory that is to hold it cannot be made.
     #[error(
-        "cannot create the directory '{directory}' for the database '{path}'; choose another path, or create it and make \
-         it writable"
+        "cannot create the directory '{directory}' for the database '{path}'; choose another path, or create it and \
+         make it writable"
     )]
     CreateDirectory {
         /// The database file.
@@ -28,7 +28,8 @@ pub enum OpenDatabaseError {
     },
     /// The file cannot be opened, read or written.
     #[error(
-        "cannot open the database '{path}' for writing; check that it is a file and that it and its directory are writable"
+        "cannot open the database '{path}' for writing; check that it is a file and that it and its directory are \
+         writable"
     )]
     Open {
         /// The database file.
@@ -57,8 +58,8 @@ pub enum OpenDatabaseError {
     },
     /// A newer binary has been here. The file is unchanged.
     #[error(
-        "the database '{path}' has schema {found}, which this binary does not know (it knows up to {known}); run the newer \
-         binary, or restore the backup from before it"
+        "the database '{path}' has schema {found}, which this binary does not know (it knows up to {known}); run the \
+         newer binary, or restore the backup from before it"
     )]
     SchemaTooNew {
         /// The database file.

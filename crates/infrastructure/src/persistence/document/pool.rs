@@ -48,7 +48,7 @@ impl From<&Pool> for PoolDocument {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum MemberDocument {
-    Instance { id: String, model: String, weight: u32, max_concurrency: Option<NonZeroU32>, base_url: Option<Box<str>> },
+    Instance { id: String, model: String, weight: u32, max_concurrency: Option<NonZeroU32>, base_url: Option<String> },
     Reference { group: String, tier: Option<String> },
 }
 
@@ -60,7 +60,7 @@ impl From<&PoolMember> for MemberDocument {
                 model: model.to_string(),
                 weight: weight.get(),
                 max_concurrency: *max_concurrency,
-                base_url: base_url.clone(),
+                base_url: base_url.as_deref().map(ToOwned::to_owned),
             },
             PoolMember::Reference { group, tier } => {
                 Self::Reference { group: group.to_string(), tier: tier.as_ref().map(ToString::to_string) }
@@ -80,7 +80,7 @@ impl TryFrom<MemberDocument> for PoolMember {
                     model: model.parse()?,
                     weight: Weight::new(weight).ok_or(OverWeight(weight))?,
                     max_concurrency,
-                    base_url,
+                    base_url: base_url.map(Into::into),
                 }))
             }
             MemberDocument::Reference { group, tier } => Ok(Self::Reference {
