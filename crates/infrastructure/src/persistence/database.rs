@@ -61,7 +61,7 @@ impl DatabaseOptions {
         self
     }
 
-    /// How long a call waits for its connection: as long as whoever has it may wait for a lock, and a little for itself.
+    /// How long a call waits for its connection: as long as whoever has it may wait for a lock, and time to open one.
     fn patience(&self) -> Duration {
         self.busy_timeout + Duration::from_secs(1)
     }
