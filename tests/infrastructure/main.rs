@@ -1,1 +1,3 @@
-//! x
+//! The adapters against what they adapt.
+
+mod persistence;

@@ -3,7 +3,9 @@
 //! | module | adapter |
 //! |---|---|
 //! | [`clock`] | the time that tokio's timers go by |
+//! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`telemetry`] | events as metrics and log lines |
 
 pub mod clock;
+pub mod persistence;
 pub mod telemetry;

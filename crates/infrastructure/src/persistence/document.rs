@@ -1,0 +1,90 @@
+//! The JSON documents of entities: private mirrors of the domain's structs.
+//!
+//! A conversion destructures without `..`, so a new field of the domain does not compile until it is stored. A key that
+//! is unknown makes a document unreadable: to drop it would be to lose it at the next replacement. A duration is an
+//! object of `secs` and `nanos`, which holds every [`Duration`] exactly.
+
+mod pool;
+mod task_group;
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tidegate_domain::{
+    pool::RotationKind,
+    resilience::{BreakerPolicy, Deadlines},
+};
+
+/// A word that names nothing this binary knows.
+#[derive(Debug, thiserror::Error)]
+#[error("'{word}' is no {kind}")]
+struct UnknownWord {
+    kind: &'static str,
+    word: String,
+}
+
+fn rotation_of(word: String) -> Result<RotationKind, UnknownWord> {
+    RotationKind::of_name(&word).ok_or(UnknownWord { kind: "rotation", word })
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerDocument {
+    failure_threshold: NonZeroU32,
+    recovery_time: Duration,
+    max_recovery_time: Duration,
+    half_open_requests: NonZeroU32,
+    success_threshold: NonZeroU32,
+    probe_lease: Duration,
+}
+
+impl From<&BreakerPolicy> for BreakerDocument {
+    fn from(policy: &BreakerPolicy) -> Self {
+        let &BreakerPolicy {
+            failure_threshold,
+            recovery_time,
+            max_recovery_time,
+            half_open_requests,
+            success_threshold,
+            probe_lease,
+        } = policy;
+        Self { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold, probe_lease }
+    }
+}
+
+impl From<BreakerDocument> for BreakerPolicy {
+    fn from(document: BreakerDocument) -> Self {
+        let BreakerDocument {
+            failure_threshold,
+            recovery_time,
+            max_recovery_time,
+            half_open_requests,
+            success_threshold,
+            probe_lease,
+        } = document;
+        Self { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold, probe_lease }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeadlinesDocument {
+    headers: Duration,
+    first_content: Duration,
+    idle: Duration,
+    total: Duration,
+}
+
+impl From<&Deadlines> for DeadlinesDocument {
+    fn from(deadlines: &Deadlines) -> Self {
+        let &Deadlines { headers, first_content, idle, total } = deadlines;
+        Self { headers, first_content, idle, total }
+    }
+}
+
+impl From<DeadlinesDocument> for Deadlines {
+    fn from(document: DeadlinesDocument) -> Self {
+        let DeadlinesDocument { headers, first_content, idle, total } = document;
+        Self { headers, first_content, idle, total }
+    }
+}

@@ -1,0 +1,189 @@
+//! A pool as a document.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tidegate_domain::{
+    name::{GroupName, InstanceId, PoolName, TierName},
+    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
+};
+
+use super::{BreakerDocument, DeadlinesDocument, rotation_of};
+use crate::persistence::{Cause, table::Stored};
+
+impl Stored for Pool {
+    fn name(&self) -> &str {
+        self.name().as_str()
+    }
+
+    fn to_document(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&PoolDocument::from(self))
+    }
+
+    fn from_document(name: &str, document: &str) -> Result<Self, Cause> {
+        let PoolDocument { description, members, policy } = serde_json::from_str(document)?;
+        let members = members.into_iter().map(PoolMember::try_from).collect::<Result<_, _>>()?;
+        Ok(Self::new(PoolName::new(name)?, members, policy.try_into()?)?.described(description))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoolDocument {
+    description: String,
+    members: Vec<MemberDocument>,
+    policy: PolicyDocument,
+}
+
+impl From<&Pool> for PoolDocument {
+    fn from(pool: &Pool) -> Self {
+        Self {
+            description: pool.description().to_owned(),
+            members: pool.members().iter().map(Into::into).collect(),
+            policy: pool.policy().into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum MemberDocument {
+    Instance { id: String, model: String, weight: u32, max_concurrency: Option<NonZeroU32>, base_url: Option<String> },
+    Reference { group: String, tier: Option<String> },
+}
+
+impl From<&PoolMember> for MemberDocument {
+    fn from(member: &PoolMember) -> Self {
+        match member {
+            PoolMember::Instance(InstanceSpec { id, model, weight, max_concurrency, base_url }) => Self::Instance {
+                id: id.to_string(),
+                model: model.to_string(),
+                weight: weight.get(),
+                max_concurrency: *max_concurrency,
+                base_url: base_url.as_deref().map(ToOwned::to_owned),
+            },
+            PoolMember::Reference { group, tier } => {
+                Self::Reference { group: group.to_string(), tier: tier.as_ref().map(ToString::to_string) }
+            }
+        }
+    }
+}
+
+impl TryFrom<MemberDocument> for PoolMember {
+    type Error = Cause;
+
+    fn try_from(document: MemberDocument) -> Result<Self, Cause> {
+        match document {
+            MemberDocument::Instance { id, model, weight, max_concurrency, base_url } => {
+                Ok(Self::Instance(InstanceSpec {
+                    id: InstanceId::new(&id)?,
+                    model: model.parse()?,
+                    weight: Weight::new(weight).ok_or(OverWeight(weight))?,
+                    max_concurrency,
+                    base_url: base_url.map(Into::into),
+                }))
+            }
+            MemberDocument::Reference { group, tier } => Ok(Self::Reference {
+                group: GroupName::new(&group)?,
+                tier: tier.as_deref().map(TierName::new).transpose()?,
+            }),
+        }
+    }
+}
+
+/// A weight that no instance can have.
+#[derive(Debug, thiserror::Error)]
+#[error("the weight {0} is over {max}", max = Weight::MAX)]
+struct OverWeight(u32);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyDocument {
+    rotation: String,
+    health: HealthDocument,
+    breaker: BreakerDocument,
+    fallback: FallbackDocument,
+    max_instance_attempts: NonZeroU32,
+    deadlines: DeadlinesDocument,
+}
+
+impl From<&PoolPolicy> for PolicyDocument {
+    fn from(policy: &PoolPolicy) -> Self {
+        let PoolPolicy { rotation, health, breaker, fallback, max_instance_attempts, deadlines } = policy;
+        Self {
+            rotation: rotation.as_str().to_owned(),
+            health: health.into(),
+            breaker: breaker.into(),
+            fallback: (*fallback).into(),
+            max_instance_attempts: *max_instance_attempts,
+            deadlines: deadlines.into(),
+        }
+    }
+}
+
+impl TryFrom<PolicyDocument> for PoolPolicy {
+    type Error = Cause;
+
+    fn try_from(document: PolicyDocument) -> Result<Self, Cause> {
+        let PolicyDocument { rotation, health, breaker, fallback, max_instance_attempts, deadlines } = document;
+        Ok(Self {
+            rotation: rotation_of(rotation)?,
+            health: health.into(),
+            breaker: breaker.into(),
+            fallback: fallback.into(),
+            max_instance_attempts,
+            deadlines: deadlines.into(),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HealthDocument {
+    failure_threshold: NonZeroU32,
+    success_threshold: NonZeroU32,
+    recovery_time: Duration,
+    max_recovery_time: Duration,
+}
+
+impl From<&HealthPolicy> for HealthDocument {
+    fn from(policy: &HealthPolicy) -> Self {
+        let &HealthPolicy { failure_threshold, success_threshold, recovery_time, max_recovery_time } = policy;
+        Self { failure_threshold, success_threshold, recovery_time, max_recovery_time }
+    }
+}
+
+impl From<HealthDocument> for HealthPolicy {
+    fn from(document: HealthDocument) -> Self {
+        let HealthDocument { failure_threshold, success_threshold, recovery_time, max_recovery_time } = document;
+        Self { failure_threshold, success_threshold, recovery_time, max_recovery_time }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FallbackDocument {
+    InstanceRotation,
+    SimpleRetry,
+    FailFast,
+}
+
+impl From<PoolFallback> for FallbackDocument {
+    fn from(fallback: PoolFallback) -> Self {
+        match fallback {
+            PoolFallback::InstanceRotation => Self::InstanceRotation,
+            PoolFallback::SimpleRetry => Self::SimpleRetry,
+            PoolFallback::FailFast => Self::FailFast,
+        }
+    }
+}
+
+impl From<FallbackDocument> for PoolFallback {
+    fn from(document: FallbackDocument) -> Self {
+        match document {
+            FallbackDocument::InstanceRotation => Self::InstanceRotation,
+            FallbackDocument::SimpleRetry => Self::SimpleRetry,
+            FallbackDocument::FailFast => Self::FailFast,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A task group as a document.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tidegate_domain::{
+    inference::ParameterDefaults,
+    name::{GroupName, PoolName, TierName},
+    resilience::Backoff,
+    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
+};
+
+use super::{BreakerDocument, DeadlinesDocument, UnknownWord, rotation_of};
+use crate::persistence::{Cause, table::Stored};
+
+impl Stored for TaskGroup {
+    fn name(&self) -> &str {
+        self.name().as_str()
+    }
+
+    fn to_document(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&TaskGroupDocument::from(self))
+    }
+
+    fn from_document(name: &str, document: &str) -> Result<Self, Cause> {
+        let TaskGroupDocument { description, tiers, fallback, breaker } = serde_json::from_str(document)?;
+        let tiers = tiers.into_iter().map(Tier::try_from).collect::<Result<_, _>>()?;
+        let group = Self::new(GroupName::new(name)?, tiers, fallback.try_into()?)?;
+        Ok(group.described(description).with_breaker(breaker.into()))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskGroupDocument {
+    description: String,
+    tiers: Vec<TierDocument>,
+    fallback: FallbackDocument,
+    breaker: BreakerDocument,
+}
+
+impl From<&TaskGroup> for TaskGroupDocument {
+    fn from(group: &TaskGroup) -> Self {
+        Self {
+            description: group.description().to_owned(),
+            tiers: group.tiers().iter().map(Into::into).collect(),
+            fallback: group.fallback().into(),
+            breaker: group.breaker().into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierDocument {
+    name: String,
+    models: Vec<TierModelDocument>,
+    priority: Option<u32>,
+    rotation: String,
+    max_retries: u32,
+    deadlines: Option<DeadlinesDocument>,
+    defaults: DefaultsDocument,
+}
+
+impl From<&Tier> for TierDocument {
+    fn from(tier: &Tier) -> Self {
+        let TierPolicy { priority, rotation, max_retries, deadlines, defaults } = tier.policy();
+        Self {
+            name: tier.name().to_string(),
+            models: tier.models().iter().map(Into::into).collect(),
+            priority: *priority,
+            rotation: rotation.as_str().to_owned(),
+            max_retries: *max_retries,
+            deadlines: deadlines.as_ref().map(Into::into),
+            defaults: defaults.into(),
+        }
+    }
+}
+
+impl TryFrom<TierDocument> for Tier {
+    type Error = Cause;
+
+    fn try_from(document: TierDocument) -> Result<Self, Cause> {
+        let TierDocument { name, models, priority, rotation, max_retries, deadlines, defaults } = document;
+        let policy = TierPolicy {
+            priority,
+            rotation: rotation_of(rotation)?,
+            max_retries,
+            deadlines: deadlines.map(Into::into),
+            defaults: defaults.try_into()?,
+        };
+        let models = models.into_iter().map(TierModel::try_from).collect::<Result<_, _>>()?;
+        Ok(Self::new(TierName::new(&name)?, models, policy)?)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TierModelDocument {
+    Direct(String),
+    Pool(String),
+}
+
+impl From<&TierModel> for TierModelDocument {
+    fn from(model: &TierModel) -> Self {
+        match model {
+            TierModel::Direct(model) => Self::Direct(model.to_string()),
+            TierModel::Pool(pool) => Self::Pool(pool.to_string()),
+        }
+    }
+}
+
+impl TryFrom<TierModelDocument> for TierModel {
+    type Error = Cause;
+
+    fn try_from(document: TierModelDocument) -> Result<Self, Cause> {
+        match document {
+            TierModelDocument::Direct(model) => Ok(Self::Direct(model.parse()?)),
+            TierModelDocument::Pool(pool) => Ok(Self::Pool(PoolName::new(&pool)?)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefaultsDocument {
+    /// A text: the JSON reader may be off by the last bit of a number, and JSON has no infinity.
+    temperature: Option<String>,
+    max_tokens: Option<u32>,
+}
+
+impl From<&ParameterDefaults> for DefaultsDocument {
+    fn from(defaults: &ParameterDefaults) -> Self {
+        // What is left out is private and follows from these two.
+        let ParameterDefaults { temperature, max_tokens, .. } = defaults;
+        Self { temperature: temperature.map(|temperature| format!("{temperature:?}")), max_tokens: *max_tokens }
+    }
+}
+
+impl TryFrom<DefaultsDocument> for ParameterDefaults {
+    type Error = Cause;
+
+    fn try_from(document: DefaultsDocument) -> Result<Self, Cause> {
+        let DefaultsDocument { temperature, max_tokens } = document;
+        let temperature = temperature.map(|temperature| temperature.parse()).transpose()?;
+        Ok(Self::new(temperature, max_tokens))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FallbackDocument {
+    strategy: String,
+    max_attempts: NonZeroU32,
+    backoff_base: Duration,
+    backoff_max: Duration,
+}
+
+impl From<&FallbackPolicy> for FallbackDocument {
+    fn from(policy: &FallbackPolicy) -> Self {
+        let &FallbackPolicy { strategy, max_attempts, backoff: Backoff { base, max } } = policy;
+        Self { strategy: strategy.as_str().to_owned(), max_attempts, backoff_base: base, backoff_max: max }
+    }
+}
+
+impl TryFrom<FallbackDocument> for FallbackPolicy {
+    type Error = UnknownWord;
+
+    fn try_from(document: FallbackDocument) -> Result<Self, UnknownWord> {
+        let FallbackDocument { strategy, max_attempts, backoff_base: base, backoff_max: max } = document;
+        let Some(known) = FallbackStrategy::of_name(&strategy) else {
+            return Err(UnknownWord { kind: "fallback strategy", word: strategy });
+        };
+        Ok(Self { strategy: known, max_attempts, backoff: Backoff { base, max } })
+    }
+}

@@ -1,0 +1,227 @@
+//! Every field of every definition comes back as it went in.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::select,
+    test_runner::{Config, TestRunner},
+};
+use tidegate_domain::{
+    inference::ParameterDefaults,
+    name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
+    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, Weight},
+    repository::{Version, Versioned},
+    resilience::{Backoff, BreakerPolicy, Deadlines},
+    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
+};
+use tidegate_infrastructure::persistence::{
+    Database, DatabaseOptions, InMemoryPoolRepository, InMemoryTaskGroupRepository, SqlitePoolRepository,
+    SqliteTaskGroupRepository,
+};
+use tokio::runtime::Runtime;
+
+use super::subject::{Pools, Subject, TaskGroups};
+
+#[test]
+fn every_pool_comes_back_from_memory() {
+    check(&Runtime::new().unwrap(), &Pools::new(InMemoryPoolRepository::default()), &pools());
+}
+
+#[test]
+fn every_pool_comes_back_from_sqlite() {
+    let runtime = Runtime::new().unwrap();
+    let database = runtime.block_on(Database::open(&DatabaseOptions::in_memory())).unwrap();
+    check(&runtime, &Pools::new(SqlitePoolRepository::new(database)), &pools());
+}
+
+#[test]
+fn every_task_group_comes_back_from_memory() {
+    check(&Runtime::new().unwrap(), &TaskGroups::new(InMemoryTaskGroupRepository::default()), &task_groups());
+}
+
+#[test]
+fn every_task_group_comes_back_from_sqlite() {
+    let runtime = Runtime::new().unwrap();
+    let database = runtime.block_on(Database::open(&DatabaseOptions::in_memory())).unwrap();
+    check(&runtime, &TaskGroups::new(SqliteTaskGroupRepository::new(database)), &task_groups());
+}
+
+#[track_caller]
+fn check<S: Subject>(runtime: &Runtime, repository: &S, entities: &impl Strategy<Value = S::Entity>) {
+    let mut runner = TestRunner::new(Config::with_cases(200));
+    let outcome = runner.run(entities, |entity| runtime.block_on(round_trip(repository, entity)));
+    outcome.unwrap();
+}
+
+async fn round_trip<S: Subject>(repository: &S, entity: S::Entity) -> Result<(), TestCaseError> {
+    let name = S::name(&entity).to_owned();
+    repository.insert(&entity).await.unwrap();
+    let found = repository.lookup(&name).await.unwrap();
+    repository.remove(&name, Version::FIRST).await.unwrap();
+    prop_assert_eq!(found, Some(Versioned { value: entity, version: Version::FIRST }));
+    Ok(())
+}
+
+fn pools() -> impl Strategy<Value = Pool> {
+    let members = vec(prop_oneof![3 => instances().prop_map(PoolMember::Instance), 1 => references()], 1..6);
+    (plain(), any::<String>(), members, pool_policies()).prop_filter_map(
+        "an instance id stands twice, or nothing has weight",
+        |(name, description, members, policy)| {
+            let pool = Pool::new(PoolName::new(&name).ok()?, members, policy).ok()?;
+            Some(pool.described(description))
+        },
+    )
+}
+
+fn instances() -> impl Strategy<Value = InstanceSpec> {
+    (visible(), models(), 0..=Weight::MAX, option::of(non_zero()), option::of(any::<Box<str>>())).prop_map(
+        |(id, model, weight, max_concurrency, base_url)| InstanceSpec {
+            id: InstanceId::new(&id).unwrap(),
+            model,
+            weight: Weight::new(weight).unwrap(),
+            max_concurrency,
+            base_url,
+        },
+    )
+}
+
+fn references() -> impl Strategy<Value = PoolMember> {
+    (plain(), option::of(dotted())).prop_map(|(group, tier)| PoolMember::Reference {
+        group: GroupName::new(&group).unwrap(),
+        tier: tier.map(|tier| TierName::new(&tier).unwrap()),
+    })
+}
+
+fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
+    let fallbacks = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
+    (rotations(), health_policies(), breakers(), fallbacks, non_zero(), deadlines()).prop_map(
+        |(rotation, health, breaker, fallback, max_instance_attempts, deadlines)| PoolPolicy {
+            rotation,
+            health,
+            breaker,
+            fallback,
+            max_instance_attempts,
+            deadlines,
+        },
+    )
+}
+
+fn health_policies() -> impl Strategy<Value = HealthPolicy> {
+    (non_zero(), non_zero(), durations(), durations()).prop_map(
+        |(failure_threshold, success_threshold, recovery_time, max_recovery_time)| HealthPolicy {
+            failure_threshold,
+            success_threshold,
+            recovery_time,
+            max_recovery_time,
+        },
+    )
+}
+
+fn task_groups() -> impl Strategy<Value = TaskGroup> {
+    (plain(), any::<String>(), vec(tiers(), 1..5), fallbacks(), breakers()).prop_filter_map(
+        "a tier name stands twice",
+        |(name, description, tiers, fallback, breaker)| {
+            let group = TaskGroup::new(GroupName::new(&name).ok()?, tiers, fallback).ok()?;
+            Some(group.described(description).with_breaker(breaker))
+        },
+    )
+}
+
+fn tiers() -> impl Strategy<Value = Tier> {
+    (dotted(), vec(tier_models(), 1..5), tier_policies())
+        .prop_filter_map("a model stands twice", |(name, models, policy)| {
+            Tier::new(TierName::new(&name).ok()?, models, policy).ok()
+        })
+}
+
+fn tier_models() -> impl Strategy<Value = TierModel> {
+    prop_oneof![
+        models().prop_map(TierModel::Direct),
+        plain().prop_map(|pool| TierModel::Pool(PoolName::new(&pool).unwrap())),
+    ]
+}
+
+fn tier_policies() -> impl Strategy<Value = TierPolicy> {
+    (option::of(any::<u32>()), rotations(), any::<u32>(), option::of(deadlines()), defaults()).prop_map(
+        |(priority, rotation, max_retries, deadlines, defaults)| TierPolicy {
+            priority,
+            rotation,
+            max_retries,
+            deadlines,
+            defaults,
+        },
+    )
+}
+
+fn defaults() -> impl Strategy<Value = ParameterDefaults> {
+    use proptest::num::f64::{INFINITE, NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
+    let numbers = POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO | INFINITE;
+    (option::of(numbers), option::of(any::<u32>()))
+        .prop_map(|(temperature, max_tokens)| ParameterDefaults::new(temperature, max_tokens))
+}
+
+fn fallbacks() -> impl Strategy<Value = FallbackPolicy> {
+    (select(FallbackStrategy::ALL.to_vec()), non_zero(), durations(), durations()).prop_map(
+        |(strategy, max_attempts, base, max)| FallbackPolicy { strategy, max_attempts, backoff: Backoff { base, max } },
+    )
+}
+
+fn breakers() -> impl Strategy<Value = BreakerPolicy> {
+    ([non_zero(), non_zero(), non_zero()], [durations(), durations(), durations()]).prop_map(
+        |(
+            [failure_threshold, half_open_requests, success_threshold],
+            [recovery_time, max_recovery_time, probe_lease],
+        )| {
+            BreakerPolicy {
+                failure_threshold,
+                recovery_time,
+                max_recovery_time,
+                half_open_requests,
+                success_threshold,
+                probe_lease,
+            }
+        },
+    )
+}
+
+fn deadlines() -> impl Strategy<Value = Deadlines> {
+    [durations(), durations(), durations(), durations()].prop_map(|[headers, first_content, idle, total]| Deadlines {
+        headers,
+        first_content,
+        idle,
+        total,
+    })
+}
+
+fn rotations() -> impl Strategy<Value = RotationKind> {
+    select(RotationKind::ALL.to_vec())
+}
+
+fn durations() -> impl Strategy<Value = Duration> {
+    prop_oneof![Just(Duration::ZERO), Just(Duration::MAX), any::<Duration>()]
+}
+
+fn non_zero() -> impl Strategy<Value = NonZeroU32> {
+    any::<NonZeroU32>()
+}
+
+fn models() -> impl Strategy<Value = ModelRef> {
+    (dotted(), visible())
+        .prop_map(|(provider, model)| ModelRef::new(ProviderName::new(&provider).unwrap(), &model).unwrap())
+}
+
+fn plain() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9_-]{1,64}"
+}
+
+fn dotted() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._-]{1,64}"
+}
+
+/// Up to 64 characters of at most four bytes each, quotes, backslashes and colons among them.
+fn visible() -> impl Strategy<Value = String> {
+    "[^\\s\\p{Cc}]{1,64}"
+}
