@@ -95,9 +95,31 @@ fn the_book_lists_every_page() {
     let summary = pages.iter().find(|page| page.path == "docs/SUMMARY.md").expect("the book has a table of contents");
     let listed: Vec<_> = links(&summary.text).into_iter().map(|link| target(&summary.path, link)).collect();
     let is_listed = |path: &str| path == summary.path || listed.iter().any(|page| page == Path::new(path));
-    let missing: Vec<_> = pages.iter().map(|page| page.path.as_str()).filter(|path| path.starts_with("docs/")).collect();
-    let missing: Vec<_> = missing.into_iter().filter(|path| !is_listed(path)).collect();
+    let in_book = pages.iter().map(|page| page.path.as_str()).filter(|path| path.starts_with("docs/"));
+    let missing: Vec<_> = in_book.filter(|path| !is_listed(path)).collect();
     assert!(missing.is_empty(), "docs/SUMMARY.md leaves out {}", missing.join(", "));
+}
+
+/// The crates of `manifest` that have no line in `adr`.
+fn unexplained(manifest: &str, adr: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().expect("the manifest is TOML");
+    let crates = manifest["workspace"]["dependencies"].as_table().expect("the workspace has dependencies");
+    let external = crates.iter().filter(|(_, entry)| entry.get("path").is_none()).map(|(name, _)| name);
+    external.filter(|name| !adr.contains(&format!("\n| `{name}` |"))).cloned().collect()
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let files = workspace::text_files();
+    let text_of = |path| files.iter().find(|file| file.path == path).map_or("", |file| &file.text);
+    let missing = unexplained(text_of("Cargo.toml"), text_of("docs/adr/0009-dependencies.md"));
+    assert!(missing.is_empty(), "docs/adr/0009-dependencies.md has no line for {}", missing.join(", "));
+}
+
+#[test]
+fn a_dependency_without_a_reason_is_found() {
+    let manifest = "[workspace.dependencies]\nours = { path = \"crates/ours\" }\nbytes = \"1\"\nrand = \"1\"\n";
+    assert_eq!(unexplained(manifest, "\n| `bytes` | bodies |\n"), ["rand"]);
 }
 
 #[test]
