@@ -2,11 +2,14 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::workspace::{self, TextFile};
+use crate::{
+    sources::has_extension,
+    workspace::{self, TextFile},
+};
 
 /// Pages for readers: the book and the Markdown files at the root.
 fn pages() -> Vec<TextFile> {
-    let is_page = |path: &str| path.ends_with(".md") && (path.starts_with("docs/") || !path.contains('/'));
+    let is_page = |path: &str| has_extension(path, "md") && (path.starts_with("docs/") || !path.contains('/'));
     let pages: Vec<_> = workspace::text_files().into_iter().filter(|file| is_page(&file.path)).collect();
     assert!(pages.iter().any(|page| page.path == "README.md"), "the pages were not read");
     pages

@@ -71,11 +71,7 @@ impl Edge {
     }
 }
 
-/// What is wrong with each edge that breaks the law.
-fn violations(edges: &[Edge]) -> Vec<String> {
-    edges.iter().filter_map(violation).collect()
-}
-
+/// How `edge` breaks the law; `None` if it keeps it.
 fn violation(edge: &Edge) -> Option<String> {
     let Edge { from, to, used } = edge;
     if OUTSIDE.contains(&from.as_str()) {
@@ -108,8 +104,7 @@ fn technology_violation(Edge { from, to, used }: &Edge) -> Option<String> {
 
 #[test]
 fn the_workspace_keeps_the_layer_law() {
-    let edges = workspace::edges();
-    let broken = violations(&edges);
+    let broken: Vec<_> = workspace::edges().iter().filter_map(violation).collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
@@ -124,63 +119,63 @@ fn every_layer_is_a_crate_that_the_law_sees() {
 
 #[test]
 fn a_forbidden_edge_is_found() {
-    forbidden(Edge::new(DOMAIN, APPLICATION));
-    forbidden(Edge::new(DOMAIN, INFRASTRUCTURE));
-    forbidden(Edge::new(APPLICATION, INFRASTRUCTURE));
-    forbidden(Edge::new(APPLICATION, INTERFACE));
-    forbidden(Edge::new(INFRASTRUCTURE, APPLICATION));
-    forbidden(Edge::new(INFRASTRUCTURE, INTERFACE));
-    forbidden(Edge::new(INTERFACE, DOMAIN));
-    forbidden(Edge::new(INTERFACE, INFRASTRUCTURE));
-    forbidden(Edge::new(INTERFACE, ROOT));
-    forbidden(Edge::new("tidegate-dashboard", DOMAIN));
+    forbidden(&Edge::new(DOMAIN, APPLICATION));
+    forbidden(&Edge::new(DOMAIN, INFRASTRUCTURE));
+    forbidden(&Edge::new(APPLICATION, INFRASTRUCTURE));
+    forbidden(&Edge::new(APPLICATION, INTERFACE));
+    forbidden(&Edge::new(INFRASTRUCTURE, APPLICATION));
+    forbidden(&Edge::new(INFRASTRUCTURE, INTERFACE));
+    forbidden(&Edge::new(INTERFACE, DOMAIN));
+    forbidden(&Edge::new(INTERFACE, INFRASTRUCTURE));
+    forbidden(&Edge::new(INTERFACE, ROOT));
+    forbidden(&Edge::new("tidegate-dashboard", DOMAIN));
 }
 
 #[test]
 fn a_layer_does_not_reach_up_even_in_its_tests() {
-    forbidden(Edge::new(APPLICATION, INFRASTRUCTURE).used(Use::Tests));
-    forbidden(Edge::new(DOMAIN, "layered-tests").used(Use::Tests));
+    forbidden(&Edge::new(APPLICATION, INFRASTRUCTURE).used(Use::Tests));
+    forbidden(&Edge::new(DOMAIN, "layered-tests").used(Use::Tests));
 }
 
 #[test]
 fn a_technology_outside_its_layer_is_found() {
     for (technology, home) in CONFINED {
         for (layer, _) in LAYERS.iter().filter(|(layer, _)| *layer != home) {
-            forbidden(Edge::new(layer, technology));
-            forbidden(Edge::new(layer, technology).used(Use::Optional));
+            forbidden(&Edge::new(layer, technology));
+            forbidden(&Edge::new(layer, technology).used(Use::Optional));
         }
-        allowed(Edge::new(home, technology));
+        allowed(&Edge::new(home, technology));
     }
 }
 
 #[test]
 fn the_container_is_the_roots_and_behind_a_feature_elsewhere() {
-    allowed(Edge::new(ROOT, CONTAINER));
-    allowed(Edge::new(APPLICATION, CONTAINER).used(Use::Optional));
-    forbidden(Edge::new(APPLICATION, CONTAINER));
-    forbidden(Edge::new(DOMAIN, CONTAINER));
+    allowed(&Edge::new(ROOT, CONTAINER));
+    allowed(&Edge::new(APPLICATION, CONTAINER).used(Use::Optional));
+    forbidden(&Edge::new(APPLICATION, CONTAINER));
+    forbidden(&Edge::new(DOMAIN, CONTAINER));
 }
 
 #[test]
 fn the_runtime_is_for_every_layer_but_the_domain() {
-    forbidden(Edge::new(DOMAIN, RUNTIME));
-    forbidden(Edge::new(DOMAIN, RUNTIME).used(Use::Optional));
-    allowed(Edge::new(APPLICATION, RUNTIME));
+    forbidden(&Edge::new(DOMAIN, RUNTIME));
+    forbidden(&Edge::new(DOMAIN, RUNTIME).used(Use::Optional));
+    allowed(&Edge::new(APPLICATION, RUNTIME));
 }
 
 #[test]
 fn tests_may_use_any_technology() {
-    allowed(Edge::new(APPLICATION, "anyhow").used(Use::Tests));
-    allowed(Edge::new(DOMAIN, RUNTIME).used(Use::Tests));
-    allowed(Edge::new("layered-tests", "sqlx"));
+    allowed(&Edge::new(APPLICATION, "anyhow").used(Use::Tests));
+    allowed(&Edge::new(DOMAIN, RUNTIME).used(Use::Tests));
+    allowed(&Edge::new("layered-tests", "sqlx"));
 }
 
 #[track_caller]
-fn forbidden(edge: Edge) {
-    assert_eq!(violations(std::slice::from_ref(&edge)).len(), 1, "{edge:?} should break the law");
+fn forbidden(edge: &Edge) {
+    assert!(violation(edge).is_some(), "{edge:?} should break the law");
 }
 
 #[track_caller]
-fn allowed(edge: Edge) {
-    assert_eq!(violations(&[edge]), Vec::<String>::new());
+fn allowed(edge: &Edge) {
+    assert_eq!(violation(edge), None);
 }

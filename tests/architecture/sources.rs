@@ -31,7 +31,8 @@ fn holds_absolute(line: &str, needle: &str) -> bool {
     line.match_indices(needle).any(|(at, _)| !line[..at].ends_with(is_part))
 }
 
-fn has_extension(path: &str, extension: &str) -> bool {
+/// Whether the name of a file ends with `.extension`.
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, found)| found == extension)
 }
 
