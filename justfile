@@ -1,0 +1,49 @@
+# The names that people use; .ci/run runs the same checks on a bare machine.
+
+# What CI runs, without the release build and its end-to-end test.
+default: check
+
+check: fmt-check clippy test doc deny purity
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all -- --check
+
+# Lints everything; a warning is an error.
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Runs the tests; arguments go to cargo: `just test -p tidegate-domain`.
+test *args="--workspace":
+    cargo test {{args}}
+
+# Builds the API documentation; a broken link is an error.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Checks licences, banned crates and sources, without the network.
+deny:
+    cargo deny --offline check bans licenses sources
+
+# Checks each library crate alone, so that no layer lives on the features of another.
+purity:
+    cargo check -p tidegate-domain
+    cargo check -p tidegate-domain --all-features
+    cargo check -p tidegate-application
+    cargo check -p tidegate-application --all-features
+    cargo check -p tidegate-infrastructure
+    cargo check -p tidegate-infrastructure --all-features
+    cargo check -p tidegate-interface
+    cargo check -p tidegate --no-default-features
+
+# Talks to the release binary with the official OpenAI SDK (needs Python and `pip install -r tests/e2e/requirements.txt`).
+e2e:
+    cargo build --release
+    python3 tests/e2e/run.py target/release/tidegate
+
+# Builds the book (needs mdbook).
+book:
+    mdbook build

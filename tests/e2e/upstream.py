@@ -1,0 +1,146 @@
+"""A provider in the OpenAI protocol that fails on demand, over real sockets.
+
+It answers `POST /v1/chat/completions` with its own name as content, streamed or not, in the mode that a scenario sets, and
+remembers every body that it was sent. Only the standard library: what fails here must not be somebody else's client.
+"""
+
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# The tokens that every answer claims to have cost.
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+# What an upstream can do with a request.
+ANSWERS = "answers"
+FAILS = "fails"  # 500
+REFUSES = "refuses"  # 400, the caller's own mistake
+BREAKS_OFF = "breaks off"  # a stream that is cut after its first content
+NEVER_ENDS = "never ends"  # a stream that goes on until somebody hangs up
+
+
+class Upstream:
+    """One provider on a port of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.mode = ANSWERS
+        self.bodies = []
+        self.hung_up = threading.Event()
+        self.connections = set()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.upstream = self
+        threading.Thread(target=self.server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
+
+    @property
+    def base_url(self):
+        return f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    @property
+    def requests(self):
+        return len(self.bodies)
+
+    def kill(self):
+        """Stops listening and breaks every connection, as a crash does."""
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # It is closed already.
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self):
+        super().setup()
+        self.upstream = self.server.upstream
+        self.upstream.connections.add(self.connection)
+
+    def finish(self):
+        self.upstream.connections.discard(self.connection)
+        try:
+            super().finish()
+        except OSError:
+            pass  # The other side is gone.
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.answer(200, {"object": "list", "data": []})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        mode = self.upstream.mode
+        self.upstream.bodies.append(body)
+        if mode == FAILS:
+            self.answer(500, error("server_error", "it broke"))
+        elif mode == REFUSES:
+            self.answer(400, error("invalid_request_error", "temperature is out of range"))
+        elif body.get("stream"):
+            self.stream(body, mode)
+        else:
+            self.answer(200, self.completion(body))
+
+    def completion(self, body):
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.upstream.name}}
+        return {**self.head(body, "chat.completion"), "choices": [choice], "usage": USAGE}
+
+    def head(self, body, kind):
+        return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": body["model"]}
+
+    def answer(self, status, value):
+        payload = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def stream(self, body, mode):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        try:
+            self.events(body, mode)
+        except OSError:
+            self.upstream.hung_up.set()
+            self.close_connection = True
+
+    def events(self, body, mode):
+        self.delta(body, {"role": "assistant", "content": ""})
+        self.delta(body, {"content": self.upstream.name})
+        if mode == BREAKS_OFF:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        while mode == NEVER_ENDS:
+            time.sleep(0.05)
+            self.delta(body, {"content": "."})
+        self.delta(body, {}, finish_reason="stop")
+        if (body.get("stream_options") or {}).get("include_usage"):
+            self.event({**self.head(body, "chat.completion.chunk"), "choices": [], "usage": USAGE})
+        self.chunk(b"data: [DONE]\n\n")
+        self.chunk(b"")
+
+    def delta(self, body, delta, finish_reason=None):
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        self.event({**self.head(body, "chat.completion.chunk"), "choices": [choice]})
+
+    def event(self, value):
+        self.chunk(b"data: " + json.dumps(value).encode() + b"\n\n")
+
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+
+def error(kind, message):
+    return {"error": {"type": kind, "message": message, "param": None, "code": None}}
