@@ -4,10 +4,12 @@
 //! over for every instance whose identity did not change. Each instance has its own lock, held for a decision and never
 //! across an await.
 
+mod budget;
 mod instance;
 mod permit;
 mod pool;
 
+pub(crate) use budget::SharedBudget;
 pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
 pub(crate) use permit::Permit;
 pub(crate) use pool::{LivePool, Picker};

@@ -7,7 +7,10 @@ mod direct;
 mod pool;
 mod task_group;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tidegate_domain::{
     inference::ParameterDefaults,
@@ -17,11 +20,16 @@ use tidegate_domain::{
     routing::{Trace, WalkPolicy},
 };
 
-use crate::live::{LiveInstance, LivePool, Permit, Picker};
+use crate::{
+    live::{LiveInstance, LivePool, Permit, Picker, SharedBudget},
+    routing_table::RoutingTable,
+};
 
 /// Wraps each kind of target into a route.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WrapperFactory {
+pub(crate) struct WrapperFactory<'a, C> {
+    /// Whose routes lend their budgets to their successors.
+    pub(crate) previous: &'a RoutingTable<C>,
     /// For what has no deadlines of its own.
     pub(crate) deadlines: Deadlines,
     /// The most repeats of an attempt whose work may have been done and billed.
@@ -34,6 +42,8 @@ pub(crate) struct Route<C> {
     pub(crate) target: Target,
     pub(crate) legs: Vec<Arc<Leg<C>>>,
     pub(crate) walk: WalkPolicy,
+    /// Pays for every attempt after a request's first one.
+    pub(crate) budget: Arc<SharedBudget>,
 }
 
 /// Candidates of about the same quality, and how they are asked: a tier, a pool, or one instance.
@@ -53,6 +63,12 @@ pub(crate) struct Leg<C> {
 pub(crate) enum LegMember<C> {
     Instance(Arc<LiveInstance<C>>),
     Pool(Arc<LivePool<C>>),
+}
+
+impl<C> WrapperFactory<'_, C> {
+    fn budget(&self, target: &Target) -> Arc<SharedBudget> {
+        self.previous.route_of(target).map(|route| Arc::clone(&route.budget)).unwrap_or_default()
+    }
 }
 
 impl<C> Route<C> {
@@ -162,6 +178,11 @@ impl<C> Members for LegMembers<'_, C> {
 
     fn last_dispatch(&self, member: usize) -> Option<Instant> {
         self.leg.members[member].instances().iter().filter_map(|instance| instance.state.last_dispatch()).max()
+    }
+
+    /// The best of a pool speaks for it.
+    fn latency(&self, member: usize) -> Option<Duration> {
+        self.leg.members[member].instances().iter().filter_map(|instance| instance.state.latency()).min()
     }
 
     fn is_eligible(&self, member: usize) -> bool {

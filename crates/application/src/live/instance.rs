@@ -11,7 +11,7 @@ use std::{
 use tidegate_domain::{
     inference::Usage,
     name::{GroupName, PoolName, TierName},
-    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Random},
+    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, PeakLatency, Random},
     resilience::{BreakerPolicy, CircuitBreaker, Pass},
     task_group::Exclusion,
 };
@@ -100,6 +100,7 @@ pub(super) struct Guarded {
     pub(super) cooldown_until: Option<Instant>,
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
+    pub(super) latency: PeakLatency,
 }
 
 /// What an instance has done since the process started.
@@ -151,6 +152,7 @@ impl InstanceState {
                 cooldown_until: None,
                 last_dispatch: None,
                 random: Random::with_seed(seed),
+                latency: PeakLatency::default(),
             }),
             tally: Tally::default(),
         }
@@ -171,6 +173,11 @@ impl InstanceState {
     /// When a request was last sent to it.
     pub(crate) fn last_dispatch(&self) -> Option<Instant> {
         self.lock().last_dispatch
+    }
+
+    /// Its average time to the whole answer or the first content.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.lock().latency.average()
     }
 
     /// Takes a place for one request, if it may be asked at `now`.

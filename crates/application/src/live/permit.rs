@@ -13,6 +13,7 @@ use tidegate_domain::{
     pool::HealthTransition,
     resilience::{BreakerTransition, Pass},
     task_group::Exclusion,
+    time::after,
 };
 
 use super::{InstanceState, LiveInstance, instance::Guarded};
@@ -25,6 +26,7 @@ pub(crate) struct Permit {
     instance: InstanceId,
     state: Arc<InstanceState>,
     pass: Option<Pass>,
+    sent: Instant,
     /// Time to the whole answer or its first content.
     latency: Duration,
 }
@@ -48,6 +50,7 @@ impl Permit {
             instance: instance.spec.id.clone(),
             state: Arc::clone(&instance.state),
             pass: Some(pass),
+            sent: now,
             latency: Duration::ZERO,
         })
     }
@@ -56,10 +59,7 @@ impl Permit {
     pub(crate) fn answered(&mut self, now: Instant, latency: Duration, observer: &dyn Observer) {
         self.latency = latency;
         if self.pass.as_ref().is_some_and(Pass::is_probe) {
-            self.settle(observer, |guarded, pass| Transitions {
-                health: guarded.health.on_success(now),
-                breaker: pass.and_then(|pass| guarded.breaker.on_success(pass, now)),
-            });
+            self.succeeded(now, observer);
         }
     }
 
@@ -69,22 +69,19 @@ impl Permit {
         if let Some(usage) = usage {
             self.state.tally.tokens(usage);
         }
-        if self.pass.is_none() {
-            return;
+        if self.pass.is_some() {
+            self.succeeded(now, observer);
         }
-        self.settle(observer, |guarded, pass| Transitions {
-            health: guarded.health.on_success(now),
-            breaker: pass.and_then(|pass| guarded.breaker.on_success(pass, now)),
-        });
     }
 
     /// The attempt failed, before or amid the answer.
     pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) {
         self.state.tally.failure();
+        let sent = self.sent;
         self.settle(observer, |guarded, pass| {
             if let Some(cooldown) = fault.cooldown() {
                 // A later, shorter wait never cuts an earlier one short.
-                guarded.cooldown_until = guarded.cooldown_until.max(Some(now + cooldown));
+                guarded.cooldown_until = guarded.cooldown_until.max(Some(after(now, cooldown)));
             }
             if !fault.kind.counts_against_instance() {
                 if let Some(pass) = pass {
@@ -94,8 +91,20 @@ impl Permit {
             }
             let Guarded { health, breaker, random, .. } = guarded;
             Transitions {
-                health: health.on_fault(now, fault.retry_after),
+                health: (!health.outdates(sent)).then(|| health.on_fault(now, fault.retry_after)).flatten(),
                 breaker: pass.and_then(|pass| breaker.on_fault(pass, now, random)),
+            }
+        });
+    }
+
+    fn succeeded(&mut self, now: Instant, observer: &dyn Observer) {
+        let (sent, latency) = (self.sent, self.latency);
+        self.settle(observer, |guarded, pass| {
+            guarded.latency.observe(latency, now);
+            let Guarded { health, breaker, .. } = guarded;
+            Transitions {
+                health: (!health.outdates(sent)).then(|| health.on_success(now)).flatten(),
+                breaker: pass.and_then(|pass| breaker.on_success(pass, now)),
             }
         });
     }

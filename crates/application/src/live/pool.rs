@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tidegate_domain::{
@@ -115,6 +115,10 @@ impl<C> Members for PoolMembers<'_, C> {
 
     fn last_dispatch(&self, member: usize) -> Option<Instant> {
         self.pool.instances[member].state.last_dispatch()
+    }
+
+    fn latency(&self, member: usize) -> Option<Duration> {
+        self.pool.instances[member].state.latency()
     }
 
     fn is_eligible(&self, member: usize) -> bool {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use tidegate_domain::{
-    fault::{Fault, FaultKind, Phase, Work},
+    fault::{Fault, FaultKind, Phase, RetryAdvice, Work},
     inference::{AnswerStream, Call, InferenceRequest, LlmClient, Reply, WholeAnswer},
     pool::Random,
     routing::{Reach, Step, Walk},
@@ -41,7 +41,10 @@ pub(super) struct Attempts<C> {
     /// The end of the request, with every attempt and every wait in it.
     deadline: Instant,
     leg: usize,
+    /// Who is not asked again this round.
     tried: Vec<Arc<LiveInstance<C>>>,
+    /// Who is not asked again at all: its fault permits no retry.
+    barred: Vec<Arc<LiveInstance<C>>>,
     /// The last fault, and the instance that had it.
     last: Option<(Arc<LiveInstance<C>>, Fault)>,
 }
@@ -76,6 +79,7 @@ impl<C: LlmClient> Attempts<C> {
             walk: Walk::new(route.walk),
             leg: 0,
             tried: Vec::new(),
+            barred: Vec::new(),
             last: None,
             route,
             ledger,
@@ -88,16 +92,22 @@ impl<C: LlmClient> Attempts<C> {
             let Some(candidate) = self.next_candidate() else {
                 let Step::Retry { after } = self.walk.exhausted(self.remaining()) else { return Err(self.give_up()) };
                 self.leg = 0;
-                self.tried.clear();
+                self.tried.clone_from(&self.barred);
                 sleep(after).await;
                 continue;
             };
+            if !self.affords_attempt() {
+                return Err(self.give_up());
+            }
             let instance = Arc::clone(&candidate.instance);
             match self.attempt(candidate, request).await {
                 Ok(answered) => return Ok(self.complete(answered)),
                 Err(fault) => {
                     let step = self.walk.failed(&fault, &mut self.random());
                     self.tried.push(Arc::clone(&instance));
+                    if fault.kind.permits_retry() == RetryAdvice::Never {
+                        self.barred.push(Arc::clone(&instance));
+                    }
                     self.last = Some((instance, fault));
                     if matches!(step, Step::Stop(_)) || self.remaining().is_zero() {
                         return Err(self.give_up());
@@ -105,6 +115,16 @@ impl<C: LlmClient> Attempts<C> {
                 }
             }
         }
+    }
+
+    /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
+    fn affords_attempt(&self) -> bool {
+        let now = self.ledger.now();
+        if self.walk.attempts() > 0 {
+            return self.route.budget.withdraw(now);
+        }
+        self.route.budget.deposit(now);
+        true
     }
 
     /// The next candidate in reach, with its permit.

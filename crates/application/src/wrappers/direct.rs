@@ -13,11 +13,11 @@ use tidegate_domain::{
 use super::{Leg, LegMember, Route, WrapperFactory};
 use crate::live::{LiveInstance, Picker};
 
-impl WrapperFactory {
+impl<C> WrapperFactory<'_, C> {
     /// A route to one instance: there is nobody else to ask, so a passing fault is retried once.
-    pub(crate) fn direct<C>(&self, instance: Arc<LiveInstance<C>>) -> Route<C> {
+    pub(crate) fn direct(&self, instance: Arc<LiveInstance<C>>) -> Route<C> {
+        let target = Target::Direct(instance.spec.model.clone());
         Route {
-            target: Target::Direct(instance.spec.model.clone()),
             legs: vec![Arc::new(Leg {
                 tier: None,
                 members: vec![LegMember::Instance(instance)],
@@ -26,6 +26,8 @@ impl WrapperFactory {
                 defaults: ParameterDefaults::default(),
                 max_retries: 0,
             })],
+            budget: self.budget(&target),
+            target,
             walk: WalkPolicy {
                 reach: Reach::Instance,
                 max_attempts: NonZeroU32::MIN.saturating_add(1),

@@ -13,9 +13,9 @@ use tidegate_domain::{
 use super::{Leg, LegMember, Route, WrapperFactory};
 use crate::live::{LivePool, Picker};
 
-impl WrapperFactory {
+impl<C> WrapperFactory<'_, C> {
     /// A route to a pool; where its policy rotates and every instance failed in a way that may pass, it goes round once more.
-    pub(crate) fn pool<C>(&self, pool: &Arc<LivePool<C>>) -> Route<C> {
+    pub(crate) fn pool(&self, pool: &Arc<LivePool<C>>) -> Route<C> {
         let policy = pool.definition.policy();
         let attempts = policy.max_instance_attempts;
         let (reach, max_attempts, max_retries) = match policy.fallback {
@@ -23,8 +23,8 @@ impl WrapperFactory {
             PoolFallback::SimpleRetry => (Reach::Instance, attempts, attempts.get() - 1),
             PoolFallback::FailFast => (Reach::Nowhere, attempts, 0),
         };
+        let target = Target::Pool(pool.definition.name().clone());
         Route {
-            target: Target::Pool(pool.definition.name().clone()),
             legs: vec![Arc::new(Leg {
                 tier: None,
                 members: vec![LegMember::Pool(Arc::clone(pool))],
@@ -33,6 +33,8 @@ impl WrapperFactory {
                 defaults: ParameterDefaults::default(),
                 max_retries: 0,
             })],
+            budget: self.budget(&target),
+            target,
             walk: WalkPolicy {
                 reach,
                 max_attempts,

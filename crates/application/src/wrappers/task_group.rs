@@ -9,9 +9,9 @@ use tidegate_domain::{
 use super::{Route, WrapperFactory};
 use crate::routing_table::LiveGroup;
 
-impl WrapperFactory {
+impl<C> WrapperFactory<'_, C> {
     /// A route through the tiers of a group.
-    pub(crate) fn task_group<C>(&self, group: &LiveGroup<C>, start: Option<&TierName>) -> Route<C> {
+    pub(crate) fn task_group(&self, group: &LiveGroup<C>, start: Option<&TierName>) -> Route<C> {
         let fallback = group.definition.fallback();
         let first = start.and_then(|start| group.legs.iter().position(|leg| leg.tier.as_ref() == Some(start)));
         let legs = group.legs[first.unwrap_or(0)..].to_vec();
@@ -21,9 +21,11 @@ impl WrapperFactory {
             FallbackStrategy::ModelRotate => Reach::Leg,
             FallbackStrategy::FailFast => Reach::Nowhere,
         };
+        let target = Target::Group { group: group.definition.name().clone(), tier: start.cloned() };
         Route {
-            target: Target::Group { group: group.definition.name().clone(), tier: start.cloned() },
             legs,
+            budget: self.budget(&target),
+            target,
             walk: WalkPolicy {
                 reach,
                 max_attempts: fallback.max_attempts,

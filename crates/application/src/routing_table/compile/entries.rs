@@ -51,7 +51,11 @@ impl<C> Entries<C> {
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn entries(&self) -> Result<Entries<C>, CompileError> {
         let mut entries = Entries(HashMap::new());
-        let wrap = WrapperFactory { deadlines: self.input.configuration.deadlines, max_ambiguous_repeats: 1 };
+        let wrap = WrapperFactory {
+            previous: self.previous,
+            deadlines: self.input.configuration.deadlines,
+            max_ambiguous_repeats: 1,
+        };
         for pool in self.pools.values() {
             entries.add(pool.definition.name().as_str(), "pool", wrap.pool(pool));
         }
