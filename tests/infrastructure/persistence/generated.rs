@@ -14,7 +14,7 @@ use tidegate_domain::{
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, Weight},
     repository::{Version, Versioned},
-    resilience::{Backoff, BreakerPolicy, Deadlines},
+    resilience::{Backoff, BreakerPolicy, Deadlines, FailureRate},
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
 };
 use tidegate_infrastructure::persistence::{
@@ -170,10 +170,16 @@ fn fallbacks() -> impl Strategy<Value = FallbackPolicy> {
 }
 
 fn breakers() -> impl Strategy<Value = BreakerPolicy> {
-    ([non_zero(), non_zero(), non_zero()], [durations(), durations(), durations()]).prop_map(
+    let rates = (non_zero(), non_zero(), durations()).prop_map(|(percent, minimum, window)| FailureRate {
+        percent,
+        minimum,
+        window,
+    });
+    ([non_zero(), non_zero(), non_zero()], [durations(), durations(), durations()], option::of(rates)).prop_map(
         |(
             [failure_threshold, half_open_requests, success_threshold],
             [recovery_time, max_recovery_time, probe_lease],
+            failure_rate,
         )| {
             BreakerPolicy {
                 failure_threshold,
@@ -182,6 +188,7 @@ fn breakers() -> impl Strategy<Value = BreakerPolicy> {
                 half_open_requests,
                 success_threshold,
                 probe_lease,
+                failure_rate,
             }
         },
     )

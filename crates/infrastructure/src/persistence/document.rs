@@ -12,7 +12,7 @@ use std::{num::NonZeroU32, time::Duration};
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     pool::RotationKind,
-    resilience::{BreakerPolicy, Deadlines},
+    resilience::{BreakerPolicy, Deadlines, FailureRate},
 };
 
 /// A word that names nothing this binary knows.
@@ -36,6 +36,29 @@ struct BreakerDocument {
     half_open_requests: NonZeroU32,
     success_threshold: NonZeroU32,
     probe_lease: Duration,
+    failure_rate: Option<FailureRateDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailureRateDocument {
+    percent: NonZeroU32,
+    minimum: NonZeroU32,
+    window: Duration,
+}
+
+impl From<FailureRate> for FailureRateDocument {
+    fn from(rate: FailureRate) -> Self {
+        let FailureRate { percent, minimum, window } = rate;
+        Self { percent, minimum, window }
+    }
+}
+
+impl From<FailureRateDocument> for FailureRate {
+    fn from(document: FailureRateDocument) -> Self {
+        let FailureRateDocument { percent, minimum, window } = document;
+        Self { percent, minimum, window }
+    }
 }
 
 impl From<&BreakerPolicy> for BreakerDocument {
@@ -47,8 +70,17 @@ impl From<&BreakerPolicy> for BreakerDocument {
             half_open_requests,
             success_threshold,
             probe_lease,
+            failure_rate,
         } = policy;
-        Self { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold, probe_lease }
+        Self {
+            failure_threshold,
+            recovery_time,
+            max_recovery_time,
+            half_open_requests,
+            success_threshold,
+            probe_lease,
+            failure_rate: failure_rate.map(Into::into),
+        }
     }
 }
 
@@ -61,8 +93,17 @@ impl From<BreakerDocument> for BreakerPolicy {
             half_open_requests,
             success_threshold,
             probe_lease,
+            failure_rate,
         } = document;
-        Self { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold, probe_lease }
+        Self {
+            failure_threshold,
+            recovery_time,
+            max_recovery_time,
+            half_open_requests,
+            success_threshold,
+            probe_lease,
+            failure_rate: failure_rate.map(Into::into),
+        }
     }
 }
 
