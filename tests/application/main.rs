@@ -1,1 +1,6 @@
-//! x
+//! Use cases over scripted models and paused time.
+
+mod catalog;
+mod failover;
+mod selection;
+mod streaming;

@@ -1,1 +1,4 @@
-//! x
+//! What the layered tests share: fakes, a composed engine, a faulty upstream.
+
+pub mod scripted;
+pub mod world;

@@ -169,7 +169,7 @@ fn values<T>(declared: &[Declared<T>]) -> impl Iterator<Item = &T> {
     declared.iter().map(|declared| &declared.value)
 }
 
-fn names<'a, T>(declared: &'a [Declared<T>], name: fn(&T) -> &str) -> HashSet<&'a str> {
+fn names<T>(declared: &[Declared<T>], name: fn(&T) -> &str) -> HashSet<&str> {
     values(declared).map(name).collect()
 }
 

@@ -69,10 +69,12 @@ impl<C> LiveInstance<C> {
         let tally = &self.state.tally;
         let successes = tally.successes.load(Relaxed);
         let latency = Duration::from_micros(tally.latency_micros.load(Relaxed));
+        // Not inside the literal: the lock would be held to its end, and the next field takes it again.
+        let health = self.state.lock().health.status(now);
         InstanceStatistics {
             id: self.spec.id.clone(),
             spec: self.spec.clone(),
-            health: self.state.lock().health.status(now),
+            health,
             available: self.exclusion(now).is_none(),
             in_flight: self.state.in_flight(),
             successes,

@@ -30,6 +30,7 @@ pub struct CompletionHead {
 }
 
 /// The answer itself.
+#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would cost every stream an allocation")]
 #[derive(Debug)]
 pub enum Answer<S> {
     /// It came whole.

@@ -12,6 +12,7 @@ use tidegate_domain::{
     inference::LlmClient,
     name::{ModelRef, Target},
     resilience::BreakerPolicy,
+    wrapper::Wrapper,
 };
 
 use super::{CompileError, Compiler};
@@ -89,7 +90,7 @@ impl<C: LlmClient> Compiler<'_, C> {
         let configuration = self.input.configuration;
         let of_pools = self.pools.values().flat_map(|pool| &pool.instances);
         let of_tiers = self.groups.values().flat_map(|group| &group.legs).flat_map(|leg| leg.own_instances());
-        let targets = self.wrappers().map(|wrapper| wrapper.target()).chain(&configuration.default_target);
+        let targets = self.wrappers().map(Wrapper::target).chain(&configuration.default_target);
         let of_targets = targets.filter_map(|target| match target {
             Target::Direct(model) => Some(model),
             Target::Wrapper(_) | Target::Pool(_) | Target::Group { .. } => None,

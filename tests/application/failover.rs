@@ -1,0 +1,241 @@
+//! What a request does when an attempt fails.
+
+use std::time::Duration;
+
+use layered_tests::{
+    scripted::Act,
+    world::{Plan, World},
+};
+use tidegate_application::CompletionError;
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Phase, TransportFault, Work},
+    observe::Outcome,
+    pool::{PoolFallback, PoolPolicy},
+    resilience::{BreakerPolicy, Deadlines},
+    task_group::{FallbackPolicy, FallbackStrategy},
+};
+
+const TRANSIENT: FaultKind = FaultKind::Transient;
+
+async fn pair() -> World {
+    Plan::default().pool("p", &["a", "b"]).start().await
+}
+
+async fn tiers() -> World {
+    Plan::default().group("g", &[&["sim:a", "sim:b"], &["sim:c"], &["sim:d"]]).start().await
+}
+
+async fn tiers_with(strategy: FallbackStrategy) -> World {
+    let fallback = FallbackPolicy { strategy, ..FallbackPolicy::default() };
+    Plan::default().group_with("g", &[&["sim:a", "sim:b"], &["sim:c"]], fallback).start().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_fault_is_answered_by_the_next_instance_of_the_pool() {
+    let world = pair().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    let completion = world.complete("p").await.unwrap();
+    assert_eq!(completion.head.instance.as_str(), "b");
+    assert_eq!(completion.head.attempts, 2);
+    assert_eq!(world.diary.attempts(), ["a transient", "b ok"]);
+    assert_eq!(world.diary.outcomes(), [Outcome::Completed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_fault_is_not_sent_to_anybody_else() {
+    let world = tiers().await;
+    world.scripts.next("a", Act::fail(FaultKind::Client));
+    let error = world.complete("g").await.unwrap_err();
+    assert!(matches!(error, CompletionError::Upstream { fault, attempts: 1 } if fault.kind == FaultKind::Client));
+    assert_eq!(world.diary.attempts(), ["a client"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tier_down_goes_through_the_tier_and_then_down() {
+    let world = tiers().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    world.scripts.next("b", Act::fail(FaultKind::Auth));
+    assert_eq!(world.complete("g").await.unwrap().head.instance.as_str(), "sim:c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_tier_is_where_the_walk_starts() {
+    let world = tiers().await;
+    world.scripts.next("c", Act::fail(TRANSIENT));
+    assert_eq!(world.complete("g.tier2").await.unwrap().head.instance.as_str(), "sim:d");
+    assert_eq!(world.scripts.asked("a"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_starts_afresh_at_the_first_tier() {
+    let world = tiers().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    world.complete("g").await.unwrap();
+    assert_eq!(world.complete("g").await.unwrap().head.instance.as_str(), "sim:a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn model_rotate_stays_in_its_tier() {
+    let world = tiers_with(FallbackStrategy::ModelRotate).await;
+    world.scripts.always("a", Act::fail(FaultKind::Malformed));
+    world.scripts.always("b", Act::fail(FaultKind::Malformed));
+    world.complete("g").await.unwrap_err();
+    assert_eq!(world.diary.attempts(), ["sim:a malformed", "sim:b malformed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fail_fast_makes_one_attempt() {
+    let world = tiers_with(FallbackStrategy::FailFast).await;
+    world.scripts.always("a", Act::fail(TRANSIENT));
+    world.complete("g").await.unwrap_err();
+    assert_eq!(world.diary.attempts(), ["sim:a transient"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn simple_retry_asks_the_same_instance_again() {
+    let policy = PoolPolicy { fallback: PoolFallback::SimpleRetry, ..PoolPolicy::default() };
+    let world = Plan::default().pool_with("p", &["a", "b"], policy).start().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    assert_eq!(world.complete("p").await.unwrap().head.instance.as_str(), "a");
+    assert_eq!(world.diary.attempts(), ["a transient", "a ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_everybody_failed_in_a_way_that_may_pass_the_pool_is_gone_round_once_more() {
+    let world = pair().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    world.scripts.next("b", Act::fail(TRANSIENT));
+    assert_eq!(world.complete("p").await.unwrap().head.attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tier_may_hold_a_pool() {
+    let world = Plan::default().pool("p", &["a", "b"]).group("g", &[&["pool:p"], &["sim:c"]]).start().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    world.scripts.next("b", Act::fail(TRANSIENT));
+    assert_eq!(world.complete("g").await.unwrap().head.instance.as_str(), "sim:c");
+    assert_eq!(world.diary.attempts(), ["a transient", "b transient", "sim:c ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limited_instance_is_left_alone_for_as_long_as_it_asked() {
+    let world = pair().await;
+    let mut fault = Fault::new(FaultKind::RateLimited, Work::Refused, "slow down");
+    fault.retry_after = Some(Duration::from_secs(20));
+    world.scripts.next("a", Act::Fail(fault));
+    for _ in 0..4 {
+        assert_eq!(world.complete("p").await.unwrap().head.instance.as_str(), "b");
+    }
+    tokio::time::advance(Duration::from_secs(21)).await;
+    world.complete("p").await.unwrap();
+    world.complete("p").await.unwrap();
+    assert_eq!(world.scripts.asked("a"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_everybody_cooling_down_the_refusal_says_when_to_come_back() {
+    let world = Plan::default().pool("p", &["a"]).start().await;
+    let mut fault = Fault::new(FaultKind::RateLimited, Work::Refused, "slow down");
+    fault.retry_after = Some(Duration::from_secs(3600));
+    world.scripts.next("a", Act::Fail(fault));
+    world.complete("p").await.unwrap_err();
+    let error = world.complete("p").await.unwrap_err();
+    let CompletionError::NoneAvailable { retry_after, attempts: 0, .. } = error else { panic!("{error:?}") };
+    assert_eq!(retry_after, Some(Duration::from_secs(3600)));
+    assert_eq!(world.diary.outcomes()[1], Outcome::NoneAvailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_is_passed_over_and_probed_once_its_time_is_over() {
+    let breaker = BreakerPolicy { recovery_time: Duration::from_secs(10), ..BreakerPolicy::default() };
+    let policy = PoolPolicy { breaker, ..PoolPolicy::default() };
+    let world = Plan::default().pool_with("p", &["a", "b"], policy).start().await;
+    world.scripts.always("a", Act::fail(TRANSIENT));
+    for _ in 0..20 {
+        world.complete("p").await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.scripts.asked("a"), 3, "unhealthy after three faults in a row, and left alone");
+    world.scripts.always("a", Act::Answer);
+    tokio::time::advance(Duration::from_mins(2)).await;
+    for _ in 0..4 {
+        world.complete("p").await.unwrap();
+    }
+    assert_eq!(world.scripts.asked("a"), 5);
+    assert_eq!(world.diary.transitions(), ["a degraded", "a unhealthy", "a healthy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_upstream_is_given_up_at_the_headers_deadline() {
+    let deadlines = Deadlines { headers: Duration::from_secs(5), ..Deadlines::default() };
+    let world = Plan::default().group("g", &[&["sim:a"], &["sim:b"]]).deadlines(deadlines).start().await;
+    world.scripts.next("a", Act::Hang);
+    let began = tokio::time::Instant::now();
+    world.stream("g").await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+    assert_eq!(world.diary.attempts(), ["sim:a timeout_headers", "sim:b ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callers_own_deadline_bounds_the_whole_request() {
+    let world = tiers().await;
+    world.scripts.always("a", Act::Hang);
+    let began = tokio::time::Instant::now();
+    let error = world.send(r#"{"model":"g","messages":[]}"#, Some(Duration::from_millis(1500))).await.unwrap_err();
+    let total = FaultKind::Timeout(Phase::Total);
+    assert!(matches!(error, CompletionError::Upstream { fault, attempts: 1 } if fault.kind == total));
+    assert_eq!(began.elapsed(), Duration::from_millis(1500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_every_upstream_down_the_retry_budget_bounds_the_load() {
+    let world = pair().await;
+    let refused = Fault::new(FaultKind::Transport(TransportFault::Connect), Work::NotSent, "refused");
+    let limited = Fault::new(FaultKind::Overloaded, Work::Refused, "busy");
+    let _ = limited;
+    world.scripts.always("a", Act::Fail(refused.clone()));
+    world.scripts.always("b", Act::Fail(refused));
+    let mut requests = 0;
+    for _ in 0..5000 {
+        requests += 1;
+        let _ = world.complete("p").await;
+        tokio::time::advance(Duration::from_millis(2)).await;
+    }
+    let attempts = world.scripts.asked("a") + world.scripts.asked("b");
+    assert!(attempts <= requests * 12 / 10 + 100, "{attempts} attempts for {requests} requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_gives_everything_back() {
+    let world = pair().await;
+    world.scripts.always("a", Act::Hang);
+    world.scripts.always("b", Act::Hang);
+    let request = world.complete("p");
+    assert!(tokio::time::timeout(Duration::from_secs(1), request).await.is_err());
+    assert_eq!(world.in_flight("p"), 0);
+    assert_eq!(world.diary.outcomes(), [Outcome::Abandoned]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_at_capacity_is_passed_over() {
+    let world = pair().await;
+    let mut spec = layered_tests::world::instance("only");
+    spec.max_concurrency = std::num::NonZeroU32::new(1);
+    let members = vec![tidegate_domain::pool::PoolMember::Instance(spec)];
+    let name = tidegate_domain::name::PoolName::new("one").unwrap();
+    let pool = tidegate_domain::pool::Pool::new(name, members, PoolPolicy::default()).unwrap();
+    world.pools.create(pool).await.unwrap();
+    world.scripts.always("only", Act::AnswerAfter(Duration::from_secs(1)));
+    let (first, second) = tokio::join!(world.complete("one"), world.complete("one"));
+    assert!(first.is_ok());
+    assert!(matches!(second, Err(CompletionError::NoneAvailable { attempts: 0, .. })));
+    assert!(world.complete("one").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_model_is_answered_with_the_nearest_names() {
+    let world = Plan::default().pool("fast", &["a"]).group("chat", &[&["sim:a"]]).start().await;
+    let error = world.complete("fsat").await.unwrap_err();
+    assert!(matches!(&error, CompletionError::UnknownModel { nearest, .. } if nearest[0] == "fast"), "{error:?}");
+    assert!(world.diary.outcomes().is_empty());
+}

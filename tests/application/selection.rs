@@ -1,0 +1,119 @@
+//! Names, selection and health: what leads where, and who would be asked.
+
+use layered_tests::{
+    scripted::Act,
+    world::{Plan, World},
+};
+use tidegate_domain::{
+    fault::FaultKind,
+    name::GroupName,
+    pool::PoolStatus,
+    task_group::{Exclusion, ModelRequirements},
+};
+
+async fn world() -> World {
+    Plan::default()
+        .pool("fast", &["a", "b"])
+        .group("chat", &[&["pool:fast"], &["sim:c"]])
+        .wrapper("assistant", "group:chat")
+        .alias("short", "sim:c")
+        .start()
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_spelling_of_a_name_leads_to_its_target() {
+    let world = world().await;
+    let spellings = [
+        ("fast", "a"),
+        ("pool:fast", "b"),
+        ("chat", "a"),
+        ("group:chat.tier2", "sim:c"),
+        ("chat.tier2", "sim:c"),
+        ("assistant", "b"),
+        ("wrapper:assistant", "a"),
+        ("short", "sim:c"),
+        ("sim:c", "sim:c"),
+        ("direct:sim:c", "sim:c"),
+    ];
+    for (spelling, instance) in spellings {
+        assert_eq!(world.complete(spelling).await.unwrap().head.instance.as_str(), instance, "{spelling}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_no_definition_names_cannot_be_asked() {
+    let world = world().await;
+    world.complete("sim:expensive").await.unwrap_err();
+    world.complete("direct:other:model").await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_target_takes_what_leads_nowhere_else() {
+    let world = Plan::default().pool("fast", &["a"]).default_target("pool:fast").start().await;
+    assert_eq!(world.complete("gpt-4o").await.unwrap().head.instance.as_str(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_models_are_listed_with_their_kinds_and_without_explicit_spellings() {
+    let models = world().await.orchestration.models();
+    let listed: Vec<_> = models.iter().map(|model| format!("{} {}", model.name, model.kind)).collect();
+    assert_eq!(
+        listed,
+        [
+            "assistant wrapper",
+            "chat task_group",
+            "chat.tier1 task_group",
+            "chat.tier2 task_group",
+            "fast pool",
+            "short alias",
+            "sim:a model",
+            "sim:b model",
+            "sim:c model",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_upstream_is_asked_for_its_own_model_and_gets_the_rest_untouched() {
+    let world = world().await;
+    world.send(r#"{"messages":[], "model":"fast","x":1e400}"#, None).await.unwrap();
+    assert_eq!(world.scripts.bodies("a")[0], r#"{"messages":[], "model":"a","x":1e400}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selection_ranks_by_tier_and_says_why_somebody_is_excluded() {
+    let world = world().await;
+    world.scripts.next("a", Act::fail(FaultKind::Billing));
+    world.complete("fast").await.unwrap();
+    let requirements =
+        ModelRequirements { excluded_models: vec!["sim:c".parse().unwrap()], ..ModelRequirements::default() };
+    let selection = world.groups.select_model(&GroupName::new("chat").unwrap(), &requirements).unwrap();
+    let ranked: Vec<_> =
+        selection.models.iter().map(|model| (model.model.model(), model.exclusion.map(Exclusion::as_str))).collect();
+    assert_eq!(ranked, [("b", None), ("a", Some("cooling_down")), ("c", Some("excluded_by_caller"))]);
+    assert_eq!(selection.first().unwrap().model.model(), "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_health_report_tells_a_part_from_the_whole() {
+    let world = world().await;
+    assert!(world.health.report().await.can_serve());
+    world.scripts.next("a", Act::fail(FaultKind::Auth));
+    world.complete("fast").await.unwrap();
+    let report = world.health.report().await;
+    assert_eq!((report.pools[0].status, report.pools[0].usable), (PoolStatus::Degraded, 1));
+    assert!(report.can_serve());
+    assert_eq!(report.store_problem, None);
+    assert!(world.wrappers.list()[0].usable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_asks_every_instance_and_changes_nothing() {
+    let world = world().await;
+    let checks = world.groups.check_health(&GroupName::new("chat").unwrap()).await.unwrap();
+    let ids: Vec<_> = checks.iter().map(|check| check.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "sim:c"]);
+    assert!(checks.iter().all(|check| check.result.is_ok()));
+    assert!(world.diary.transitions().is_empty());
+}

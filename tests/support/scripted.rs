@@ -1,0 +1,222 @@
+//! A scripted client: a fake that does what it is told, in order, and remembers what it was asked.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Work},
+    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Usage, WholeAnswer},
+    pool::InstanceSpec,
+};
+use tokio::time::Sleep;
+
+/// What a scripted client does with one request.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Answers with the whole of its model's name.
+    Answer,
+    /// Fails.
+    Fail(Fault),
+    /// Never answers.
+    Hang,
+    /// Answers after a while.
+    AnswerAfter(Duration),
+    /// Streams.
+    Stream(Vec<Beat>),
+}
+
+impl Act {
+    /// Fails with a fault of `kind` that the upstream said itself.
+    pub fn fail(kind: FaultKind) -> Self {
+        Self::Fail(Fault::new(kind, Work::Refused, "scripted"))
+    }
+
+    /// Streams `tokens` pieces of content, a finish and the end.
+    pub fn tokens(tokens: usize) -> Self {
+        let mut beats = vec![Beat::role()];
+        beats.extend((0..tokens).map(|at| Beat::content(&format!("t{at} "))));
+        beats.push(Beat::finish());
+        Self::Stream(beats)
+    }
+}
+
+/// One beat of a scripted stream.
+#[derive(Debug, Clone)]
+pub enum Beat {
+    /// A chunk.
+    Chunk(StreamChunk),
+    /// Silence for a while.
+    Wait(Duration),
+    /// A fault, as the last item.
+    Fault(Fault),
+    /// Silence for ever.
+    Hang,
+}
+
+impl Beat {
+    /// A chunk without content: a role, a comment, a ping.
+    pub fn role() -> Self {
+        Self::chunk("role ", Signals::default())
+    }
+
+    /// A piece of content.
+    pub fn content(text: &str) -> Self {
+        Self::chunk(text, Signals { content: true, ..Signals::default() })
+    }
+
+    /// The finish, with the usage and the terminal event.
+    pub fn finish() -> Self {
+        let usage = Some(Usage { input_tokens: 3, output_tokens: 5, ..Usage::default() });
+        Self::chunk("end", Signals { finished: true, done: true, usage, ..Signals::default() })
+    }
+
+    fn chunk(text: &str, signals: Signals) -> Self {
+        Self::Chunk(StreamChunk { bytes: Bytes::from(text.to_owned()), signals })
+    }
+}
+
+/// The scripts of every model, shared by all clients.
+#[derive(Debug, Clone, Default)]
+pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    queue: VecDeque<Act>,
+    always: Option<Act>,
+    bodies: Vec<Bytes>,
+    streams_dropped: usize,
+}
+
+impl Scripts {
+    /// Queues what `model` does next, once.
+    pub fn next(&self, model: &str, act: Act) {
+        self.with(model, |script| script.queue.push_back(act));
+    }
+
+    /// Sets what `model` does whenever nothing is queued; it answers until told otherwise.
+    pub fn always(&self, model: &str, act: Act) {
+        self.with(model, |script| script.always = Some(act));
+    }
+
+    /// How often `model` was asked.
+    pub fn asked(&self, model: &str) -> usize {
+        self.with(model, |script| script.bodies.len())
+    }
+
+    /// The bodies that `model` was sent.
+    pub fn bodies(&self, model: &str) -> Vec<Bytes> {
+        self.with(model, |script| script.bodies.clone())
+    }
+
+    /// How many of `model`'s streams are gone, at their end or before.
+    pub fn streams_dropped(&self, model: &str) -> usize {
+        self.with(model, |script| script.streams_dropped)
+    }
+
+    fn with<T>(&self, model: &str, work: impl FnOnce(&mut Script) -> T) -> T {
+        work(self.0.lock().unwrap().entry(model.to_owned()).or_default())
+    }
+}
+
+impl ClientFactory for Scripts {
+    type Client = ScriptedClient;
+
+    fn client(&self, _: &InstanceSpec) -> Result<ScriptedClient, BuildClientError> {
+        Ok(ScriptedClient { scripts: self.clone() })
+    }
+}
+
+/// Does what the script of the model says.
+#[derive(Debug, Clone)]
+pub struct ScriptedClient {
+    scripts: Scripts,
+}
+
+impl LlmClient for ScriptedClient {
+    type Stream = ScriptedStream;
+
+    async fn send(&self, call: Call<'_>) -> Result<Reply<ScriptedStream>, Fault> {
+        let body = call.request.body_for(call.model, call.defaults);
+        let stream = call.request.envelope().stream();
+        let act = self.scripts.with(call.model, |script| {
+            script.bodies.push(body);
+            script.queue.pop_front().or_else(|| script.always.clone())
+        });
+        let act = act.unwrap_or_else(|| if stream { Act::tokens(3) } else { Act::Answer });
+        match act {
+            Act::Answer => Ok(answer(call.model)),
+            Act::Fail(fault) => Err(fault),
+            Act::Hang => std::future::pending().await,
+            Act::AnswerAfter(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(answer(call.model))
+            }
+            Act::Stream(beats) => Ok(Reply::Stream(ScriptedStream {
+                model: call.model.to_owned(),
+                scripts: self.scripts.clone(),
+                beats: beats.into(),
+                waiting: None,
+            })),
+        }
+    }
+
+    async fn check(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+fn answer(model: &str) -> Reply<ScriptedStream> {
+    let usage = Usage { input_tokens: 3, output_tokens: 5, ..Usage::default() };
+    Reply::Whole(WholeAnswer { body: Bytes::from(model.to_owned()), usage: Some(usage) })
+}
+
+/// A scripted stream.
+#[derive(Debug)]
+pub struct ScriptedStream {
+    model: String,
+    scripts: Scripts,
+    beats: VecDeque<Beat>,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream for ScriptedStream {
+    type Item = Result<StreamChunk, Fault>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(sleep) = &mut self.waiting {
+                if sleep.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                self.waiting = None;
+            }
+            match self.beats.pop_front() {
+                Some(Beat::Chunk(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                Some(Beat::Wait(wait)) => self.waiting = Some(Box::pin(tokio::time::sleep(wait))),
+                Some(Beat::Fault(fault)) => {
+                    self.beats.clear();
+                    return Poll::Ready(Some(Err(fault)));
+                }
+                Some(Beat::Hang) => {
+                    self.beats.push_front(Beat::Hang);
+                    return Poll::Pending;
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl Drop for ScriptedStream {
+    fn drop(&mut self) {
+        self.scripts.with(&self.model, |script| script.streams_dropped += 1);
+    }
+}

@@ -1,0 +1,263 @@
+//! A composed engine over scripted models, with the words of the domain for verbs.
+
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use tidegate_application::{
+    Answer, Catalog, CatalogParts, Completion, CompletionError, CompletionStream, HealthService, OrchestrationService,
+    PoolService, RequestContext, Routes, TaskGroupService, WrapperService,
+};
+use tidegate_domain::{
+    config::{Configuration, Declared},
+    fault::Fault,
+    inference::{InferenceRequest, ParameterDefaults, RequestId},
+    name::{GroupName, InstanceId, PoolName, TierName, WrapperName},
+    observe::{Event, Observer, Outcome},
+    pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
+    resilience::Deadlines,
+    task_group::{FallbackPolicy, TaskGroup, Tier, TierModel, TierPolicy},
+    wrapper::Wrapper,
+};
+use tidegate_infrastructure::{
+    clock::TokioClock,
+    persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
+};
+
+use crate::scripted::{ScriptedClient, ScriptedStream, Scripts};
+
+/// A composed engine over scripted models.
+pub struct World {
+    /// What each model does.
+    pub scripts: Scripts,
+    /// What happened.
+    pub diary: Diary,
+    /// The engine's services.
+    pub catalog: Arc<Catalog<ScriptedClient>>,
+    pub pools: PoolService<ScriptedClient>,
+    pub groups: TaskGroupService<ScriptedClient>,
+    pub wrappers: WrapperService<ScriptedClient>,
+    pub health: HealthService<ScriptedClient>,
+    pub orchestration: OrchestrationService<ScriptedClient>,
+    pub stored_pools: InMemoryPoolRepository,
+}
+
+/// What a world is made of before it starts.
+#[derive(Default)]
+pub struct Plan {
+    configuration: Configuration,
+}
+
+impl Plan {
+    /// A pool of instances named like their models, all at the provider `sim`.
+    pub fn pool(self, name: &str, models: &[&str]) -> Self {
+        self.pool_with(name, models, PoolPolicy::default())
+    }
+
+    /// The same under a policy.
+    pub fn pool_with(mut self, name: &str, models: &[&str], policy: PoolPolicy) -> Self {
+        self.configuration.pools.push(declared(pool(name, models, policy)));
+        self
+    }
+
+    /// A task group whose tiers are named `tier1`, `tier2`, ...; a model is `provider:model` or `pool:name`.
+    pub fn group(self, name: &str, tiers: &[&[&str]]) -> Self {
+        self.group_with(name, tiers, FallbackPolicy::default())
+    }
+
+    /// The same with a fallback policy.
+    pub fn group_with(mut self, name: &str, tiers: &[&[&str]], fallback: FallbackPolicy) -> Self {
+        self.configuration.task_groups.push(declared(group(name, tiers, fallback)));
+        self
+    }
+
+    /// A wrapper.
+    pub fn wrapper(mut self, name: &str, target: &str) -> Self {
+        let wrapper = Wrapper::new(WrapperName::new(name).unwrap(), target.parse().unwrap()).unwrap();
+        self.configuration.wrappers.push(declared(wrapper));
+        self
+    }
+
+    /// The default target.
+    pub fn default_target(mut self, target: &str) -> Self {
+        self.configuration.default_target = Some(target.parse().unwrap());
+        self
+    }
+
+    /// A model alias.
+    pub fn alias(mut self, alias: &str, model: &str) -> Self {
+        self.configuration.aliases.insert(alias.to_owned(), model.parse().unwrap());
+        self
+    }
+
+    /// The deadlines of tiers and models.
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.configuration.deadlines = deadlines;
+        self
+    }
+
+    /// The configuration so far.
+    pub fn configuration(self) -> Configuration {
+        self.configuration
+    }
+
+    /// Starts the world.
+    pub async fn start(self) -> World {
+        let (scripts, diary) = (Scripts::default(), Diary::default());
+        let (routes, clock) = (Arc::new(Routes::empty()), Arc::new(TokioClock));
+        let stored_pools = InMemoryPoolRepository::default();
+        let catalog = Arc::new(Catalog::new(CatalogParts {
+            pools: Arc::new(stored_pools.clone()),
+            task_groups: Arc::new(InMemoryTaskGroupRepository::default()),
+            factory: Arc::new(scripts.clone()),
+            routes: Arc::clone(&routes),
+            observer: Arc::new(diary.clone()),
+        }));
+        catalog.load(self.configuration).await.unwrap();
+        World {
+            pools: PoolService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
+            groups: TaskGroupService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
+            wrappers: WrapperService::new(Arc::clone(&routes), clock.clone()),
+            health: HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
+            orchestration: OrchestrationService::new(routes, clock, Arc::new(diary.clone())),
+            scripts,
+            diary,
+            catalog,
+            stored_pools,
+        }
+    }
+}
+
+/// A pool of instances named like their models.
+pub fn pool(name: &str, models: &[&str], policy: PoolPolicy) -> Pool {
+    let members = models.iter().map(|model| PoolMember::Instance(instance(model))).collect();
+    Pool::new(PoolName::new(name).unwrap(), members, policy).unwrap()
+}
+
+/// An instance named like its model, at the provider `sim`.
+pub fn instance(model: &str) -> InstanceSpec {
+    InstanceSpec::new(InstanceId::new(model).unwrap(), format!("sim:{model}").parse().unwrap())
+}
+
+/// A task group whose tiers are named `tier1`, `tier2`, ...
+pub fn group(name: &str, tiers: &[&[&str]], fallback: FallbackPolicy) -> TaskGroup {
+    let tiers = tiers.iter().zip(1..).map(|(models, number)| {
+        let models = models.iter().map(|model| match model.split_once("pool:") {
+            Some((_, pool)) => TierModel::Pool(PoolName::new(pool).unwrap()),
+            None => TierModel::Direct(model.parse().unwrap()),
+        });
+        let policy =
+            TierPolicy { priority: Some(number), defaults: ParameterDefaults::default(), ..TierPolicy::default() };
+        Tier::new(TierName::new(&format!("tier{number}")).unwrap(), models.collect(), policy).unwrap()
+    });
+    TaskGroup::new(GroupName::new(name).unwrap(), tiers.collect(), fallback).unwrap()
+}
+
+fn declared<T>(value: T) -> Declared<T> {
+    Declared { value, file: PathBuf::from("tidegate.toml") }
+}
+
+impl World {
+    /// Asks `model` for a whole answer.
+    pub async fn complete(&self, model: &str) -> Result<Completion<ScriptedStream>, CompletionError> {
+        self.send(&format!(r#"{{"model":"{model}","messages":[]}}"#), None).await
+    }
+
+    /// Asks `model` for a stream.
+    pub async fn stream(&self, model: &str) -> Result<Completion<ScriptedStream>, CompletionError> {
+        self.send(&format!(r#"{{"model":"{model}","stream":true,"messages":[]}}"#), None).await
+    }
+
+    /// Sends a body.
+    pub async fn send(
+        &self,
+        body: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Completion<ScriptedStream>, CompletionError> {
+        let request = InferenceRequest::parse(Bytes::from(body.to_owned())).unwrap();
+        self.orchestration.complete(request, RequestContext { id: RequestId::new("req"), timeout }).await
+    }
+
+    /// In-flight requests of a pool, all instances together.
+    pub fn in_flight(&self, pool: &str) -> u32 {
+        let statistics = self.pools.statistics(&PoolName::new(pool).unwrap()).unwrap();
+        statistics.instances.iter().map(|instance| instance.in_flight).sum()
+    }
+}
+
+/// Reads a stream to its end.
+pub async fn read(mut stream: CompletionStream<ScriptedStream>) -> (String, Option<Fault>) {
+    let mut text = String::new();
+    loop {
+        match next(&mut stream).await {
+            Some(Ok(bytes)) => text.push_str(std::str::from_utf8(&bytes).unwrap()),
+            Some(Err(fault)) => return (text, Some(fault)),
+            None => return (text, None),
+        }
+    }
+}
+
+/// The next item of a stream.
+pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
+}
+
+/// The stream of a completion.
+#[track_caller]
+pub fn streamed(completion: Completion<ScriptedStream>) -> CompletionStream<ScriptedStream> {
+    match completion.answer {
+        Answer::Stream(stream) => stream,
+        Answer::Whole(_) => panic!("expected a stream"),
+    }
+}
+
+/// An observer that remembers.
+#[derive(Debug, Clone, Default)]
+pub struct Diary(Arc<Mutex<Pages>>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    outcomes: Vec<Outcome>,
+    attempts: Vec<String>,
+    transitions: Vec<String>,
+}
+
+impl Diary {
+    /// The outcome of every request so far.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        self.0.lock().unwrap().outcomes.clone()
+    }
+
+    /// The instance of every attempt so far, and what failed it.
+    pub fn attempts(&self) -> Vec<String> {
+        self.0.lock().unwrap().attempts.clone()
+    }
+
+    /// Every change of health and of a circuit so far.
+    pub fn transitions(&self) -> Vec<String> {
+        self.0.lock().unwrap().transitions.clone()
+    }
+}
+
+impl Observer for Diary {
+    fn observe(&self, event: &Event<'_>) {
+        let mut pages = self.0.lock().unwrap();
+        match event {
+            Event::AttemptFinished { instance, fault, .. } => {
+                let fault = fault.map_or("ok", |fault| fault.as_str());
+                pages.attempts.push(format!("{instance} {fault}"));
+            }
+            Event::RequestFinished { outcome, .. } => pages.outcomes.push(*outcome),
+            Event::Health { instance, transition } => pages.transitions.push(format!("{instance} {}", transition.to)),
+            Event::Breaker { instance, transition } => {
+                pages.transitions.push(format!("{instance} {}", transition.to.as_str()));
+            }
+            Event::Published { .. } => {}
+        }
+    }
+}
