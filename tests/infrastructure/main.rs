@@ -1,1 +1,3 @@
-//! x
+//! Tests of the adapters, against real sockets, files and databases.
+
+mod provider;

@@ -1,1 +1,3 @@
-//! x
+//! What the tests of several layers share.
+
+pub mod upstream;
