@@ -81,6 +81,9 @@ struct Counts {
 
 impl FaultyUpstream {
     /// Starts an upstream that answers every request; its answers carry `name`.
+    ///
+    /// # Panics
+    /// If no local port is free.
     pub async fn start(name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a local port is free");
         let address = listener.local_addr().expect("a listener has an address");
@@ -115,6 +118,9 @@ impl FaultyUpstream {
     }
 
     /// All requests so far.
+    ///
+    /// # Panics
+    /// If a connection panicked before.
     pub fn requests(&self) -> Vec<Transcript> {
         self.shared.requests.lock().expect("no holder panics").clone()
     }
@@ -157,6 +163,9 @@ impl Drop for FaultyUpstream {
 }
 
 /// A base URL at which nobody listens.
+///
+/// # Panics
+/// If no local port is free.
 pub async fn deserted_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a local port is free");
     format!("http://{}/v1", listener.local_addr().expect("a listener has an address"))

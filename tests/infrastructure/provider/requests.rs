@@ -15,7 +15,7 @@ async fn a_whole_answer_comes_back_as_it_was_sent() {
     let upstream = FaultyUpstream::start("a").await;
     let outcome = outcome(&client(&upstream.base_url()), WHOLE).await;
     assert!(outcome.text.contains(&Answer::default().text("a")), "{}", outcome.text);
-    assert_eq!((outcome.signals.usage, outcome.fault), (usage(5, 3), None));
+    assert_eq!((outcome.signals.usage, outcome.fault), (Some(usage(5, 3)), None));
 }
 
 #[tokio::test]

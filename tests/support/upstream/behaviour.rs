@@ -244,7 +244,7 @@ fn json_type() -> [(String, String); 1] {
 }
 
 fn status_step(status: u16, headers: &[(String, String)], body: &str) -> Step {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|(name, value)| [name.as_str(), ": ", value, "\r\n"]).collect();
     Step::Write(format!("HTTP/1.1 {status} Told\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).into_bytes())
 }
 

@@ -24,6 +24,7 @@ pub use self::stream::OpenAiStream;
 use self::{faults::MAX_ERROR_BYTES, wire::Answer};
 use super::transport::{AnswerBody, ReadBodyError, Transport, body_fault, read_body};
 
+const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// The largest answer that is taken whole.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
@@ -115,7 +116,6 @@ async fn refusal(response: Response<AnswerBody>) -> Fault {
 
 fn is_event_stream(response: &Response<AnswerBody>) -> bool {
     let Some(media_type) = response.headers().get(header::CONTENT_TYPE) else { return true };
-    const EVENT_STREAM: &[u8] = b"text/event-stream";
     media_type.as_bytes().get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
 }
 

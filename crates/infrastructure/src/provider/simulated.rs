@@ -20,10 +20,7 @@ use tidegate_domain::{
 
 use self::speech::Speech;
 pub use self::stream::SimulatedStream;
-use super::{
-    SimulatedFailure, SimulatedSettings,
-    openai::faults::{self},
-};
+use super::{SimulatedFailure, SimulatedSettings, openai::faults};
 
 /// What the instances of one simulated provider share: the settings, and how far its luck is drawn.
 #[derive(Debug)]
@@ -73,13 +70,11 @@ impl LlmClient for SimulatedClient {
             return Ok(Reply::Stream(SimulatedStream::new(speech, settings, failure)));
         }
         tokio::time::sleep(settings.latency).await;
-        match failure {
-            Some(failure) => Err(fault_of(failure).await),
-            None => {
-                tokio::time::sleep(settings.token_interval * speech.output_tokens()).await;
-                Ok(Reply::Whole(WholeAnswer { body: speech.whole(), usage: Some(speech.usage()) }))
-            }
+        if let Some(failure) = failure {
+            return Err(fault_of(failure).await);
         }
+        tokio::time::sleep(settings.token_interval * speech.output_tokens()).await;
+        Ok(Reply::Whole(WholeAnswer { body: speech.whole(), usage: Some(speech.usage()) }))
     }
 
     async fn check(&self) -> Result<(), Fault> {

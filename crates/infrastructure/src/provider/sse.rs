@@ -60,6 +60,8 @@ pub(super) fn first_event(block: &[u8]) -> usize {
 struct Scan {
     line_start: usize,
     scanned: usize,
+    /// Whether what was taken before the buffer ended with CR.
+    behind_cr: bool,
 }
 
 impl Scan {
@@ -69,6 +71,7 @@ impl Scan {
         while let Some(end) = self.next_end(bytes) {
             last = end;
         }
+        self.behind_cr = bytes[..last].last().map_or(self.behind_cr, |byte| *byte == b'\r');
         self.line_start -= last;
         self.scanned -= last;
         last
@@ -96,11 +99,12 @@ impl Scan {
         if bytes[at] == b'\n' {
             return Some(at + 1);
         }
+        let behind_cr = bytes[..at].last().map_or(self.behind_cr, |byte| *byte == b'\r');
         match bytes.get(at + 1) {
             Some(b'\n') => Some(at + 2),
             Some(_) => Some(at + 1),
             // A stream whose lines end with a lone CR will send no LF to wait for.
-            None if at == self.line_start && at > 0 && bytes[at - 1] == b'\r' => Some(at + 1),
+            None if at == self.line_start && behind_cr => Some(at + 1),
             None => None,
         }
     }
@@ -197,6 +201,7 @@ mod tests {
         check("data: a\n\ndata: b\n\n", &["a", "b"], "");
         check("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"], "");
         check("data: a\r\rdata: b\r\r", &["a", "b"], "");
+        check("data: a\r\r\r", &["a"], "");
         check("data: a\r\n\ndata: b\n\r\ndata: c\n\n", &["a", "b", "c"], "");
     }
 

@@ -6,7 +6,7 @@
 
 mod connector;
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header};
@@ -35,7 +35,7 @@ pub(super) type AnswerBody = Incoming;
 /// The connections to one provider. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
-    client: Client<Connector, Full<Bytes>>,
+    client: Arc<Client<Connector, Full<Bytes>>>,
 }
 
 /// A body that could not be read whole.
@@ -55,7 +55,7 @@ impl Transport {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .build(Connector::new(connect_timeout, roots));
-        Self { client }
+        Self { client: Arc::new(client) }
     }
 
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.

@@ -22,8 +22,8 @@ pub(in crate::provider) const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// The fault that an answer with a status other than 2xx stands for. `body` is empty if it was over-long or unreadable.
 pub(in crate::provider) fn answered(status: u16, headers: &HeaderMap, body: &Bytes) -> Fault {
     let error = ErrorBody::parse(body);
-    let wait = wait_named(status, headers);
     let mut kind = kind_of(status, &error);
+    let wait = wait_for(kind, headers);
     if status == 503 && kind == FaultKind::Transient && wait.is_some() {
         kind = FaultKind::Overloaded;
     }
@@ -89,9 +89,14 @@ fn work_of(status: u16, error: &ErrorBody) -> Work {
     }
 }
 
-/// The reset headers of a rate limit come with every answer and mean a wait only on a 429.
-fn wait_named(status: u16, headers: &HeaderMap) -> Option<Duration> {
-    retry_after(headers).or_else(|| rate_limit_reset(headers).filter(|_| status == 429))
+/// How long to stay away. The resets of rate limits come with every answer and mean a wait only where one was hit; no wait
+/// fills an account or mends a key, so there none may shorten the cooldown.
+fn wait_for(kind: FaultKind, headers: &HeaderMap) -> Option<Duration> {
+    match kind {
+        FaultKind::RateLimited => retry_after(headers).or_else(|| rate_limit_reset(headers)),
+        FaultKind::Overloaded | FaultKind::Transient => retry_after(headers),
+        _ => None,
+    }
 }
 
 /// What may be shown to the caller: only what is the caller's own doing. The body of a refused credential may echo it.

@@ -5,8 +5,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use futures_core::Stream;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Frame};
 use tidegate_domain::{fault::Fault, inference::StreamChunk};
 
 use super::reader::AnswerReader;
@@ -25,6 +26,23 @@ impl OpenAiStream {
         Self { body: Some(body), reader: AnswerReader::new(wants_usage) }
     }
 
+    /// Reads what the network delivered, or the end of it.
+    fn take(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<StreamChunk, Fault>> {
+        match frame {
+            Some(Ok(frame)) => self.reader.push(frame.into_data().ok()?).err().map(Err),
+            Some(Err(error)) if !self.reader.is_finished() => {
+                let fault = body_fault(&error, self.reader.work());
+                self.reader.give_up();
+                Some(Err(fault))
+            }
+            // Nothing of a finished answer is missing, however its connection ended.
+            Some(Err(_)) | None => {
+                self.body = None;
+                self.reader.end_of_stream()
+            }
+        }
+    }
+
     /// Lets the body go once the last item is out: a complete answer gives its connection back, a broken one closes it.
     fn settle(&mut self, item: Result<StreamChunk, Fault>) -> Poll<Option<Result<StreamChunk, Fault>>> {
         if self.reader.is_over()
@@ -40,12 +58,9 @@ impl OpenAiStream {
 impl Stream for OpenAiStream {
     type Item = Result<StreamChunk, Fault>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        loop {
-            if this.reader.is_over() {
-                return Poll::Ready(None);
-            }
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        while !this.reader.is_over() {
             if let Some(item) = this.reader.next() {
                 return this.settle(item);
             }
@@ -53,26 +68,10 @@ impl Stream for OpenAiStream {
                 Some(body) => ready!(Pin::new(body).poll_frame(context)),
                 None => None,
             };
-            let item = match frame {
-                Some(Ok(frame)) => match frame.into_data().map(|data| this.reader.push(data)) {
-                    Ok(Err(fault)) => Err(fault),
-                    Ok(Ok(())) | Err(_) => continue,
-                },
-                // Nothing of a finished answer is missing, however its connection ended.
-                Some(Err(error)) if !this.reader.is_finished() => {
-                    let work = this.reader.work();
-                    this.reader.give_up();
-                    Err(body_fault(&error, work))
-                }
-                Some(Err(_)) | None => {
-                    this.body = None;
-                    match this.reader.end_of_stream() {
-                        Some(item) => item,
-                        None => return Poll::Ready(None),
-                    }
-                }
-            };
-            return this.settle(item);
+            if let Some(item) = this.take(frame) {
+                return this.settle(item);
+            }
         }
+        Poll::Ready(None)
     }
 }

@@ -147,7 +147,7 @@ struct UsageWire {
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<PromptDetailsWire>,
     completion_tokens_details: Option<CompletionDetailsWire>,
-    /// DeepSeek's name for cached tokens.
+    /// Another spelling of the cached tokens, from before the details.
     prompt_cache_hit_tokens: Option<u64>,
 }
 

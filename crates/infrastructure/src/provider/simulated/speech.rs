@@ -80,38 +80,38 @@ impl Speech {
     pub(super) fn whole(&self) -> Bytes {
         let message = json!({ "role": "assistant", "content": self.tokens.concat(), "refusal": null });
         let choice = json!({ "index": 0, "message": message, "logprobs": null, "finish_reason": self.finish_reason });
-        self.envelope("chat.completion", &json!([choice]), self.usage_json()).to_string().into()
+        self.envelope("chat.completion", &json!([choice]), &self.usage_json()).to_string().into()
     }
 
     /// The event that opens the stream: a role, no content.
     pub(super) fn opening(&self) -> String {
-        self.choice_event(json!({ "role": "assistant", "content": "" }), None)
+        self.choice_event(&json!({ "role": "assistant", "content": "" }), None)
     }
 
     /// The event of one token.
     pub(super) fn token(&self, at: u32) -> Option<String> {
-        self.tokens.get(at as usize).map(|token| self.choice_event(json!({ "content": token }), None))
+        self.tokens.get(at as usize).map(|token| self.choice_event(&json!({ "content": token }), None))
     }
 
     /// The events that end the stream: the finish, the usage if the caller asked for it, and the terminal event.
     pub(super) fn ending(&self) -> String {
-        let mut events = self.choice_event(json!({}), Some(self.finish_reason));
+        let mut events = self.choice_event(&json!({}), Some(self.finish_reason));
         if self.wants_usage {
-            push_event(&mut events, &self.envelope("chat.completion.chunk", &json!([]), self.usage_json()));
+            push_event(&mut events, &self.envelope("chat.completion.chunk", &json!([]), &self.usage_json()));
         }
         events.push_str("data: [DONE]\n\n");
         events
     }
 
-    fn choice_event(&self, delta: Value, finish_reason: Option<&str>) -> String {
+    fn choice_event(&self, delta: &Value, finish_reason: Option<&str>) -> String {
         let choice = json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason });
         let mut event = String::new();
-        push_event(&mut event, &self.envelope("chat.completion.chunk", &json!([choice]), Value::Null));
+        push_event(&mut event, &self.envelope("chat.completion.chunk", &json!([choice]), &Value::Null));
         event
     }
 
     /// `created` is fixed: the same seed gives the same bytes.
-    fn envelope(&self, object: &str, choices: &Value, usage: Value) -> Value {
+    fn envelope(&self, object: &str, choices: &Value, usage: &Value) -> Value {
         json!({
             "id": self.id, "object": object, "created": 1_700_000_000, "model": self.model,
             "choices": choices, "usage": usage,

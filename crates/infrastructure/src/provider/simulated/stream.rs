@@ -12,7 +12,7 @@ use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Signals, StreamChunk},
 };
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::speech::Speech;
 use crate::provider::{SimulatedFailure, SimulatedSettings};
@@ -49,28 +49,20 @@ impl SimulatedStream {
     }
 
     /// The events that are due, and what follows them.
-    fn due(&mut self) -> Option<Result<StreamChunk, Fault>> {
-        match self.next {
-            Next::Nothing => None,
-            Next::Opening => {
-                self.next = Next::Token(0);
-                Some(Ok(chunk(self.speech.opening(), Signals::default())))
-            }
-            Next::Token(at) => match self.speech.token(at) {
-                Some(token) => {
-                    self.next = Next::Token(at + 1);
-                    let deadline: Instant = self.pause.deadline() + self.interval;
-                    self.pause.as_mut().reset(deadline);
-                    Some(Ok(chunk(token, Signals { content: true, ..Signals::default() })))
-                }
-                None => {
-                    self.next = Next::Nothing;
-                    let signals =
-                        Signals { content: false, finished: true, done: true, usage: Some(self.speech.usage()) };
-                    Some(Ok(chunk(self.speech.ending(), signals)))
-                }
-            },
-        }
+    fn due(&mut self) -> StreamChunk {
+        let Next::Token(at) = self.next else {
+            self.next = Next::Token(0);
+            return chunk(self.speech.opening(), Signals::default());
+        };
+        let Some(token) = self.speech.token(at) else {
+            self.next = Next::Nothing;
+            let usage = Some(self.speech.usage());
+            return chunk(self.speech.ending(), Signals { content: false, finished: true, done: true, usage });
+        };
+        self.next = Next::Token(at + 1);
+        let due = self.pause.deadline() + self.interval;
+        self.pause.as_mut().reset(due);
+        chunk(token, Signals { content: true, ..Signals::default() })
     }
 
     /// The failure, if this is its place. `Pending` is the failure to go on.
@@ -101,7 +93,7 @@ impl Stream for SimulatedStream {
         ready!(this.pause.as_mut().poll(context));
         match this.failure() {
             Some(failed) => failed.map(|fault| Some(Err(fault))),
-            None => Poll::Ready(this.due()),
+            None => Poll::Ready(Some(Ok(this.due()))),
         }
     }
 }

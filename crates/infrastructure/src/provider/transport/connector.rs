@@ -24,7 +24,7 @@ use tidegate_domain::fault::TransportFault;
 use tokio::net::TcpStream;
 use tower::Service;
 
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// A connection that did not come to stand.
 #[derive(Debug, thiserror::Error)]

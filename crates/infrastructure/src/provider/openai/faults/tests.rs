@@ -295,6 +295,13 @@ fn the_reset_of_a_limit_is_a_wait_only_on_a_429() {
 }
 
 #[test]
+fn no_wait_shortens_the_cooldown_of_an_empty_account() {
+    let body = Bytes::from_static(br#"{"error":{"message":"m","code":"insufficient_quota"}}"#);
+    let waits = headers(&[("retry-after", "1"), ("x-ratelimit-reset-requests", "20ms")]);
+    assert_eq!(answered(429, &waits, &body).cooldown(), Billing.cooldown());
+}
+
+#[test]
 fn the_callers_mistake_is_relayed_as_the_upstream_worded_it() {
     let body = r#"{"error":{"message":"Bad","type":"invalid_request_error","param":"n","code":null}}"#;
     let upstream = classified(400, body).upstream.unwrap();
