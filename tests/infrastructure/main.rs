@@ -1,3 +1,5 @@
-//! The adapters against what they adapt.
+//! What the adapters do with the outside world: files, databases, upstreams.
 
+mod config;
 mod persistence;
+mod provider;

@@ -1,4 +1,5 @@
 //! What the layered tests share: fakes, a composed engine, a faulty upstream.
 
 pub mod scripted;
+pub mod upstream;
 pub mod world;

@@ -1,11 +1,18 @@
-//! The adapters of Tidegate: technology behind the domain's ports.
+//! The adapters of Tidegate: each implements a port of the domain with one technology.
+//!
+//! Nothing here decides anything about routing, health or fallback; that is the domain's. No type of a technology (SQL,
+//! HTTP, TOML) stands in a public signature, so that each adapter can be taken or left alone.
 //!
 //! | module | adapter |
 //! |---|---|
 //! | [`clock`] | the time that tokio's timers go by |
+//! | [`config`] | the configuration, from TOML files |
 //! | [`persistence`] | repositories in memory and in SQLite |
+//! | [`provider`] | clients of providers, and a simulated one |
 //! | [`telemetry`] | events as metrics and log lines |
 
 pub mod clock;
+pub mod config;
 pub mod persistence;
+pub mod provider;
 pub mod telemetry;

@@ -1,0 +1,187 @@
+//! Providers of models, behind the domain's `LlmClient` port.
+//!
+//! [`Providers`] makes the client of an instance. A client is an enum rather than a trait object, and so is its stream: an
+//! attempt boxes nothing, a chunk is dispatched by a match. Deadlines, retries and breakers are the caller's; an adapter
+//! says what happened.
+
+mod openai;
+mod retry_after;
+mod settings;
+mod simulated;
+mod sse;
+mod transport;
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use http::HeaderMap;
+use tidegate_domain::{
+    fault::Fault,
+    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk},
+    name::ProviderName,
+    pool::InstanceSpec,
+};
+
+use self::{
+    openai::{Endpoint, InvalidHeader, credentials},
+    simulated::Simulation,
+    transport::{TlsRoots, Transport},
+};
+pub use self::{
+    openai::{OpenAiClient, OpenAiStream},
+    settings::{Protocol, ProviderSettings, SimulatedFailure, SimulatedSettings},
+    simulated::{SimulatedClient, SimulatedStream},
+    transport::TlsError,
+};
+
+/// The configured providers, each with its connections.
+#[derive(Debug)]
+pub struct Providers {
+    by_name: BTreeMap<ProviderName, Provider>,
+}
+
+#[derive(Debug)]
+enum Provider {
+    OpenAi { transport: Transport, base_url: Option<String>, headers: HeaderMap },
+    Simulated(Arc<Simulation>),
+}
+
+/// Why the providers cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildProvidersError {
+    /// Two providers have one name.
+    #[error("provider '{0}' is defined twice; rename one")]
+    Duplicate(ProviderName),
+    /// A header cannot be sent.
+    #[error("provider '{provider}': '{header}' cannot be sent as a header; remove line breaks, or use another name")]
+    Header {
+        /// The provider.
+        provider: ProviderName,
+        /// The header's name, or `api_key`.
+        header: String,
+    },
+    /// TLS is not available.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Providers {
+    /// Builds the providers; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`BuildProvidersError`] names the provider and what is wrong with it.
+    pub fn new(settings: Vec<ProviderSettings>) -> Result<Self, BuildProvidersError> {
+        let mut roots = None;
+        let mut by_name = BTreeMap::new();
+        for settings in settings {
+            let name = settings.name.clone();
+            let provider = Provider::new(settings, &mut roots)?;
+            if by_name.insert(name.clone(), provider).is_some() {
+                return Err(BuildProvidersError::Duplicate(name));
+            }
+        }
+        Ok(Self { by_name })
+    }
+}
+
+impl Provider {
+    /// `roots` are read for the first provider that needs them.
+    fn new(settings: ProviderSettings, roots: &mut Option<TlsRoots>) -> Result<Self, BuildProvidersError> {
+        let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, simulated } = settings;
+        if protocol == Protocol::Simulated {
+            return Ok(Self::Simulated(Arc::new(Simulation::new(simulated.unwrap_or_default()))));
+        }
+        let headers = credentials(api_key.as_ref(), &headers)
+            .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: name, header })?;
+        let roots = match roots {
+            Some(roots) => roots,
+            None => roots.insert(TlsRoots::public()?),
+        };
+        Ok(Self::OpenAi { transport: Transport::new(connect_timeout, roots), base_url, headers })
+    }
+}
+
+impl ClientFactory for Providers {
+    type Client = ProviderClient;
+
+    fn client(&self, instance: &InstanceSpec) -> Result<ProviderClient, BuildClientError> {
+        let Some(provider) = self.by_name.get(instance.model.provider()) else {
+            let known: Vec<_> = self.by_name.keys().map(ProviderName::as_str).collect();
+            return Err(BuildClientError::UnknownProvider { model: instance.model.clone(), known: known.join(", ") });
+        };
+        match provider {
+            Provider::Simulated(simulation) => {
+                Ok(ProviderClient::Simulated(SimulatedClient::new(Arc::clone(simulation))))
+            }
+            Provider::OpenAi { transport, base_url, headers } => {
+                let url = instance.base_url.as_deref().or(base_url.as_deref()).unwrap_or_default();
+                let endpoint = Endpoint::new(url, headers.clone()).map_err(|problem| BuildClientError::BaseUrl {
+                    url: url.to_owned(),
+                    problem: problem.to_string(),
+                })?;
+                Ok(ProviderClient::OpenAi(OpenAiClient::new(transport.clone(), Arc::new(endpoint))))
+            }
+        }
+    }
+}
+
+/// The client of an instance, for whichever protocol its provider speaks.
+#[derive(Debug, Clone)]
+pub enum ProviderClient {
+    /// OpenAI's protocol over HTTP.
+    OpenAi(OpenAiClient),
+    /// Made up inside the gateway.
+    Simulated(SimulatedClient),
+}
+
+impl LlmClient for ProviderClient {
+    type Stream = ProviderStream;
+
+    async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
+        match self {
+            Self::OpenAi(client) => client.send(call).await.map(|reply| reply_with(reply, ProviderStream::OpenAi)),
+            Self::Simulated(client) => {
+                client.send(call).await.map(|reply| reply_with(reply, ProviderStream::Simulated))
+            }
+        }
+    }
+
+    async fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::OpenAi(client) => client.check().await,
+            Self::Simulated(client) => client.check().await,
+        }
+    }
+}
+
+fn reply_with<S>(reply: Reply<S>, stream: impl FnOnce(S) -> ProviderStream) -> Reply<ProviderStream> {
+    match reply {
+        Reply::Whole(answer) => Reply::Whole(answer),
+        Reply::Stream(inner) => Reply::Stream(stream(inner)),
+    }
+}
+
+/// The stream of an answer, for whichever protocol its provider speaks.
+#[derive(Debug)]
+pub enum ProviderStream {
+    /// Off the network.
+    OpenAi(OpenAiStream),
+    /// Made up inside the gateway.
+    Simulated(SimulatedStream),
+}
+
+impl Stream for ProviderStream {
+    type Item = Result<StreamChunk, Fault>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.get_mut() {
+            Self::OpenAi(stream) => Pin::new(stream).poll_next(context),
+            Self::Simulated(stream) => Pin::new(stream).poll_next(context),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Reads a streamed answer: bytes in, classified chunks out.
+//!
+//! Pure, so that every cut of every recorded stream can be tested. A chunk holds all whole events of one network read, as
+//! they came. Three things are not forwarded as they came: a usage chunk that the caller did not ask for is withheld, an
+//! error event becomes a [`Fault`], and a stream that finished without its terminal event gets one.
+
+use bytes::{Buf, Bytes, BytesMut};
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Work},
+    inference::{Signals, StreamChunk},
+};
+
+use super::{faults, wire::Answer};
+use crate::provider::sse::{Event, EventBlocks, EventTooLong, first_event};
+
+const DONE_EVENT: &[u8] = b"data: [DONE]\n\n";
+
+/// The state of one streamed answer.
+#[derive(Debug)]
+pub(super) struct AnswerReader {
+    wants_usage: bool,
+    blocks: EventBlocks,
+    block: Bytes,
+    /// What withheld events meant; it goes out with the next chunk.
+    withheld: Signals,
+    seen: u64,
+    finished: u64,
+    delivered: bool,
+    over: bool,
+}
+
+/// What one event is to the caller.
+enum Meaning {
+    Forward(Signals),
+    Withhold(Signals),
+    Done,
+    Failed(Fault),
+}
+
+impl AnswerReader {
+    /// Reads for a caller who does, or does not, want the usage chunk.
+    pub(super) fn new(wants_usage: bool) -> Self {
+        Self {
+            wants_usage,
+            blocks: EventBlocks::default(),
+            block: Bytes::new(),
+            withheld: Signals::default(),
+            seen: 0,
+            finished: 0,
+            delivered: false,
+            over: false,
+        }
+    }
+
+    /// Takes the next bytes; [`AnswerReader::next`] has been drained before.
+    pub(super) fn push(&mut self, read: Bytes) -> Result<(), Fault> {
+        match self.blocks.push(read) {
+            Ok(block) => self.block = block,
+            Err(EventTooLong) => return Err(self.end("sent an event of more than 1 MiB")),
+        }
+        Ok(())
+    }
+
+    /// The next chunk that the bytes so far complete.
+    pub(super) fn next(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        let mut run = 0;
+        let mut signals = self.withheld;
+        while run < self.block.len() {
+            let length = first_event(&self.block[run..]);
+            match self.meaning(run, length) {
+                Meaning::Forward(next) => signals.merge(next),
+                Meaning::Done => {
+                    self.over = true;
+                    signals.done = true;
+                    return Some(Ok(self.take(run + length, signals)));
+                }
+                // What came before goes out first; the event is then read again as the first of its block.
+                Meaning::Withhold(_) | Meaning::Failed(_) if run > 0 => break,
+                Meaning::Withhold(next) => {
+                    self.block.advance(length);
+                    self.withheld.merge(next);
+                    signals.merge(next);
+                    continue;
+                }
+                Meaning::Failed(fault) => {
+                    self.over = true;
+                    return Some(Err(fault));
+                }
+            }
+            run += length;
+        }
+        (run > 0).then(|| Ok(self.take(run, signals)))
+    }
+
+    /// The end of the stream: the last event may lack its blank line, and one that finished may lack its terminal event.
+    pub(super) fn end_of_stream(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        if self.over {
+            return None;
+        }
+        self.close_last_event();
+        if let Some(item) = self.next() {
+            return Some(item);
+        }
+        if !self.is_finished() {
+            return Some(Err(self.end("the stream ended without its terminal event")));
+        }
+        self.over = true;
+        let signals = Signals { done: true, ..self.withheld };
+        Some(Ok(StreamChunk { bytes: Bytes::from_static(DONE_EVENT), signals }))
+    }
+
+    /// Ends the stream from outside: nothing follows.
+    pub(super) fn give_up(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether the last item is out.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether every choice that was seen has finished: nothing of the answer is missing.
+    pub(super) fn is_finished(&self) -> bool {
+        self.seen != 0 && self.seen == self.finished
+    }
+
+    /// What a broken stream means for the work done: a part was delivered, or nobody can tell.
+    pub(super) fn work(&self) -> Work {
+        if self.delivered { Work::Partial } else { Work::Ambiguous }
+    }
+
+    /// Ends the stream with what is no answer.
+    fn end(&mut self, detail: &'static str) -> Fault {
+        self.over = true;
+        Fault::new(FaultKind::Malformed, self.work(), detail)
+    }
+
+    fn close_last_event(&mut self) {
+        let rest = self.blocks.rest();
+        if rest.is_empty() || Self::is_half(&rest) {
+            return;
+        }
+        let mut closed = BytesMut::with_capacity(rest.len() + 2);
+        closed.extend_from_slice(&rest);
+        closed.extend_from_slice(b"\n\n");
+        self.block = closed.freeze();
+    }
+
+    /// Whether `rest` is half an event; the stream was then cut, whatever the half says.
+    fn is_half(rest: &[u8]) -> bool {
+        let data = Event::parse(rest).data;
+        !data.is_empty() && &*data != b"[DONE]" && Answer::parse(&data).is_err()
+    }
+
+    fn take(&mut self, length: usize, signals: Signals) -> StreamChunk {
+        self.withheld = Signals::default();
+        self.delivered |= signals.content;
+        StreamChunk { bytes: self.block.split_to(length), signals }
+    }
+
+    fn meaning(&mut self, start: usize, length: usize) -> Meaning {
+        let event = Event::parse(&self.block[start..start + length]);
+        if event.data.is_empty() {
+            return Meaning::Forward(Signals::default());
+        }
+        if &*event.data == b"[DONE]" {
+            return Meaning::Done;
+        }
+        let work = self.work();
+        match Answer::parse(&event.data) {
+            Ok(answer) if answer.is_error || event.is_error => Meaning::Failed(faults::in_band(&event.data, work)),
+            Ok(answer) => self.meaning_of_answer(&answer),
+            Err(_) if event.is_error => Meaning::Failed(faults::in_band(&event.data, work)),
+            Err(_) => {
+                Meaning::Failed(Fault::new(FaultKind::Malformed, work, "sent an event that is no chunk of an answer"))
+            }
+        }
+    }
+
+    fn meaning_of_answer(&mut self, answer: &Answer) -> Meaning {
+        let Answer { choices, usage, is_error: _ } = *answer;
+        self.seen |= choices.seen;
+        self.finished |= choices.finished;
+        let signals = Signals { content: choices.content, finished: choices.finished != 0, done: false, usage };
+        if usage.is_some() && choices.seen == 0 && !self.wants_usage {
+            Meaning::Withhold(signals)
+        } else {
+            Meaning::Forward(signals)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

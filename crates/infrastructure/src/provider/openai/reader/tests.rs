@@ -1,0 +1,198 @@
+//! Recorded streams, cut everywhere.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use tidegate_domain::inference::Usage;
+
+use super::*;
+
+const ROLE: &str = r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
+const HELLO: &str =
+    r#"data: {"choices":[{"index":0,"delta":{"content":"Gr\u00fc\u00dfe, grün"},"finish_reason":null}]}"#;
+const FINISH: &str = r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
+const DONE: &str = "data: [DONE]";
+const PING: &str = ": ping";
+
+const COST: Usage = Usage { input_tokens: 5, output_tokens: 2, cached_tokens: 0, reasoning_tokens: 0 };
+
+/// All that a reader makes of a stream.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    forwarded: String,
+    signals: Signals,
+    fault: Option<(FaultKind, Work)>,
+}
+
+fn read(stream: &[u8], cuts: &[usize], wants_usage: bool) -> Outcome {
+    let mut reader = AnswerReader::new(wants_usage);
+    let mut items = Vec::new();
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([stream.len()]) {
+        if !reader.is_over()
+            && let Err(fault) = reader.push(Bytes::copy_from_slice(&stream[start..end]))
+        {
+            items.push(Err(fault));
+        }
+        while !reader.is_over()
+            && let Some(item) = reader.next()
+        {
+            items.push(item);
+        }
+        start = end;
+    }
+    while let Some(item) = reader.end_of_stream() {
+        items.push(item);
+    }
+    let mut outcome = Outcome { forwarded: String::new(), signals: Signals::default(), fault: None };
+    for item in items {
+        assert_eq!(outcome.fault, None, "a fault is the last item");
+        match item {
+            Ok(chunk) => {
+                outcome.forwarded.push_str(str::from_utf8(&chunk.bytes).unwrap());
+                outcome.signals.merge(chunk.signals);
+            }
+            Err(fault) => outcome.fault = Some((fault.kind, fault.work)),
+        }
+    }
+    outcome
+}
+
+fn stream(events: &[&str], ending: &str) -> String {
+    let blank = ending.repeat(2);
+    events.iter().flat_map(|event| [*event, blank.as_str()]).collect()
+}
+
+/// Checks the outcome of `stream`, whole, cut in two everywhere, and byte by byte.
+#[track_caller]
+fn check(stream: &str, wants_usage: bool, expected: &Outcome) {
+    let bytes = stream.as_bytes();
+    assert_eq!(&read(bytes, &[], wants_usage), expected);
+    for cut in 0..=bytes.len() {
+        assert_eq!(&read(bytes, &[cut], wants_usage), expected, "cut at {cut}");
+    }
+    assert_eq!(&read(bytes, &(0..=bytes.len()).collect::<Vec<_>>(), wants_usage), expected, "byte by byte");
+}
+
+fn complete(forwarded: String, usage: Option<Usage>) -> Outcome {
+    Outcome { forwarded, signals: Signals { content: true, finished: true, done: true, usage }, fault: None }
+}
+
+fn broken(forwarded: String, content: bool, fault: (FaultKind, Work)) -> Outcome {
+    Outcome { forwarded, signals: Signals { content, ..Signals::default() }, fault: Some(fault) }
+}
+
+#[test]
+fn a_complete_stream_is_forwarded_byte_for_byte() {
+    for ending in ["\n", "\r\n", "\r"] {
+        let stream = stream(&[PING, ROLE, HELLO, PING, FINISH, USAGE, DONE], ending);
+        check(&stream, true, &complete(stream.clone(), Some(COST)));
+    }
+}
+
+#[test]
+fn a_usage_chunk_that_nobody_asked_for_is_withheld_but_counted() {
+    let events = stream(&[ROLE, HELLO, FINISH, USAGE, DONE], "\n");
+    check(&events, false, &complete(stream(&[ROLE, HELLO, FINISH, DONE], "\n"), Some(COST)));
+}
+
+#[test]
+fn a_usage_that_comes_with_a_choice_is_forwarded() {
+    let last = r#"data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
+    let stream = stream(&[last, DONE], "\n");
+    check(&stream, false, &complete(stream.clone(), Some(COST)));
+}
+
+#[test]
+fn a_terminal_event_may_lack_its_last_newlines() {
+    for (tail, added) in [("data: [DONE]", "\n\n"), ("data: [DONE]\n", "\n"), ("data:[DONE]\r", "\n\n")] {
+        let sent = stream(&[HELLO, FINISH], "\n") + tail;
+        check(&sent, true, &complete(format!("{sent}{added}"), None));
+    }
+}
+
+#[test]
+fn a_finished_stream_without_its_terminal_event_gets_one() {
+    let sent = stream(&[ROLE, HELLO, FINISH], "\n");
+    check(&sent, true, &complete(sent.clone() + "data: [DONE]\n\n", None));
+    check(&(sent.clone() + USAGE), false, &complete(sent + "data: [DONE]\n\n", Some(COST)));
+}
+
+#[test]
+fn a_stream_that_ends_without_a_finish_is_malformed() {
+    let truncated = |work| (FaultKind::Malformed, work);
+    check("", true, &broken(String::new(), false, truncated(Work::Ambiguous)));
+    let role = stream(&[PING, ROLE], "\n");
+    check(&role, true, &broken(role.clone(), false, truncated(Work::Ambiguous)));
+    let hello = stream(&[ROLE, HELLO], "\r\n");
+    check(&hello, true, &broken(hello.clone(), true, truncated(Work::Partial)));
+    check(&(hello.clone() + &FINISH[..30]), true, &broken(hello, true, truncated(Work::Partial)));
+}
+
+#[test]
+fn one_choice_of_two_is_no_whole_answer() {
+    let both = r#"data: {"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}"#;
+    let sent = stream(&[both, FINISH], "\n");
+    let outcome = read(sent.as_bytes(), &[], true);
+    assert_eq!(outcome.fault, Some((FaultKind::Malformed, Work::Partial)));
+}
+
+#[test]
+fn nothing_follows_the_terminal_event() {
+    let sent = stream(&[HELLO, FINISH, DONE], "\n");
+    check(&(sent.clone() + &stream(&[DONE, HELLO], "\n")), true, &complete(sent, None));
+}
+
+#[test]
+fn an_error_event_is_a_fault_of_its_inner_type() {
+    let overloaded = r#"data: {"error":{"message":"busy","type":"overloaded_error"}}"#;
+    check(overloaded, true, &broken(String::new(), false, (FaultKind::Overloaded, Work::Refused)));
+    let hello = stream(&[ROLE, HELLO], "\n");
+    check(&(hello.clone() + overloaded), true, &broken(hello.clone(), true, (FaultKind::Overloaded, Work::Partial)));
+    let named = "event: error\ndata: {\"type\":\"error\",\"message\":\"m\"}\n\n";
+    check(&(hello.clone() + named), true, &broken(hello, true, (FaultKind::Transient, Work::Partial)));
+}
+
+#[test]
+fn what_is_no_json_is_malformed() {
+    let hello = stream(&[HELLO], "\n");
+    let sent = hello.clone() + "data: {\"choices\":[{\n\n" + &stream(&[FINISH, DONE], "\n");
+    check(&sent, true, &broken(hello, true, (FaultKind::Malformed, Work::Partial)));
+}
+
+#[test]
+fn an_endless_event_is_malformed() {
+    let sent = [b"data: ".to_vec(), vec![b'x'; 1024 * 1024 + 1]].concat();
+    let outcome = read(&sent, &[700_000], true);
+    assert_eq!(outcome.fault, Some((FaultKind::Malformed, Work::Ambiguous)));
+}
+
+#[test]
+fn one_read_is_one_chunk_without_a_copy() {
+    let sent = Bytes::from(stream(&[ROLE, HELLO, PING, HELLO], "\n"));
+    let mut reader = AnswerReader::new(true);
+    reader.push(sent.clone()).unwrap();
+    let chunk = reader.next().unwrap().unwrap();
+    assert_eq!((chunk.bytes.as_ptr(), chunk.bytes.len()), (sent.as_ptr(), sent.len()));
+    assert!(reader.next().is_none());
+}
+
+fn any_event() -> impl Strategy<Value = String> {
+    let known =
+        prop::sample::select(vec![ROLE, HELLO, FINISH, USAGE, DONE, PING, "data: {\"error\":\"x\"}", "data: {]"]);
+    let ending = prop::sample::select(vec!["\n", "\r\n", "\r"]);
+    (known, ending).prop_map(|(event, ending)| format!("{event}{ending}{ending}"))
+}
+
+proptest! {
+    #[test]
+    fn no_chunking_changes_the_outcome(
+        events in vec(any_event(), 0..8),
+        cuts in vec(any::<Index>(), 0..16),
+        wants_usage: bool,
+    ) {
+        let stream = events.concat().into_bytes();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+        cuts.sort_unstable();
+        prop_assert_eq!(read(&stream, &[], wants_usage), read(&stream, &cuts, wants_usage));
+    }
+}

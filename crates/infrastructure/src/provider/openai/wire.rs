@@ -1,0 +1,273 @@
+//! What the gateway reads of an answer in OpenAI's protocol, whole or as a chunk of a stream.
+//!
+//! One pass, borrowed, without a tree: a value that only matters by being there is a raw slice, choices are folded as they
+//! are read, and whatever else a provider sends is skipped unread. Nothing is allocated.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use tidegate_domain::inference::Usage;
+
+/// What an answer, or a chunk of one, says.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Answer {
+    /// Its choices, all together.
+    pub(super) choices: Choices,
+    /// What it cost.
+    pub(super) usage: Option<Usage>,
+    /// Whether it reports an error in place of an answer.
+    pub(super) is_error: bool,
+}
+
+/// What the choices of an answer say, all together.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choices {
+    /// The choices that are there, one bit each.
+    pub(super) seen: u64,
+    /// Those of them that are finished.
+    pub(super) finished: u64,
+    /// Whether one carries content.
+    pub(super) content: bool,
+    /// Whether one says that generation failed.
+    failed: bool,
+}
+
+impl Answer {
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    /// If `json` is no JSON object, or one whose known fields have the wrong type.
+    pub(super) fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let AnswerWire { choices, usage, error, object } = serde_json::from_slice(json)?;
+        let choices = choices.unwrap_or_default();
+        let calls_itself_error = object.is_some_and(|object| object.get() == "\"error\"");
+        let is_error = error.is_some() || choices.failed || calls_itself_error;
+        Ok(Self { choices, usage: usage.and_then(read_usage), is_error })
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct AnswerWire<'a> {
+    choices: Option<Choices>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+struct ChoiceWire<'a> {
+    index: Option<u32>,
+    #[serde(borrow)]
+    delta: Option<DeltaWire<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+struct DeltaWire<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow)]
+    audio: Option<&'a RawValue>,
+}
+
+impl Choices {
+    fn add(&mut self, choice: &ChoiceWire<'_>) {
+        let ChoiceWire { index, delta, finish_reason, error } = choice;
+        let bit = 1 << index.unwrap_or(0).min(63);
+        let finish = finish_reason.map(RawValue::get);
+        let failed = finish == Some("\"error\"") || error.is_some();
+        self.seen |= bit;
+        self.failed |= failed;
+        if !failed && is_filled(*finish_reason) {
+            self.finished |= bit;
+        }
+        self.content |= delta.as_ref().is_some_and(DeltaWire::has_content);
+    }
+}
+
+impl DeltaWire<'_> {
+    fn has_content(&self) -> bool {
+        let Self { content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio } = self;
+        [content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio]
+            .into_iter()
+            .any(|v| is_filled(*v))
+    }
+}
+
+/// Whether a value says anything: providers fill the fields that they do not use with null and with empty values.
+fn is_filled(value: Option<&RawValue>) -> bool {
+    value.is_some_and(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ChoicesVisitor)
+    }
+}
+
+struct ChoicesVisitor;
+
+impl<'de> Visitor<'de> for ChoicesVisitor {
+    type Value = Choices;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of choices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Choices, A::Error> {
+        let mut choices = Choices::default();
+        while let Some(choice) = sequence.next_element::<ChoiceWire<'de>>()? {
+            choices.add(&choice);
+        }
+        Ok(choices)
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct UsageWire {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetailsWire>,
+    completion_tokens_details: Option<CompletionDetailsWire>,
+    /// Another spelling of the cached tokens, from before the details.
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct PromptDetailsWire {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct CompletionDetailsWire {
+    reasoning_tokens: Option<u64>,
+}
+
+/// The usage, if it is one: an odd usage is no reason to throw an answer away.
+fn read_usage(raw: &RawValue) -> Option<Usage> {
+    let UsageWire {
+        prompt_tokens,
+        completion_tokens,
+        prompt_tokens_details,
+        completion_tokens_details,
+        prompt_cache_hit_tokens,
+    } = serde_json::from_str(raw.get()).ok()?;
+    if prompt_tokens.is_none() && completion_tokens.is_none() {
+        return None;
+    }
+    let cached = prompt_tokens_details.unwrap_or_default().cached_tokens.or(prompt_cache_hit_tokens);
+    Some(Usage {
+        input_tokens: prompt_tokens.unwrap_or(0),
+        output_tokens: completion_tokens.unwrap_or(0),
+        cached_tokens: cached.unwrap_or(0),
+        reasoning_tokens: completion_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, content: bool, finished: bool) {
+        let choices = Answer::parse(json.as_bytes()).unwrap().choices;
+        assert_eq!((choices.content, choices.finished != 0), (content, finished), "{json}");
+    }
+
+    #[track_caller]
+    fn check_delta(delta: &str, content: bool) {
+        check(&format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#), content, false);
+    }
+
+    #[test]
+    fn only_what_a_caller_can_use_is_content() {
+        check_delta(r#"{"content":"a"}"#, true);
+        check_delta(r#"{"content":" "}"#, true);
+        check_delta(r#"{"content":"\ud83d"}"#, true);
+        check_delta(r#"{"tool_calls":[{"index":0}]}"#, true);
+        check_delta(r#"{"content":null,"reasoning_content":"hm"}"#, true);
+        check_delta(r#"{"content":"","reasoning":"hm"}"#, true);
+        check_delta(r#"{"refusal":"no"}"#, true);
+        check_delta(r#"{"audio":{"id":"a"}}"#, true);
+        check_delta(r#"{"role":"assistant"}"#, false);
+        check_delta(r#"{"role":"assistant","content":"","tool_calls":[],"refusal":null}"#, false);
+        check_delta("{}", false);
+        check_delta("null", false);
+        check(r#"{"choices":[]}"#, false, false);
+        check(r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#, false, false);
+        check(r#"{"choices":null}"#, false, false);
+    }
+
+    #[test]
+    fn an_empty_finish_reason_is_none() {
+        check(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false, true);
+        check(r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"length"}]}"#, true, true);
+        check(r#"{"choices":[{"delta":{"content":"a"},"finish_reason":""}]}"#, true, false);
+    }
+
+    #[test]
+    fn choices_are_told_apart() {
+        let json =
+            br#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":2,"delta":{"content":"a"}}]}"#;
+        let choices = Answer::parse(json).unwrap().choices;
+        assert_eq!((choices.seen, choices.finished), (0b101, 0b001));
+    }
+
+    #[test]
+    fn usage_is_read_with_its_details() {
+        let json = br#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,
+            "prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":2}}}"#;
+        let expected = Usage { input_tokens: 9, output_tokens: 4, cached_tokens: 3, reasoning_tokens: 2 };
+        assert_eq!(Answer::parse(json).unwrap().usage, Some(expected));
+        let deepseek = br#"{"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_cache_hit_tokens":8}}"#;
+        assert_eq!(Answer::parse(deepseek).unwrap().usage.unwrap().cached_tokens, 8);
+    }
+
+    #[test]
+    fn an_odd_usage_is_no_usage() {
+        for odd in ["null", "{}", "[]", r#"{"prompt_tokens":-1}"#, r#""12""#] {
+            assert_eq!(Answer::parse(format!(r#"{{"usage":{odd}}}"#).as_bytes()).unwrap().usage, None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn every_way_to_report_an_error_is_seen() {
+        for json in [
+            r#"{"error":{"message":"m"}}"#,
+            r#"{"error":"m"}"#,
+            r#"{"object":"error","message":"m","code":400}"#,
+            r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#,
+            r#"{"choices":[{"delta":{},"error":{"code":502}}]}"#,
+        ] {
+            assert!(Answer::parse(json.as_bytes()).unwrap().is_error, "{json}");
+        }
+        assert!(!Answer::parse(br#"{"choices":[],"error":null}"#).unwrap().is_error);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        for json in ["", "[]", "12", "{\"choices\":", "{\"choices\":7}", "{}x", "<html>"] {
+            assert!(Answer::parse(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a provider is built from: plain data, checked when the provider is built.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tidegate_domain::name::ProviderName;
+
+/// Everything that describes one provider.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// Its name, unique within one gateway.
+    pub name: ProviderName,
+    /// The protocol it speaks.
+    pub protocol: Protocol,
+    /// Where it is, up to but without `/chat/completions`; a query in it is kept. Required by [`Protocol::OpenAi`].
+    pub base_url: Option<String>,
+    /// The credential, sent as a bearer token.
+    pub api_key: Option<SecretString>,
+    /// Headers to send along. Values are secret: some providers take their key in one.
+    pub headers: Vec<(String, SecretString)>,
+    /// How long a connection may take to stand, name resolution and TLS included.
+    pub connect_timeout: Duration,
+    /// How it behaves, for [`Protocol::Simulated`]; the defaults if absent.
+    pub simulated: Option<SimulatedSettings>,
+}
+
+/// The protocol of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// OpenAI's chat completions over HTTP.
+    OpenAi,
+    /// None: answers are made up inside the gateway, without network and key.
+    Simulated,
+}
+
+/// How a simulated provider behaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatedSettings {
+    /// The time until the first token, or until a failure shows.
+    pub latency: Duration,
+    /// The time between two tokens.
+    pub token_interval: Duration,
+    /// How many tokens an answer has, unless the request allows fewer or `reply` is set.
+    pub tokens: u32,
+    /// The share of requests that fail, from 0 to 1.
+    pub failure_rate: f64,
+    /// How they fail.
+    pub failure: SimulatedFailure,
+    /// What the words and the failures are drawn from: the same seed gives the same run.
+    pub seed: u64,
+    /// What every answer says, in place of drawn words.
+    pub reply: Option<String>,
+}
+
+impl Default for SimulatedSettings {
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(50),
+            token_interval: Duration::from_millis(10),
+            tokens: 24,
+            failure_rate: 0.0,
+            failure: SimulatedFailure::Status(500),
+            seed: 0,
+            reply: None,
+        }
+    }
+}
+
+/// How a simulated request fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimulatedFailure {
+    /// An error answer with this status.
+    Status(u16),
+    /// No answer, ever.
+    Hang,
+    /// The answer is cut midway.
+    Cut,
+    /// The answer stops midway and the connection stays.
+    Stall,
+    /// The answer holds what is no JSON.
+    Malformed,
+}
