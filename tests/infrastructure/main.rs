@@ -1,1 +1,3 @@
-//! x
+//! What the adapters do with the outside world: files, databases, upstreams.
+
+mod config;

@@ -163,11 +163,12 @@ impl<'f> Reading<'f> {
     }
 
     fn declare_broken(&mut self, kind: Kind, name: String, place: Place) {
+        // While its own errors are errors, what refers to it need not complain as well.
+        let state = if self.is_lenient { State::Broken } else { State::Live };
         if self.is_lenient {
             warn_disabled(kind, &name, &place, self.findings);
         }
-        self.context.aliases.remove(&name);
-        self.declare(kind, name, State::Broken, place, Mentions::default());
+        self.declare(kind, name, state, place, Mentions::default());
     }
 
     fn declare(&mut self, kind: Kind, name: String, state: State, place: Place, mentions: Mentions) {

@@ -36,6 +36,11 @@ impl Word {
         Self { text, place, sources: None }
     }
 
+    /// A part of the text, at the same place.
+    pub(super) fn part(&self, text: &str) -> Self {
+        Self { text: text.to_owned(), ..self.clone() }
+    }
+
     /// The text for a message, unless it came from a variable.
     pub(super) fn quoted(&self) -> String {
         match &self.sources {

@@ -209,7 +209,8 @@ mod tests {
     fn expand(text: &str) -> Result<String, String> {
         let environment: Environment =
             [("A", "alpha"), ("B", "beta"), ("EMPTY", ""), ("BRACES", "${A}")].into_iter().collect();
-        let findings = Findings::default();
+        let mut findings = Findings::default();
+        findings.sources.add("tidegate.toml".into(), String::new());
         let whole = Interpolation::new(&environment, &findings);
         let mut expansion = Expansion { whole: &whole, origin: Origin { file: 0, start: 0 }, named: Vec::new() };
         expansion.expand(text, 0).map_err(|refused| refused.message)

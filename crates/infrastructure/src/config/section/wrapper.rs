@@ -65,10 +65,9 @@ fn group(fields: &mut Fields<'_>, mentions: &mut Mentions) -> Option<Target> {
     let tier_word = tier.as_ref().unwrap_or(&word);
     let tier = own_tier.or(tier.as_ref().map(|tier| &*tier.text));
     mentions.add_group(group, tier, tier_word);
-    let named = || Word { text: group.to_owned(), ..word.clone() };
-    let group = name(fields, &named(), GroupName::new)?;
+    let group = name(fields, &word.part(group), GroupName::new)?;
     let tier = match tier {
-        Some(tier) => Some(name(fields, &Word { text: tier.to_owned(), ..tier_word.clone() }, TierName::new)?),
+        Some(tier) => Some(name(fields, &tier_word.part(tier), TierName::new)?),
         None => None,
     };
     Some(Target::Group { group, tier })
