@@ -111,13 +111,13 @@ impl<'f> Reading<'f> {
         self.interpolation.expand(&mut entry.node, &place.key);
         let word = Word::written(entry.key, place.clone());
         let mut fields = Fields::new(self.findings, place.key.clone(), entry.node).at(entry.origin);
-        if kind == Kind::Provider {
-            fields = fields.guarded();
-        }
         fields.flag("enabled");
         let mut mentions = Mentions::default();
         self.read_body(kind, &word, &mut fields, &mut mentions);
-        fields.finish();
+        match kind {
+            Kind::Provider => fields.finish_guarded(),
+            _ => fields.finish(),
+        }
         let has_errors = self.findings.has_errors_since(mark);
         if has_errors && self.is_lenient {
             self.findings.soften(mark..self.findings.mark());

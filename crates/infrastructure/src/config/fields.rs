@@ -49,6 +49,11 @@ impl Word {
         }
     }
 
+    /// The variables that the text came from, if it did.
+    pub(super) fn sources(&self) -> Option<&str> {
+        self.sources.as_deref()
+    }
+
     /// Help that compares the text with known names, unless it came from a variable.
     pub(super) fn did_you_mean<'a>(&self, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
         // Compared with nothing, the help lists the choice.
@@ -75,12 +80,6 @@ impl<'f> Fields<'f> {
         fields
     }
 
-    /// Never shows a line of this table: a misspelt key may hold a secret.
-    pub(super) fn guarded(mut self) -> Self {
-        self.shown = false;
-        self
-    }
-
     /// Lets what concerns the whole table point at its name.
     pub(super) fn at(mut self, origin: Origin) -> Self {
         self.origin = origin;
@@ -105,6 +104,13 @@ impl<'f> Fields<'f> {
     pub(super) fn is_table(&self, key: &str) -> bool {
         let is_table = |entry: &Entry| canonical(&entry.key) == key && matches!(entry.node.value, Value::Table(_));
         self.table.entries.iter().any(is_table)
+    }
+
+    /// Passes over keys of which it cannot be told whether they make sense.
+    pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            self.take(key);
+        }
     }
 
     /// Reports a key that makes no sense beside the others.
@@ -179,7 +185,12 @@ impl<'f> Fields<'f> {
                 self.converted(text.trim().parse().ok(), sources, &place, "a number")?
             }
             (other, _) => {
-                return self.mistyped(&other, &place, "a number", "write e.g. 2.5, without quotes or unit");
+                return self.mistyped(
+                    &other,
+                    &place,
+                    "a number",
+                    "write e.g. 2.5, without quotes or unit; times are in seconds",
+                );
             }
         };
         if number.is_finite() {
@@ -261,6 +272,12 @@ impl<'f> Fields<'f> {
     /// Checks the ranges of what was read.
     pub(super) fn check(&self, read: &impl Validate) {
         ranges::check(read, |key, message| self.error(key, message, ""));
+    }
+
+    /// As [`Fields::finish`], without showing the lines: a misspelt key may hold a secret.
+    pub(super) fn finish_guarded(mut self) {
+        self.shown = false;
+        self.finish();
     }
 
     /// Reports the keys that nobody asked for.

@@ -86,8 +86,14 @@ fn parse(path: &Path, findings: &mut Findings) -> Option<(usize, Table)> {
         None => findings.sources.add(path.to_owned(), text_of(path, findings)?),
     };
     let (parsed, errors) = DeTable::parse_recoverable(findings.sources.text(file));
+    let mut last_line = None;
     for error in &errors {
         let start = error.span().map_or(0, |span| span.start);
+        // What follows on the same line is mostly a consequence.
+        let line = findings.sources.position(Origin { file, start }).0;
+        if last_line.replace(line) == Some(line) {
+            continue;
+        }
         let place = Place { origin: Origin { file, start }, key: String::new(), shown: true };
         findings.error(&place, format!("is not valid TOML: {}", error.message()), "");
     }

@@ -76,7 +76,7 @@ impl<'f> Interpolation<'f> {
                 node.sources = (!named.is_empty()).then(|| named.join(" and "));
             }
             Err(Refused { message, help }) => {
-                let place = Place { origin: node.origin, key: key.to_owned(), shown: true };
+                let place = Place { origin: node.origin, key: key.to_owned(), shown: !key.starts_with("providers.") };
                 self.findings.error(&place, message, help);
                 node.value = Value::Reported;
             }
@@ -158,7 +158,9 @@ impl Expansion<'_, '_> {
     }
 
     fn advice(&self, name: &str) -> String {
-        let near = nearest(name, self.whole.environment.names()).first().map(|near| format!("; {near} is set"));
+        let near = nearest(name, self.whole.environment.names().filter(|other| *other != name))
+            .first()
+            .map(|near| format!("; {near} is set"));
         format!("set {name}, or give a default: ${{{name}:default}}{}", near.unwrap_or_default())
     }
 

@@ -123,9 +123,10 @@ impl Declarations {
     fn objection(&self, mention: &Mention) -> Option<(String, String)> {
         let Mention { kind, name, tier, word } = mention;
         let noun = kind.noun();
-        let whole = word.quoted();
-        let is_plain = whole.starts_with('\'');
-        let subject = if is_plain { format!("{noun} '{name}'") } else { format!("the {noun} of {whole}") };
+        let is_plain = word.sources().is_none();
+        let subject = word
+            .sources()
+            .map_or_else(|| format!("{noun} '{name}'"), |sources| format!("the {noun} that {sources} names"));
         let known = || self.entries.get(kind).into_iter().flatten().map(|(name, _)| &**name).collect::<Vec<_>>();
         let Some(declaration) = self.get(*kind, name) else {
             let near = if is_plain { did_you_mean(name, known()) } else { String::new() };
@@ -133,7 +134,11 @@ impl Declarations {
                 Kind::Model => "write provider:model, or define [models.NAME]".to_owned(),
                 kind => format!("define [{}.NAME]", kind.section()),
             };
-            let help = if near.is_empty() { define } else { format!("{near} Else {define}") };
+            let help = match &*near {
+                "" => define,
+                near if near.ends_with('?') => format!("{near} Else {define}"),
+                near => format!("{near}; else {define}"),
+            };
             return Some((format!("{subject} is not defined"), help));
         };
         match declaration.state {

@@ -1,5 +1,7 @@
 //! `[pools.X]`.
 
+use std::collections::BTreeSet;
+
 use tidegate_domain::{
     name::{InstanceId, PoolName, Target},
     pool::{InstanceSpec, InvalidPool, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
@@ -56,13 +58,20 @@ pub(in crate::config) fn read(
 }
 
 fn report(fields: &Fields<'_>, invalid: &InvalidPool) {
-    let (key, help) = match invalid {
-        InvalidPool::NoMembers(_) => ("", "write task_groups = [\"group\"], or [[pools.NAME.instances]]"),
-        InvalidPool::DuplicateInstance { .. } => ("instances", "give each instance an 'id' of its own"),
-        InvalidPool::NoWeight(_) => ("instances", "give one of them a weight of 1 or more"),
+    let (place, message, help) = match invalid {
+        InvalidPool::NoMembers(_) => {
+            let help = "write task_groups = [\"group\"], or [[pools.NAME.instances]]";
+            (fields.here(), invalid.to_string(), help)
+        }
+        // Reported before, at its place and without repeating a variable's value.
+        InvalidPool::DuplicateInstance { .. } => {
+            (fields.place("instances"), "two of them have one id".to_owned(), "give each an 'id' of its own")
+        }
+        InvalidPool::NoWeight(_) => {
+            (fields.place("instances"), invalid.to_string(), "give one of them a weight of 1 or more")
+        }
     };
-    let place = if key.is_empty() { fields.here() } else { fields.place(key) };
-    fields.findings.error(&place, invalid.to_string(), help);
+    fields.findings.error(&place, message, help);
 }
 
 fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
@@ -122,13 +131,16 @@ fn reference(fields: &Fields<'_>, word: &Word, mentions: &mut Mentions) -> Optio
 }
 
 fn instances(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Vec<Option<PoolMember>> {
-    let tables = fields.tables("instances").unwrap_or_default();
-    let read = |mut table| {
+    let mut ids: BTreeSet<InstanceId> = BTreeSet::new();
+    let mut read = |mut table: Fields<'_>| {
         let instance = instance(&mut table, context, mentions);
+        if instance.as_ref().is_some_and(|instance| !ids.insert(instance.id.clone())) {
+            table.error("id", "is the id of an earlier instance", "give each instance an 'id' of its own");
+        }
         table.finish();
         instance.map(PoolMember::Instance)
     };
-    tables.into_iter().map(read).collect()
+    fields.tables("instances").unwrap_or_default().into_iter().map(&mut read).collect()
 }
 
 fn instance(table: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Option<InstanceSpec> {

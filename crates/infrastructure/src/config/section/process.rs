@@ -137,8 +137,7 @@ fn storage(mut table: Fields<'_>) -> StorageSettings {
         }
         Some("sqlite") => sqlite(&mut table),
         _ => {
-            table.word("path");
-            table.word("url");
+            table.pass_over(&["path", "url"]);
             StorageSettings::Memory
         }
     };

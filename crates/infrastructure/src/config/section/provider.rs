@@ -43,7 +43,10 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
             fields.refuse("simulated", "has no effect: the provider is not simulated", help);
             None
         }
-        None => fields.table("simulated").and(None),
+        None => {
+            fields.pass_over(&["simulated"]);
+            None
+        }
     };
     let base_url = base_url(fields).or_else(|| (protocol == Some(Protocol::OpenAi)).then(|| OPENAI.to_owned()));
     let api_key = fields.secret("api_key");

@@ -36,7 +36,15 @@ pub(super) fn read(word: &Word, fields: &mut Fields<'_>, context: &Context, ment
     let policy = policy(fields, context);
     let words = fields.words("models");
     fields.require("models", "write models = [\"provider:model\"]");
-    let models: Vec<_> = words?.iter().map(|word| tier_model(fields, word, context, mentions)).collect();
+    let mut models: Vec<Option<TierModel>> = Vec::new();
+    for word in words? {
+        let model = tier_model(fields, &word, context, mentions);
+        if model.is_some() && models.contains(&model) {
+            let help = "list it once; a pool's 'weight' gives a model a larger share";
+            fields.findings.error(&word.place, format!("{} is listed twice", word.quoted()), help);
+        }
+        models.push(model);
+    }
     let models = models.into_iter().collect::<Option<Vec<_>>>()?;
     if fields.findings.has_errors_since(mark) {
         return None;
@@ -44,11 +52,12 @@ pub(super) fn read(word: &Word, fields: &mut Fields<'_>, context: &Context, ment
     match Tier::new(name?, models, policy) {
         Ok(tier) => Some(tier),
         Err(invalid) => {
-            let help = match &invalid {
-                InvalidTier::NoModels(_) => "list at least one \"provider:model\"",
-                InvalidTier::DuplicateModel { .. } => "list it once; a pool's 'weight' gives a model a larger share",
+            let message = match &invalid {
+                InvalidTier::NoModels(_) => invalid.to_string(),
+                // Reported above, at its place and without repeating a variable's value.
+                InvalidTier::DuplicateModel { .. } => "lists a model twice".to_owned(),
             };
-            fields.error("models", invalid.to_string(), help);
+            fields.error("models", message, "list at least one \"provider:model\", and none twice");
             None
         }
     }

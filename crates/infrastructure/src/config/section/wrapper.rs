@@ -34,7 +34,11 @@ pub(in crate::config) fn read(
         _ => None,
     });
     fields.require("type", "write type = \"pool\", \"task_group\" or \"direct\"");
-    let target = match stands? {
+    let Some(stands) = stands else {
+        fields.pass_over(&["pool", "task_group", "tier", "provider", "model"]);
+        return None;
+    };
+    let target = match stands {
         Stands::ForPool => pool(fields, mentions),
         Stands::ForGroup => group(fields, mentions),
         Stands::ForModel => split_model(fields, context, mentions).map(Target::Direct),
