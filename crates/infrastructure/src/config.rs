@@ -1,8 +1,8 @@
 //! The configuration as TOML files: one file or a directory, with inheritance, an overlay per environment and variables.
 //!
-//! Loading goes in stages, each a module: [`layout`] parses the files (inheritance included) and merges them into tables
-//! whose every value knows its place; [`interpolate`] fills in variables and secret files; [`section`] reads the tables into
-//! domain values, [`references`] and [`cycles`] check what concerns several of them. No stage stops at the first problem: a
+//! Loading goes in stages, each a module: `layout` parses the files (inheritance included) and merges them into tables
+//! whose every value knows its place; `interpolate` fills in variables and secret files; `section` reads the tables into
+//! domain values, `references` and `cycles` check what concerns several of them. No stage stops at the first problem: a
 //! report holds all of them, each with its place and a way out, and none with a secret.
 //!
 //! A key is accepted only if it does something: one for a feature that does not exist is unknown.

@@ -105,15 +105,18 @@ impl<'f> Reading<'f> {
         let place = entry_file::place_of(kind, &entry);
         let mark = self.findings.mark();
         if self.is_off(&mut entry.node, &place) {
-            self.declare(kind, entry.key, State::Off, place, Mentions::default());
+            self.declarations.add(
+                kind,
+                entry.key,
+                Declaration { state: State::Off, place, mentions: Mentions::default() },
+            );
             return;
         }
         self.interpolation.expand(&mut entry.node, &place.key);
         let word = Word::written(entry.key, place.clone());
         let mut fields = Fields::new(self.findings, place.key.clone(), entry.node).at(entry.origin);
         fields.flag("enabled");
-        let mut mentions = Mentions::default();
-        self.read_body(kind, &word, &mut fields, &mut mentions);
+        let mentions = self.read_body(kind, &word, &mut fields);
         match kind {
             Kind::Provider => fields.finish_guarded(),
             _ => fields.finish(),
@@ -124,30 +127,33 @@ impl<'f> Reading<'f> {
             self.declare_broken(kind, word.text, place);
             return;
         }
-        self.declare(kind, word.text, State::Live, place, mentions);
+        self.declarations.add(kind, word.text, Declaration { state: State::Live, place, mentions });
     }
 
-    fn read_body(&mut self, kind: Kind, word: &Word, fields: &mut Fields<'f>, mentions: &mut Mentions) {
+    /// Reads what one kind of entry says; returns what it refers to.
+    fn read_body(&mut self, kind: Kind, word: &Word, fields: &mut Fields<'f>) -> Mentions {
+        let mut mentions = Mentions::default();
         let file = self.findings.sources.path(fields.here().origin.file).to_owned();
         match kind {
             Kind::Provider => self.defined.providers.extend(provider::read(word, fields)),
             Kind::Model => {
-                let model = alias::read(word, fields, &self.context, mentions);
+                let model = alias::read(word, fields, &self.context, &mut mentions);
                 self.context.aliases.extend(model.map(|model| (word.text.clone(), model)));
             }
             Kind::Pool => {
-                let pool = pool::read(word, fields, &self.context, mentions);
+                let pool = pool::read(word, fields, &self.context, &mut mentions);
                 self.defined.pools.extend(pool.map(|value| Declared { value, file }));
             }
             Kind::TaskGroup => {
-                let group = task_group::read(word, fields, &self.context, mentions);
+                let group = task_group::read(word, fields, &self.context, &mut mentions);
                 self.defined.task_groups.extend(group.map(|value| Declared { value, file }));
             }
             Kind::Wrapper => {
-                let wrapper = wrapper::read(word, fields, &self.context, mentions);
+                let wrapper = wrapper::read(word, fields, &self.context, &mut mentions);
                 self.defined.wrappers.extend(wrapper.map(|value| Declared { value, file }));
             }
         }
+        mentions
     }
 
     /// Whether the entry says `enabled = false`; nothing else of it is looked at then, unset variables included.
@@ -168,11 +174,7 @@ impl<'f> Reading<'f> {
         if self.is_lenient {
             warn_disabled(kind, &name, &place, self.findings);
         }
-        self.declare(kind, name, state, place, Mentions::default());
-    }
-
-    fn declare(&mut self, kind: Kind, name: String, state: State, place: Place, mentions: Mentions) {
-        self.declarations.add(kind, name, Declaration { state, place, mentions });
+        self.declarations.add(kind, name, Declaration { state, place, mentions: Mentions::default() });
     }
 
     /// Checks what concerns several entries, and leaves out those that cannot be used.
@@ -238,7 +240,7 @@ fn hash<'a>(texts: impl Iterator<Item = &'a str>, read: &'a BTreeMap<String, Str
         hasher.update(part.len().to_le_bytes());
         hasher.update(part);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hasher.finalize())
 }
 
 /// The report of a loader that could not even run.

@@ -29,7 +29,7 @@ pub(super) fn find<'a>(
             let mut shown = format!("pool {start}");
             for (tier, pool) in path {
                 on_a_cycle.insert(pool);
-                shown += &format!(" -> {tier} -> pool {pool}");
+                shown.extend([" -> ", &tier, " -> pool ", pool.as_str()]);
             }
             cycles.push((start.clone(), shown));
         }

@@ -17,6 +17,14 @@ use super::{
     tree::{Entry, Node, Table, Value},
 };
 
+/// A file of entries to read.
+pub(super) struct EntryFile<'a> {
+    pub(super) kind: Kind,
+    pub(super) path: &'a Path,
+    /// The registry entry that names it, if one does.
+    pub(super) registry: Option<Entry>,
+}
+
 /// The file that a registry entry names, taken out of it; `None` if it is no registry entry.
 pub(super) fn named_by(kind: Kind, entry: &mut Entry, findings: &Findings) -> Option<String> {
     let place = place_of(kind, entry);
@@ -30,10 +38,11 @@ pub(super) fn named_by(kind: Kind, entry: &mut Entry, findings: &Findings) -> Op
     None
 }
 
-/// Reads the entries of the file at `path`, which `registry` names if it is there.
+/// Reads the entries of a file.
 ///
 /// `None` if the file cannot be used; why is among the findings.
-pub(super) fn read(kind: Kind, path: &Path, registry: Option<Entry>, findings: &mut Findings) -> Option<Vec<Entry>> {
+pub(super) fn read(file: EntryFile<'_>, findings: &mut Findings) -> Option<Vec<Entry>> {
+    let EntryFile { kind, path, registry } = file;
     if let (Some(entry), false) = (&registry, path.is_file()) {
         let message = format!("there is no file {}", path.display());
         findings.error(&place_of(kind, entry), message, "name a file, relative to the directory of this one");

@@ -12,6 +12,19 @@ use super::{
     tree::{Entry, Node, Table, Value, canonical, parse_inline},
 };
 
+/// A type that a key takes, and how it is written.
+struct Wanted {
+    what: &'static str,
+    how: &'static str,
+}
+
+const TEXT: Wanted = Wanted { what: "text", how: "write it in quotes" };
+const INTEGER: Wanted = Wanted { what: "a whole number", how: "write digits only, without quotes or unit" };
+const NUMBER: Wanted = Wanted { what: "a number", how: "write e.g. 2.5, without quotes or unit; times are in seconds" };
+const FLAG: Wanted = Wanted { what: "true or false", how: "write it without quotes" };
+const LIST: Wanted = Wanted { what: "a list", how: "write it in brackets: [...]" };
+const TABLE: Wanted = Wanted { what: "a table", how: "write it as [heading] or as { key = value }" };
+
 /// A table that is being read.
 pub(super) struct Fields<'f> {
     pub(super) findings: &'f Findings,
@@ -142,7 +155,7 @@ impl<'f> Fields<'f> {
         let (node, place) = self.take(key)?;
         match node.value {
             Value::Text(text) => Some(text),
-            other => self.mistyped(&other, &place, "text", "write it in quotes"),
+            other => self.mistyped(&other, &place, &TEXT),
         }
     }
 
@@ -169,9 +182,9 @@ impl<'f> Fields<'f> {
         match (node.value, &node.sources) {
             (Value::Integer(number), _) => Some(number),
             (Value::Text(text), Some(sources)) => {
-                self.converted(text.trim().parse().ok(), sources, &place, "a whole number")
+                (text.trim().parse().ok()).or_else(|| self.unconverted(sources, &place, &INTEGER))
             }
-            (other, _) => self.mistyped(&other, &place, "a whole number", "write digits only, without quotes or unit"),
+            (other, _) => self.mistyped(&other, &place, &INTEGER),
         }
     }
 
@@ -182,15 +195,10 @@ impl<'f> Fields<'f> {
             #[expect(clippy::cast_precision_loss, reason = "every number that a key takes is small")]
             (Value::Integer(number), _) => number as f64,
             (Value::Text(text), Some(sources)) => {
-                self.converted(text.trim().parse().ok(), sources, &place, "a number")?
+                (text.trim().parse().ok()).or_else(|| self.unconverted(sources, &place, &NUMBER))?
             }
             (other, _) => {
-                return self.mistyped(
-                    &other,
-                    &place,
-                    "a number",
-                    "write e.g. 2.5, without quotes or unit; times are in seconds",
-                );
+                return self.mistyped(&other, &place, &NUMBER);
             }
         };
         if number.is_finite() {
@@ -205,9 +213,9 @@ impl<'f> Fields<'f> {
         match (node.value, &node.sources) {
             (Value::Boolean(flag), _) => Some(flag),
             (Value::Text(text), Some(sources)) => {
-                self.converted(text.trim().parse().ok(), sources, &place, "true or false")
+                (text.trim().parse().ok()).or_else(|| self.unconverted(sources, &place, &FLAG))
             }
-            (other, _) => self.mistyped(&other, &place, "true or false", "write it without quotes"),
+            (other, _) => self.mistyped(&other, &place, &FLAG),
         }
     }
 
@@ -317,12 +325,12 @@ impl<'f> Fields<'f> {
         let value = match (node.value, &node.sources) {
             (Value::Text(text), Some(sources)) => {
                 let parsed = parse_inline(&text, node.origin, sources);
-                self.converted(parsed, sources, &place, "a list")?
+                (parsed).or_else(|| self.unconverted(sources, &place, &LIST))?
             }
             (value, _) => value,
         };
         let Value::Array(items) = value else {
-            return self.mistyped(&value, &place, "a list", "write it in brackets: [...]");
+            return self.mistyped(&value, &place, &LIST);
         };
         let located = |(at, item): (usize, Node)| {
             let place = Place { origin: item.origin, key: format!("{}[{at}]", place.key), shown: self.shown };
@@ -341,13 +349,13 @@ impl<'f> Fields<'f> {
         let value = match (node.value, &node.sources) {
             (Value::Text(text), Some(sources)) => {
                 let parsed = parse_inline(&text, node.origin, sources);
-                self.converted(parsed, sources, place, "a table")?
+                (parsed).or_else(|| self.unconverted(sources, place, &TABLE))?
             }
             (value, _) => value,
         };
         match value {
             Value::Table(table) => Some(table),
-            other => self.mistyped(&other, place, "a table", "write it as [heading] or as { key = value }"),
+            other => self.mistyped(&other, place, &TABLE),
         }
     }
 
@@ -358,7 +366,7 @@ impl<'f> Fields<'f> {
                 None
             }
             Value::Text(text) => Some(Word { text, place, sources: node.sources }),
-            other => self.mistyped(&other, &place, "text", "write it in quotes"),
+            other => self.mistyped(&other, &place, &TEXT),
         }
     }
 
@@ -374,21 +382,19 @@ impl<'f> Fields<'f> {
                 None
             }
             Value::Text(text) => Some(SecretString::from(text)),
-            other => self.mistyped(&other, place, "text", "write it in quotes"),
+            other => self.mistyped(&other, place, &TEXT),
         }
     }
 
-    fn converted<T>(&self, value: Option<T>, sources: &str, place: &Place, wanted: &str) -> Option<T> {
-        if value.is_none() {
-            let message = format!("the value of {sources} is not {wanted}");
-            self.findings.error(place, message, format!("set it to {wanted}"));
-        }
-        value
+    fn unconverted<T>(&self, sources: &str, place: &Place, wanted: &Wanted) -> Option<T> {
+        let message = format!("the value of {sources} is not {}", wanted.what);
+        self.findings.error(place, message, format!("set it to {}", wanted.what));
+        None
     }
 
-    fn mistyped<T>(&self, value: &Value, place: &Place, wanted: &str, help: &str) -> Option<T> {
+    fn mistyped<T>(&self, value: &Value, place: &Place, wanted: &Wanted) -> Option<T> {
         if !matches!(value, Value::Reported) {
-            self.findings.error(place, format!("must be {wanted}, but is {}", value.kind()), help);
+            self.findings.error(place, format!("must be {}, but is {}", wanted.what, value.kind()), wanted.how);
         }
         None
     }

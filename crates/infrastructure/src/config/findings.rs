@@ -24,11 +24,11 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
-        self.add(self.at(place, Severity::Error, message.into(), help.into()));
+        self.add(self.at(place, Severity::Error, (message.into(), help.into())));
     }
 
     pub(super) fn warning(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
-        self.add(self.at(place, Severity::Warning, message.into(), help.into()));
+        self.add(self.at(place, Severity::Warning, (message.into(), help.into())));
     }
 
     pub(super) fn add(&self, problem: Problem) {
@@ -57,7 +57,7 @@ impl Findings {
         (self.problems.into_inner(), self.sources)
     }
 
-    fn at(&self, place: &Place, severity: Severity, message: String, help: String) -> Problem {
+    fn at(&self, place: &Place, severity: Severity, (message, help): (String, String)) -> Problem {
         Problem {
             severity,
             file: Some(self.sources.path(place.origin.file).to_owned()),

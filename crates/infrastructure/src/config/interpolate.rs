@@ -67,8 +67,8 @@ impl<'f> Interpolation<'f> {
 
     fn expand_text(&self, node: &mut Node, key: &str) {
         let Value::Text(text) = &node.value else { return };
-        let mut expansion = Expansion { whole: self, origin: node.origin, named: Vec::new() };
-        let expanded = expansion.expand(text, 0);
+        let mut expansion = Expansion { whole: self, origin: node.origin, named: Vec::new(), depth: 0 };
+        let expanded = expansion.expand(text);
         let named = expansion.named;
         match expanded {
             Ok(text) => {
@@ -89,11 +89,13 @@ struct Expansion<'e, 'f> {
     whole: &'e Interpolation<'f>,
     origin: Origin,
     named: Vec<String>,
+    /// How deep in defaults it is.
+    depth: usize,
 }
 
 impl Expansion<'_, '_> {
-    fn expand(&mut self, text: &str, depth: usize) -> Result<String, Refused> {
-        if depth > MAX_DEPTH {
+    fn expand(&mut self, text: &str) -> Result<String, Refused> {
+        if self.depth > MAX_DEPTH {
             return Err(refused("'${' is nested too deep", format!("nest defaults at most {MAX_DEPTH} deep")));
         }
         let mut expanded = String::with_capacity(text.len());
@@ -107,14 +109,14 @@ impl Expansion<'_, '_> {
             }
             expanded.push_str(&rest[..at]);
             let (form, after) = split_form(&rest[at + 2..])?;
-            expanded.push_str(&self.form(form, depth)?);
+            expanded.push_str(&self.form(form)?);
             rest = after;
         }
         expanded.push_str(rest);
         Ok(expanded)
     }
 
-    fn form(&mut self, form: &str, depth: usize) -> Result<String, Refused> {
+    fn form(&mut self, form: &str) -> Result<String, Refused> {
         let (name, default) = form.split_once(':').map_or((form, None), |(name, rest)| (name, Some(rest)));
         if name == "file" {
             return self.file(default.unwrap_or_default());
@@ -135,13 +137,13 @@ impl Expansion<'_, '_> {
                 format!("environment variable {name} is not valid UTF-8"),
                 format!("set {name} to a text in UTF-8"),
             )),
-            Variable::Empty => self.fallback(name, default, "is empty", depth),
-            Variable::Unset => self.fallback(name, default, "is not set", depth),
+            Variable::Empty => self.fallback(name, default, "is empty"),
+            Variable::Unset => self.fallback(name, default, "is not set"),
         }
     }
 
     /// What stands for a variable that has no value.
-    fn fallback(&mut self, name: &str, default: Option<&str>, lack: &str, depth: usize) -> Result<String, Refused> {
+    fn fallback(&mut self, name: &str, default: Option<&str>, lack: &str) -> Result<String, Refused> {
         let Some(default) = default else {
             return Err(refused(format!("environment variable {name} {lack}"), self.advice(name)));
         };
@@ -154,7 +156,10 @@ impl Expansion<'_, '_> {
                 format!("write ${{{name}:default}}, without the dash"),
             ));
         }
-        self.expand(default, depth + 1)
+        self.depth += 1;
+        let expanded = self.expand(default);
+        self.depth -= 1;
+        expanded
     }
 
     fn advice(&self, name: &str) -> String {
@@ -214,8 +219,9 @@ mod tests {
         let mut findings = Findings::default();
         findings.sources.add("tidegate.toml".into(), String::new());
         let whole = Interpolation::new(&environment, &findings);
-        let mut expansion = Expansion { whole: &whole, origin: Origin { file: 0, start: 0 }, named: Vec::new() };
-        expansion.expand(text, 0).map_err(|refused| refused.message)
+        let mut expansion =
+            Expansion { whole: &whole, origin: Origin { file: 0, start: 0 }, named: Vec::new(), depth: 0 };
+        expansion.expand(text).map_err(|refused| refused.message)
     }
 
     #[track_caller]

@@ -9,7 +9,8 @@ use std::{
 use tidegate_domain::config::Problem;
 
 use super::{
-    ConfigLocation, entry_file,
+    ConfigLocation,
+    entry_file::{self, EntryFile},
     file::{self, Document, normalised},
     findings::{Findings, Place, join},
     kind::Kind,
@@ -73,7 +74,7 @@ impl Layout {
                     continue;
                 };
                 let path = normalised(&home.join(path));
-                self.read_entry_file(kind, &path, Some(entry), findings);
+                self.read_entry_file(EntryFile { kind, path: &path, registry: Some(entry) }, findings);
                 named.push(path);
             }
         }
@@ -85,27 +86,29 @@ impl Layout {
             for directory in kind.directories() {
                 for path in toml_files(&home.join(directory), MAX_DEPTH) {
                     if !named.contains(&path) {
-                        self.read_entry_file(kind, &path, None, findings);
+                        self.read_entry_file(EntryFile { kind, path: &path, registry: None }, findings);
                     }
                 }
             }
         }
     }
 
-    fn read_entry_file(&mut self, kind: Kind, path: &Path, registry: Option<Entry>, findings: &mut Findings) {
+    fn read_entry_file(&mut self, file: EntryFile<'_>, findings: &mut Findings) {
         let mark = findings.mark();
+        let EntryFile { kind, path, registry } = file;
         let name = registry.as_ref().map(|entry| entry.key.clone());
         let place = registry.as_ref().map(|entry| entry_file::place_of(kind, entry));
-        match entry_file::read(kind, path, registry, findings) {
-            Some(entries) => entries.into_iter().for_each(|entry| self.push(kind, entry, findings)),
-            None => {
-                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-                let name = name.or(stem).unwrap_or_default();
-                let key = join(kind.section(), &name);
-                let place = place.unwrap_or(Place { origin: self.origin, key, shown: false });
-                self.broken.push(Broken { kind, name, place, findings: mark..findings.mark() });
+        if let Some(entries) = entry_file::read(EntryFile { kind, path, registry }, findings) {
+            for entry in entries {
+                self.push(kind, entry, findings);
             }
+            return;
         }
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = name.or(stem).unwrap_or_default();
+        let key = join(kind.section(), &name);
+        let place = place.unwrap_or(Place { origin: self.origin, key, shown: false });
+        self.broken.push(Broken { kind, name, place, findings: mark..findings.mark() });
     }
 
     /// Adds an entry to its section, unless one of that name is there.

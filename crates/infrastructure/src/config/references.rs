@@ -56,7 +56,7 @@ impl Declarations {
 
     /// Reports every dangling reference.
     pub(super) fn check(&self, findings: &Findings) {
-        for (_, declarations) in &self.entries {
+        for declarations in self.entries.values() {
             for declaration in declarations.values().filter(|declaration| declaration.state == State::Live) {
                 self.check_mentions(&declaration.mentions, findings);
             }

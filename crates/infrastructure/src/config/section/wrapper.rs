@@ -12,10 +12,10 @@ use crate::config::{
 };
 
 #[derive(Clone, Copy)]
-enum Stands {
-    ForPool,
-    ForGroup,
-    ForModel,
+enum Meant {
+    Pool,
+    Group,
+    Model,
 }
 
 /// Reads a wrapper.
@@ -27,21 +27,21 @@ pub(in crate::config) fn read(
 ) -> Option<Wrapper> {
     let name = name(fields, word, WrapperName::new);
     fields.text("description");
-    let stands = fields.choice("type", &["pool", "task_group", "direct"], |name| match name {
-        "pool" => Some(Stands::ForPool),
-        "task_group" => Some(Stands::ForGroup),
-        "direct" => Some(Stands::ForModel),
+    let meant = fields.choice("type", &["pool", "task_group", "direct"], |name| match name {
+        "pool" => Some(Meant::Pool),
+        "task_group" => Some(Meant::Group),
+        "direct" => Some(Meant::Model),
         _ => None,
     });
     fields.require("type", "write type = \"pool\", \"task_group\" or \"direct\"");
-    let Some(stands) = stands else {
+    let Some(meant) = meant else {
         fields.pass_over(&["pool", "task_group", "tier", "provider", "model"]);
         return None;
     };
-    let target = match stands {
-        Stands::ForPool => pool(fields, mentions),
-        Stands::ForGroup => group(fields, mentions),
-        Stands::ForModel => split_model(fields, context, mentions).map(Target::Direct),
+    let target = match meant {
+        Meant::Pool => pool(fields, mentions),
+        Meant::Group => group(fields, mentions),
+        Meant::Model => split_model(fields, context, mentions).map(Target::Direct),
     };
     Wrapper::new(name?, target?).ok()
 }
