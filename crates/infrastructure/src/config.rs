@@ -25,6 +25,7 @@ mod settings;
 mod source;
 mod suggest;
 mod tree;
+mod word;
 
 use std::path::PathBuf;
 

@@ -14,7 +14,7 @@ use tidegate_domain::{
 use super::{
     Loaded, Settings, cycles, entry_file,
     environment::Environment,
-    fields::{Fields, Word},
+    fields::Fields,
     findings::{Findings, Place, join},
     interpolate::Interpolation,
     kind::Kind,
@@ -23,6 +23,7 @@ use super::{
     section::{Context, Mentions, alias, pool, process, provider, task_group, wrapper},
     source::Origin,
     tree::{Entry, Node, Table, Value},
+    word::Word,
 };
 use crate::provider::ProviderSettings;
 

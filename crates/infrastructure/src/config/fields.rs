@@ -10,6 +10,7 @@ use super::{
     source::Origin,
     suggest::did_you_mean,
     tree::{Entry, Node, Table, Value, canonical, parse_inline},
+    word::Word,
 };
 
 /// A type that a key takes, and how it is written.
@@ -33,53 +34,6 @@ pub(super) struct Fields<'f> {
     table: Table,
     asked: Vec<(&'static str, Option<Origin>)>,
     shown: bool,
-}
-
-/// A text that names something: what it says, and where.
-#[derive(Clone)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) place: Place,
-    sources: Option<String>,
-}
-
-impl Word {
-    /// A text that was written as a key.
-    pub(super) fn written(text: String, place: Place) -> Self {
-        Self { text, place, sources: None }
-    }
-
-    /// A part of the text, at the same place.
-    pub(super) fn part(&self, text: &str) -> Self {
-        Self { text: text.to_owned(), ..self.clone() }
-    }
-
-    /// The text for a message, unless it came from a variable.
-    pub(super) fn quoted(&self) -> String {
-        match &self.sources {
-            Some(sources) => format!("the value of {sources}"),
-            None => format!("'{}'", self.text.chars().take(80).collect::<String>()),
-        }
-    }
-
-    /// The variables that the text came from, if it did.
-    pub(super) fn sources(&self) -> Option<&str> {
-        self.sources.as_deref()
-    }
-
-    /// Help that compares the text with known names, unless it came from a variable.
-    pub(super) fn did_you_mean<'a>(&self, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-        // Compared with nothing, the help lists the choice.
-        did_you_mean(if self.sources.is_some() { "" } else { &self.text }, known)
-    }
-
-    /// What `rule` says about the text, or nothing of it if the text came from a variable.
-    pub(super) fn objection(&self, rule: impl std::fmt::Display) -> String {
-        match &self.sources {
-            Some(sources) => format!("the value of {sources} cannot be used here"),
-            None => rule.to_string(),
-        }
-    }
 }
 
 impl<'f> Fields<'f> {
@@ -365,7 +319,7 @@ impl<'f> Fields<'f> {
                 self.findings.error(&place, "is empty", "give it a value or remove the key");
                 None
             }
-            Value::Text(text) => Some(Word { text, place, sources: node.sources }),
+            Value::Text(text) => Some(Word::new(text, place, node.sources)),
             other => self.mistyped(&other, &place, &TEXT),
         }
     }

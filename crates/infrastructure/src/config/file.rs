@@ -86,9 +86,12 @@ fn parse(path: &Path, findings: &mut Findings) -> Option<(usize, Table)> {
         None => findings.sources.add(path.to_owned(), text_of(path, findings)?),
     };
     let (parsed, errors) = DeTable::parse_recoverable(findings.sources.text(file));
+    let start_of = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    let mut sorted: Vec<_> = errors.iter().collect();
+    sorted.sort_by_key(|error| start_of(error));
     let mut last_line = None;
-    for error in &errors {
-        let start = error.span().map_or(0, |span| span.start);
+    for error in sorted {
+        let start = start_of(error);
         // What follows on the same line is mostly a consequence.
         let line = findings.sources.position(Origin { file, start }).0;
         if last_line.replace(line) == Some(line) {

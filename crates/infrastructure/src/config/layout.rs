@@ -51,7 +51,8 @@ pub(super) fn read(location: &ConfigLocation, findings: &mut Findings) -> Option
     let Document { table, origin } = file::read(&path, findings)?;
     let mut layout = Layout { root: table, origin, sections: Default::default(), broken: Vec::new() };
     let named = layout.read_root(&home, findings);
-    if location.path.is_dir() && !is_explicit(&layout.root) {
+    let is_explicit = take_explicit(&mut layout.root, findings);
+    if location.path.is_dir() && !is_explicit {
         layout.read_directories(&home, &named, findings);
     }
     if let Some(mut overlay) = overlay.unwrap_or_else(|| Some(Table::default())) {
@@ -140,9 +141,17 @@ fn root_file(path: &Path, findings: &Findings) -> Option<PathBuf> {
     None
 }
 
-fn is_explicit(root: &Table) -> bool {
-    let Some(Value::Table(registry)) = root.get("registry").map(|entry| &entry.node.value) else { return false };
-    matches!(registry.get("explicit").map(|entry| &entry.node.value), Some(Value::Boolean(true)))
+/// Takes `explicit` out of the registry: it is needed before variables are filled in.
+fn take_explicit(root: &mut Table, findings: &Findings) -> bool {
+    let registry = root.entries.iter_mut().find(|entry| entry.key == "registry");
+    let Some(Entry { node: Node { value: Value::Table(registry), .. }, .. }) = registry else { return false };
+    let Some(Entry { origin, node, .. }) = registry.take("explicit") else { return false };
+    if let Value::Boolean(explicit) = node.value {
+        return explicit;
+    }
+    let place = Place { origin, key: "registry.explicit".to_owned(), shown: true };
+    findings.error(&place, format!("must be true or false, but is {}", node.value.kind()), "write it without quotes");
+    false
 }
 
 /// Takes the entries of a kind out of a file.

@@ -19,10 +19,7 @@ use tidegate_domain::{
     resilience::Deadlines,
 };
 
-use super::{
-    fields::{Fields, Word},
-    kind::Kind,
-};
+use super::{fields::Fields, kind::Kind, word::Word};
 
 /// What entries are read against.
 pub(super) struct Context {

@@ -3,7 +3,7 @@
 use tidegate_domain::name::ModelRef;
 
 use super::{Context, Mentions, split_model};
-use crate::config::fields::{Fields, Word};
+use crate::config::{fields::Fields, word::Word};
 
 /// Reads an alias.
 pub(in crate::config) fn read(

@@ -14,7 +14,7 @@ use super::{
     provider::base_url,
     split_model,
 };
-use crate::config::fields::{Fields, Word};
+use crate::config::{fields::Fields, word::Word};
 
 #[derive(Validate)]
 struct InstanceToml {
@@ -135,7 +135,7 @@ fn instances(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions
     let mut read = |mut table: Fields<'_>| {
         let instance = instance(&mut table, context, mentions);
         if instance.as_ref().is_some_and(|instance| !ids.insert(instance.id.clone())) {
-            table.error("id", "is the id of an earlier instance", "give each instance an 'id' of its own");
+            table.error("id", "equals the id of an earlier instance", "give each instance an 'id' of its own");
         }
         table.finish();
         instance.map(PoolMember::Instance)

@@ -7,9 +7,10 @@ use validator::Validate;
 
 use super::{Mentions, policy::deadlines, policy::seconds};
 use crate::config::{
-    fields::{Fields, Word},
+    fields::Fields,
     kind::Kind,
     settings::{LogFormat, LogLevel, LogSettings, ServerSettings, StorageSettings},
+    word::Word,
 };
 
 #[derive(Validate)]
@@ -42,8 +43,8 @@ pub(in crate::config) struct Root {
 /// Reads the root file.
 pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) -> Root {
     fields.table("registry").into_iter().for_each(|mut registry| {
-        // It has done its work by now: it says which files there are.
-        registry.flag("explicit");
+        // The root file's own has been taken out: it says which files there are.
+        registry.refuse("explicit", "has no effect in an overlay", "write it in the root file");
         registry.finish();
     });
     let (deadlines, target) = fields.table("defaults").map_or_else(Default::default, |mut defaults| {

@@ -6,7 +6,7 @@ use validator::Validate;
 
 use super::{name, policy::seconds, simulated};
 use crate::{
-    config::fields::{Fields, Word},
+    config::{fields::Fields, word::Word},
     provider::{Protocol, ProviderSettings},
 };
 

@@ -12,7 +12,7 @@ use super::{
     policy::{breaker, count, seconds},
     tier,
 };
-use crate::config::fields::{Fields, Word};
+use crate::config::{fields::Fields, word::Word};
 
 #[derive(Validate)]
 struct FallbackToml {

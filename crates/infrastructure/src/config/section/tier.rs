@@ -12,10 +12,7 @@ use super::{
     Context, Mentions, model, name,
     policy::{deadlines, rotation},
 };
-use crate::config::{
-    fields::{Fields, Word},
-    kind::Kind,
-};
+use crate::config::{fields::Fields, kind::Kind, word::Word};
 
 #[derive(Validate)]
 struct TierToml {

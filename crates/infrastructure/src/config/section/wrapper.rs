@@ -6,10 +6,7 @@ use tidegate_domain::{
 };
 
 use super::{Context, Mentions, name, split_model};
-use crate::config::{
-    fields::{Fields, Word},
-    kind::Kind,
-};
+use crate::config::{fields::Fields, kind::Kind, word::Word};
 
 #[derive(Clone, Copy)]
 enum Meant {
