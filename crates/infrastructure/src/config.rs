@@ -1,0 +1,99 @@
+//! The configuration as TOML files: one file or a directory, with inheritance, an overlay per environment and variables.
+//!
+//! Loading goes in stages, each a module: `layout` parses the files (inheritance included) and merges them into tables
+//! whose every value knows its place; `interpolate` fills in variables and secret files; `section` reads the tables into
+//! domain values, `references` and `cycles` check what concerns several of them. No stage stops at the first problem: a
+//! report holds all of them, each with its place and a way out, and none with a secret.
+//!
+//! A key is accepted only if it does something: one for a feature that does not exist is unknown.
+
+mod compile;
+mod cycles;
+mod entry_file;
+mod environment;
+mod fields;
+mod file;
+mod findings;
+mod interpolate;
+mod kind;
+mod layout;
+mod ranges;
+mod redaction;
+mod references;
+mod section;
+mod settings;
+mod source;
+mod suggest;
+mod tree;
+mod word;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use tidegate_domain::config::{ConfigSource, Configuration, Problem, Report};
+
+pub use environment::Environment;
+pub use settings::{LogFormat, LogLevel, LogSettings, ServerSettings, Settings, StorageSettings};
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub struct ConfigLocation {
+    /// A file, or a directory with a `tidegate.toml`.
+    pub path: PathBuf,
+    /// The overlay below `environments/` to lay over it.
+    pub environment: Option<String>,
+}
+
+/// A configuration and everything else that its files say.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What is routed where.
+    pub configuration: Configuration,
+    /// What the process itself needs.
+    pub settings: Settings,
+    /// What does not keep it from running.
+    pub warnings: Vec<Problem>,
+    /// Every file that was read.
+    pub files: Vec<PathBuf>,
+}
+
+/// TOML files as a [`ConfigSource`].
+#[derive(Debug, Clone)]
+pub struct TomlConfigSource {
+    location: ConfigLocation,
+    environment: Environment,
+}
+
+impl TomlConfigSource {
+    /// The files at `location`, with variables from `environment`.
+    pub fn new(location: ConfigLocation, environment: Environment) -> Self {
+        Self { location, environment }
+    }
+
+    /// Reads everything that the files say. It blocks on the file system.
+    ///
+    /// # Errors
+    /// A [`Report`] with every problem at once; it holds no secret.
+    pub fn load_all(&self) -> Result<Loaded, Report> {
+        let mut findings = findings::Findings::default();
+        let layout = layout::read(&self.location, &mut findings);
+        compile::compile(layout, &self.environment, findings)
+    }
+
+    /// Reads what the process itself needs. It blocks on the file system.
+    ///
+    /// # Errors
+    /// As [`TomlConfigSource::load_all`].
+    pub fn load_settings(&self) -> Result<Settings, Report> {
+        self.load_all().map(|loaded| loaded.settings)
+    }
+}
+
+#[async_trait]
+impl ConfigSource for TomlConfigSource {
+    async fn load(&self) -> Result<Configuration, Report> {
+        let source = self.clone();
+        let loaded = tokio::task::spawn_blocking(move || source.load_all()).await;
+        loaded.map_err(|_| compile::interrupted())?.map(|loaded| loaded.configuration)
+    }
+}

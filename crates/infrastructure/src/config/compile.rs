@@ -1,0 +1,250 @@
+//! From merged tables to a checked [`Loaded`]: interpolate, read every entry, check what they refer to.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use sha2::{Digest, Sha256};
+use tidegate_domain::{
+    config::{Configuration, Declared, Problem, Report, Severity},
+    name::ModelRef,
+    pool::Pool,
+    task_group::TaskGroup,
+    wrapper::Wrapper,
+};
+
+use super::{
+    Loaded, Settings, cycles, entry_file,
+    environment::Environment,
+    fields::Fields,
+    findings::{Findings, Place, join},
+    interpolate::Interpolation,
+    kind::Kind,
+    layout::Layout,
+    references::{Declaration, Declarations, State, warn_disabled},
+    section::{Context, Mentions, alias, pool, process, provider, task_group, wrapper},
+    source::Origin,
+    tree::{Entry, Node, Table, Value},
+    word::Word,
+};
+use crate::provider::ProviderSettings;
+
+/// What the entries define, each with the file that does.
+#[derive(Default)]
+struct Defined {
+    providers: Vec<ProviderSettings>,
+    aliases: BTreeMap<String, ModelRef>,
+    pools: Vec<Declared<Pool>>,
+    task_groups: Vec<Declared<TaskGroup>>,
+    wrappers: Vec<Declared<Wrapper>>,
+}
+
+/// Reading all entries, one after the other.
+struct Reading<'f> {
+    findings: &'f Findings,
+    interpolation: Interpolation<'f>,
+    context: Context,
+    is_lenient: bool,
+    declarations: Declarations,
+    defined: Defined,
+}
+
+/// Makes the configuration of what was read.
+pub(super) fn compile(layout: Option<Layout>, environment: &Environment, findings: Findings) -> Result<Loaded, Report> {
+    let compiled = layout.map(|layout| compile_layout(layout, environment, &findings));
+    let (problems, sources) = findings.into_parts();
+    let is_usable = !problems.iter().any(|problem| problem.severity == Severity::Error);
+    let Some((defined, root, read)) = compiled.filter(|_| is_usable) else { return Err(Report::new(problems)) };
+    let Defined { providers, aliases, pools, task_groups, wrappers } = defined;
+    let configuration = Configuration {
+        pools,
+        task_groups,
+        wrappers,
+        aliases,
+        default_target: root.target,
+        deadlines: root.deadlines,
+        content_hash: hash(sources.texts(), &read),
+    };
+    let settings = Settings { server: root.server, storage: root.storage, providers, log: root.log };
+    let files = sources.paths().map(PathBuf::from).collect();
+    Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files })
+}
+
+fn compile_layout(
+    layout: Layout,
+    environment: &Environment,
+    findings: &Findings,
+) -> (Defined, process::Root, BTreeMap<String, String>) {
+    let interpolation = Interpolation::new(environment, findings);
+    let mut node = Node::new(Value::Table(layout.root), layout.origin);
+    interpolation.expand(&mut node, "");
+    let mut fields = Fields::new(findings, String::new(), node);
+    let mut target = Mentions::default();
+    let root = process::read(&mut fields, &mut target);
+    fields.finish_beside(Kind::ALL.map(Kind::section));
+    let mut reading = Reading {
+        findings,
+        interpolation,
+        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new() },
+        is_lenient: root.is_lenient,
+        declarations: Declarations::default(),
+        defined: Defined::default(),
+    };
+    for broken in layout.broken {
+        if root.is_lenient {
+            findings.soften(broken.findings);
+        }
+        reading.declare_broken(broken.kind, broken.name, broken.place);
+    }
+    for (kind, section) in Kind::ALL.into_iter().zip(layout.sections) {
+        section.entries.into_iter().for_each(|entry| reading.read_entry(kind, entry));
+    }
+    let (defined, read) = reading.checked(&target, layout.origin);
+    (defined, root, read)
+}
+
+impl<'f> Reading<'f> {
+    fn read_entry(&mut self, kind: Kind, mut entry: Entry) {
+        let place = entry_file::place_of(kind, &entry);
+        let mark = self.findings.mark();
+        if self.is_off(&mut entry.node, &place) {
+            self.declarations.add(
+                kind,
+                entry.key,
+                Declaration { state: State::Off, place, mentions: Mentions::default() },
+            );
+            return;
+        }
+        self.interpolation.expand(&mut entry.node, &place.key);
+        let word = Word::written(entry.key, place.clone());
+        let mut fields = Fields::new(self.findings, place.key.clone(), entry.node).at(entry.origin);
+        fields.flag("enabled");
+        let mentions = self.read_body(kind, &word, &mut fields);
+        match kind {
+            Kind::Provider => fields.finish_guarded(),
+            _ => fields.finish(),
+        }
+        let has_errors = self.findings.has_errors_since(mark);
+        if has_errors && self.is_lenient {
+            self.findings.soften(mark..self.findings.mark());
+            self.declare_broken(kind, word.text, place);
+            return;
+        }
+        self.declarations.add(kind, word.text, Declaration { state: State::Live, place, mentions });
+    }
+
+    /// Reads what one kind of entry says; returns what it refers to.
+    fn read_body(&mut self, kind: Kind, word: &Word, fields: &mut Fields<'f>) -> Mentions {
+        let mut mentions = Mentions::default();
+        let file = self.findings.sources.path(fields.here().origin.file).to_owned();
+        match kind {
+            Kind::Provider => self.defined.providers.extend(provider::read(word, fields)),
+            Kind::Model => {
+                let model = alias::read(word, fields, &self.context, &mut mentions);
+                self.context.aliases.extend(model.map(|model| (word.text.clone(), model)));
+            }
+            Kind::Pool => {
+                let pool = pool::read(word, fields, &self.context, &mut mentions);
+                self.defined.pools.extend(pool.map(|value| Declared { value, file }));
+            }
+            Kind::TaskGroup => {
+                let group = task_group::read(word, fields, &self.context, &mut mentions);
+                self.defined.task_groups.extend(group.map(|value| Declared { value, file }));
+            }
+            Kind::Wrapper => {
+                let wrapper = wrapper::read(word, fields, &self.context, &mut mentions);
+                self.defined.wrappers.extend(wrapper.map(|value| Declared { value, file }));
+            }
+        }
+        mentions
+    }
+
+    /// Whether the entry says `enabled = false`; nothing else of it is looked at then, unset variables included.
+    fn is_off(&self, node: &mut Node, place: &Place) -> bool {
+        let Value::Table(Table { entries }) = &mut node.value else { return false };
+        let Some(enabled) = entries.iter_mut().find(|entry| entry.key == "enabled") else { return false };
+        self.interpolation.expand(&mut enabled.node, &join(&place.key, "enabled"));
+        match &enabled.node.value {
+            Value::Boolean(flag) => !flag,
+            Value::Text(text) => enabled.node.sources.is_some() && text.trim() == "false",
+            _ => false,
+        }
+    }
+
+    fn declare_broken(&mut self, kind: Kind, name: String, place: Place) {
+        // While its own errors are errors, what refers to it need not complain as well.
+        let state = if self.is_lenient { State::Broken } else { State::Live };
+        if self.is_lenient {
+            warn_disabled(kind, &name, &place, self.findings);
+        }
+        self.declarations.add(kind, name, Declaration { state, place, mentions: Mentions::default() });
+    }
+
+    /// Checks what concerns several entries, and leaves out those that cannot be used.
+    fn checked(mut self, target: &Mentions, origin: Origin) -> (Defined, BTreeMap<String, String>) {
+        self.defined.aliases = std::mem::take(&mut self.context.aliases);
+        let groups = self.defined.task_groups.iter().map(|declared| &declared.value);
+        self.declarations.know_tiers(groups);
+        if self.is_lenient {
+            self.declarations.disable_dangling(self.findings);
+        }
+        self.declarations.check(self.findings);
+        self.declarations.check_mentions(target, self.findings);
+        self.declarations.check_clashes(self.findings);
+        self.leave_out_broken();
+        self.check_cycles();
+        self.check_emptiness(origin);
+        (self.defined, self.interpolation.into_read())
+    }
+
+    fn leave_out_broken(&mut self) {
+        let is_live = |kind, name: &str| self.declarations.is_live(kind, name);
+        let Defined { providers, aliases, pools, task_groups, wrappers } = &mut self.defined;
+        providers.retain(|provider| is_live(Kind::Provider, provider.name.as_str()));
+        aliases.retain(|alias, _| is_live(Kind::Model, alias));
+        pools.retain(|pool| is_live(Kind::Pool, pool.value.name().as_str()));
+        task_groups.retain(|group| is_live(Kind::TaskGroup, group.value.name().as_str()));
+        wrappers.retain(|wrapper| is_live(Kind::Wrapper, wrapper.value.name().as_str()));
+    }
+
+    fn check_cycles(&self) {
+        let pools = self.defined.pools.iter().map(|declared| &declared.value);
+        let groups = self.defined.task_groups.iter().map(|declared| &declared.value);
+        for (pool, path) in cycles::find(pools, groups) {
+            let Some(declaration) = self.declarations.get(Kind::Pool, pool.as_str()) else { continue };
+            let message = format!("pool '{pool}' would take its instances from itself: {path}");
+            self.findings.error(&declaration.place, message, "take the pool out of one of these tiers");
+        }
+    }
+
+    fn check_emptiness(&self, origin: Origin) {
+        let Defined { providers, aliases: _, pools, task_groups, wrappers } = &self.defined;
+        if self.findings.mark() == 0
+            && providers.is_empty()
+            && pools.is_empty()
+            && task_groups.is_empty()
+            && wrappers.is_empty()
+        {
+            let place = Place { origin, key: String::new(), shown: false };
+            self.findings.warning(
+                &place,
+                "defines nothing that a request could ask for",
+                "define a provider and a pool",
+            );
+        }
+    }
+}
+
+/// A hash over the texts of all files and the values they were filled with.
+fn hash<'a>(texts: impl Iterator<Item = &'a str>, read: &'a BTreeMap<String, String>) -> String {
+    let mut hasher = Sha256::new();
+    let filled = read.iter().flat_map(|(name, value)| [&**name, &**value]);
+    for part in texts.chain(filled) {
+        hasher.update(part.len().to_le_bytes());
+        hasher.update(part);
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// The report of a loader that could not even run.
+pub(super) fn interrupted() -> Report {
+    Problem::error("", "reading the configuration was interrupted").help("try again").into()
+}

@@ -1,0 +1,175 @@
+//! Deadlines, circuit breakers and health: what pools, task groups and tiers have in common.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use tidegate_domain::{
+    pool::{HealthPolicy, RotationKind},
+    resilience::{BreakerPolicy, Deadlines},
+};
+use validator::Validate;
+
+use crate::config::fields::Fields;
+
+#[derive(Validate)]
+struct DeadlinesToml {
+    #[validate(range(min = 0.001, max = 86400.0))]
+    headers: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    first_content: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    idle: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    total: Option<f64>,
+}
+
+#[derive(Validate)]
+struct TimeoutToml {
+    #[validate(range(min = 0.001, max = 86400.0))]
+    timeout: Option<f64>,
+}
+
+#[derive(Validate)]
+struct BreakerToml {
+    #[validate(range(min = 1, max = 1000))]
+    failure_threshold: Option<i64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    recovery_time: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    max_recovery_time: Option<f64>,
+    #[validate(range(min = 1, max = 100))]
+    half_open_requests: Option<i64>,
+    #[validate(range(min = 1, max = 1000))]
+    success_threshold: Option<i64>,
+}
+
+#[derive(Validate)]
+struct HealthToml {
+    #[validate(range(min = 1, max = 1000))]
+    failure_threshold: Option<i64>,
+    #[validate(range(min = 1, max = 1000))]
+    success_threshold: Option<i64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    recovery_time: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    max_recovery_time: Option<f64>,
+}
+
+/// The deadlines of `fields`, over `base`; `None` if it sets none. `timeout` is another word for the total.
+pub(in crate::config) fn deadlines(fields: &mut Fields<'_>, base: Deadlines) -> Option<Deadlines> {
+    let timeout = TimeoutToml { timeout: fields.number("timeout") };
+    fields.check(&timeout);
+    let table = fields.table("deadlines").map(|mut table| {
+        let read = DeadlinesToml {
+            headers: table.number("headers"),
+            first_content: table.number("first_content"),
+            idle: table.number("idle"),
+            total: table.number("total"),
+        };
+        table.check(&read);
+        if timeout.timeout.is_some() && read.total.is_some() {
+            table.error("total", "is given twice: 'timeout' means the same", "remove one of them");
+        }
+        table.finish();
+        read
+    });
+    let TimeoutToml { timeout } = timeout;
+    let none = DeadlinesToml { headers: None, first_content: None, idle: None, total: None };
+    let DeadlinesToml { headers, first_content, idle, total } = table.unwrap_or(none);
+    let total = total.or(timeout);
+    headers.or(first_content).or(idle).or(total)?;
+    Some(Deadlines {
+        headers: headers.map_or(base.headers, seconds),
+        first_content: first_content.map_or(base.first_content, seconds),
+        idle: idle.map_or(base.idle, seconds),
+        total: total.map_or(base.total, seconds),
+    })
+}
+
+/// The policy of `circuit_breaker`, if it is there.
+pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolicy> {
+    let mut table = fields.table("circuit_breaker")?;
+    let read = BreakerToml {
+        failure_threshold: table.integer("failure_threshold"),
+        recovery_time: table.number("recovery_time"),
+        max_recovery_time: table.number("max_recovery_time"),
+        half_open_requests: table.integer("half_open_requests"),
+        success_threshold: table.integer("success_threshold"),
+    };
+    table.check(&read);
+    let BreakerToml { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold } =
+        read;
+    let base = BreakerPolicy::default();
+    let (recovery_time, max_recovery_time) =
+        recovery(&table, (recovery_time, max_recovery_time), (base.recovery_time, base.max_recovery_time));
+    table.finish();
+    Some(BreakerPolicy {
+        failure_threshold: failure_threshold.map_or(base.failure_threshold, count),
+        recovery_time,
+        max_recovery_time,
+        half_open_requests: half_open_requests.map_or(base.half_open_requests, count),
+        success_threshold: success_threshold.map_or(base.success_threshold, count),
+        probe_lease: base.probe_lease,
+    })
+}
+
+/// The policy of `health_check`, if it is there.
+pub(in crate::config) fn health(fields: &mut Fields<'_>) -> Option<HealthPolicy> {
+    let mut table = fields.table("health_check")?;
+    let read = HealthToml {
+        failure_threshold: table.integer("failure_threshold"),
+        success_threshold: table.integer("success_threshold"),
+        recovery_time: table.number("recovery_time"),
+        max_recovery_time: table.number("max_recovery_time"),
+    };
+    table.check(&read);
+    let HealthToml { failure_threshold, success_threshold, recovery_time, max_recovery_time } = read;
+    let base = HealthPolicy::default();
+    let (recovery_time, max_recovery_time) =
+        recovery(&table, (recovery_time, max_recovery_time), (base.recovery_time, base.max_recovery_time));
+    table.finish();
+    Some(HealthPolicy {
+        failure_threshold: failure_threshold.map_or(base.failure_threshold, count),
+        success_threshold: success_threshold.map_or(base.success_threshold, count),
+        recovery_time,
+        max_recovery_time,
+    })
+}
+
+/// The order of `rotation`: a word, or a table with the word as its `type` (formerly `strategy`).
+pub(in crate::config) fn rotation(fields: &mut Fields<'_>) -> Option<RotationKind> {
+    let names = RotationKind::ALL.map(RotationKind::as_str);
+    if !fields.is_table("rotation") {
+        return fields.choice("rotation", &names, RotationKind::of_name);
+    }
+    let mut table = fields.table("rotation")?;
+    let key = if table.has("strategy") { "strategy" } else { "type" };
+    let kind = table.choice(key, &names, RotationKind::of_name);
+    table.require(key, "write rotation = { type = \"round_robin\" }");
+    table.finish();
+    kind
+}
+
+/// The first and the longest recovery time; the longest is never below the first.
+fn recovery(
+    table: &Fields<'_>,
+    (first, longest): (Option<f64>, Option<f64>),
+    (base_first, base_longest): (Duration, Duration),
+) -> (Duration, Duration) {
+    let first = first.map_or(base_first, seconds);
+    let Some(longest) = longest.map(seconds) else { return (first, base_longest.max(first)) };
+    if longest < first {
+        let message = format!("is below 'recovery_time', which is {}", first.as_secs_f64());
+        table.error("max_recovery_time", message, "raise it, or lower 'recovery_time'");
+    }
+    (first, longest)
+}
+
+/// Seconds whose range has been checked.
+pub(in crate::config) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// A count of at least 1 whose range has been checked.
+pub(in crate::config) fn count(count: i64) -> NonZeroU32 {
+    u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}

@@ -1,0 +1,175 @@
+//! `[pools.X]`.
+
+use std::collections::BTreeSet;
+
+use tidegate_domain::{
+    name::{InstanceId, PoolName, Target},
+    pool::{InstanceSpec, InvalidPool, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
+};
+use validator::Validate;
+
+use super::{
+    Context, Mentions, name,
+    policy::{breaker, count, deadlines, health, rotation},
+    provider::base_url,
+    split_model,
+};
+use crate::config::{fields::Fields, word::Word};
+
+#[derive(Validate)]
+struct InstanceToml {
+    #[validate(range(min = 0, max = 1_000_000))]
+    weight: Option<i64>,
+    #[validate(range(min = 1, max = 1_000_000))]
+    max_concurrency: Option<i64>,
+}
+
+#[derive(Validate)]
+struct FallbackToml {
+    strategy: Option<PoolFallback>,
+    #[validate(range(min = 1, max = 100))]
+    max_instance_attempts: Option<i64>,
+}
+
+/// Reads a pool.
+pub(in crate::config) fn read(
+    word: &Word,
+    fields: &mut Fields<'_>,
+    context: &Context,
+    mentions: &mut Mentions,
+) -> Option<Pool> {
+    let name = name(fields, word, PoolName::new);
+    let description = fields.text("description").unwrap_or_default();
+    let mark = fields.findings.mark();
+    let references = references(fields, mentions);
+    let instances = instances(fields, context, mentions);
+    let policy = policy(fields, context);
+    let members = instances.into_iter().chain(references).collect::<Option<Vec<_>>>()?;
+    if fields.findings.has_errors_since(mark) {
+        return None;
+    }
+    match Pool::new(name?, members, policy) {
+        Ok(pool) => Some(pool.described(description)),
+        Err(invalid) => {
+            report(fields, &invalid);
+            None
+        }
+    }
+}
+
+fn report(fields: &Fields<'_>, invalid: &InvalidPool) {
+    let (place, message, help) = match invalid {
+        InvalidPool::NoMembers(_) => {
+            let help = "write task_groups = [\"group\"], or [[pools.NAME.instances]]";
+            (fields.here(), invalid.to_string(), help)
+        }
+        // Reported before, at its place and without repeating a variable's value.
+        InvalidPool::DuplicateInstance { .. } => {
+            (fields.place("instances"), "two of them have one id".to_owned(), "give each an 'id' of its own")
+        }
+        InvalidPool::NoWeight(_) => {
+            (fields.place("instances"), invalid.to_string(), "give one of them a weight of 1 or more")
+        }
+    };
+    fields.findings.error(&place, message, help);
+}
+
+fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
+    let base = PoolPolicy::default();
+    let (fallback, max_instance_attempts) = fallback(fields, &base);
+    PoolPolicy {
+        rotation: rotation(fields).unwrap_or(base.rotation),
+        health: health(fields).unwrap_or(base.health),
+        breaker: breaker(fields).unwrap_or(base.breaker),
+        fallback,
+        max_instance_attempts,
+        deadlines: deadlines(fields, context.deadlines).unwrap_or(context.deadlines),
+    }
+}
+
+fn fallback(fields: &mut Fields<'_>, base: &PoolPolicy) -> (PoolFallback, std::num::NonZeroU32) {
+    const NAMES: [&str; 3] = ["instance_rotation", "simple_retry", "fail_fast"];
+    let Some(mut table) = fields.table("fallback") else { return (base.fallback, base.max_instance_attempts) };
+    let strategy = table.choice("strategy", &NAMES, |name| match name {
+        "instance_rotation" => Some(PoolFallback::InstanceRotation),
+        "simple_retry" => Some(PoolFallback::SimpleRetry),
+        "fail_fast" => Some(PoolFallback::FailFast),
+        _ => None,
+    });
+    let read = FallbackToml { strategy, max_instance_attempts: table.integer("max_instance_attempts") };
+    table.check(&read);
+    table.finish();
+    let FallbackToml { strategy, max_instance_attempts } = read;
+    (strategy.unwrap_or(base.fallback), max_instance_attempts.map_or(base.max_instance_attempts, count))
+}
+
+fn references(fields: &mut Fields<'_>, mentions: &mut Mentions) -> Vec<Option<PoolMember>> {
+    let mut members: Vec<Option<PoolMember>> = Vec::new();
+    for word in fields.words("task_groups").unwrap_or_default() {
+        let member = reference(fields, &word, mentions);
+        if member.is_some() && members.contains(&member) {
+            let message = format!("{} is listed twice", word.quoted());
+            fields.findings.error(&word.place, message, "remove one of them");
+        }
+        members.push(member);
+    }
+    members
+}
+
+fn reference(fields: &Fields<'_>, word: &Word, mentions: &mut Mentions) -> Option<PoolMember> {
+    match Target::group(&word.text) {
+        Ok(Target::Group { group, tier }) => {
+            mentions.add_group(group.as_str(), tier.as_ref().map(tidegate_domain::name::TierName::as_str), word);
+            Some(PoolMember::Reference { group, tier })
+        }
+        Ok(_) => None,
+        Err(error) => {
+            fields.findings.error(&word.place, word.objection(error), "write \"group\" or \"group.tier\"");
+            None
+        }
+    }
+}
+
+fn instances(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Vec<Option<PoolMember>> {
+    let mut ids: BTreeSet<InstanceId> = BTreeSet::new();
+    let mut read = |mut table: Fields<'_>| {
+        let instance = instance(&mut table, context, mentions);
+        if instance.as_ref().is_some_and(|instance| !ids.insert(instance.id.clone())) {
+            table.error("id", "equals the id of an earlier instance", "give each instance an 'id' of its own");
+        }
+        table.finish();
+        instance.map(PoolMember::Instance)
+    };
+    fields.tables("instances").unwrap_or_default().into_iter().map(&mut read).collect()
+}
+
+fn instance(table: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Option<InstanceSpec> {
+    let id = instance_id(table);
+    let read = InstanceToml { weight: table.integer("weight"), max_concurrency: table.integer("max_concurrency") };
+    table.check(&read);
+    let base_url = base_url(table);
+    let model = split_model(table, context, mentions)?;
+    let id = match id {
+        Some(word) => name(table, &word, InstanceId::new)?,
+        None => InstanceId::new(&model.to_string()).ok()?,
+    };
+    let InstanceToml { weight, max_concurrency } = read;
+    let weight = weight.and_then(|weight| u32::try_from(weight).ok()).and_then(Weight::new);
+    Some(InstanceSpec {
+        id,
+        model,
+        weight: weight.unwrap_or_default(),
+        max_concurrency: max_concurrency.map(count),
+        base_url: base_url.map(String::into_boxed_str),
+    })
+}
+
+/// `id`, or `name` as older files call it.
+fn instance_id(table: &mut Fields<'_>) -> Option<Word> {
+    let id = table.word("id");
+    let name = table.word("name");
+    if id.is_some() && name.is_some() {
+        table.error("name", "'id' and 'name' are two spellings of one key", "keep 'id'");
+    }
+    id.or(name)
+}

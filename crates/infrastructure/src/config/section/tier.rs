@@ -1,0 +1,96 @@
+//! `[task_groups.X.tiers.Y]`.
+
+use tidegate_domain::{
+    inference::ParameterDefaults,
+    name::{PoolName, TierName},
+    pool::RotationKind,
+    task_group::{InvalidTier, Tier, TierModel, TierPolicy},
+};
+use validator::Validate;
+
+use super::{
+    Context, Mentions, model, name,
+    policy::{deadlines, rotation},
+};
+use crate::config::{fields::Fields, kind::Kind, word::Word};
+
+#[derive(Validate)]
+struct TierToml {
+    #[validate(range(min = 0, max = 1000))]
+    priority: Option<i64>,
+    #[validate(range(min = 0, max = 10))]
+    max_retries: Option<i64>,
+    #[validate(range(min = 0.0, max = 2.0))]
+    temperature: Option<f64>,
+    #[validate(range(min = 1, max = 10_000_000))]
+    max_tokens: Option<i64>,
+}
+
+/// Reads a tier.
+pub(super) fn read(word: &Word, fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Option<Tier> {
+    let name = name(fields, word, TierName::new);
+    let mark = fields.findings.mark();
+    let policy = policy(fields, context);
+    let words = fields.words("models");
+    fields.require("models", "write models = [\"provider:model\"]");
+    let mut models: Vec<Option<TierModel>> = Vec::new();
+    for word in words? {
+        let model = tier_model(fields, &word, context, mentions);
+        if model.is_some() && models.contains(&model) {
+            let help = "list it once; a pool's 'weight' gives a model a larger share";
+            fields.findings.error(&word.place, format!("{} is listed twice", word.quoted()), help);
+        }
+        models.push(model);
+    }
+    let models = models.into_iter().collect::<Option<Vec<_>>>()?;
+    if fields.findings.has_errors_since(mark) {
+        return None;
+    }
+    match Tier::new(name?, models, policy) {
+        Ok(tier) => Some(tier),
+        Err(invalid) => {
+            let message = match &invalid {
+                InvalidTier::NoModels(_) => invalid.to_string(),
+                // Reported above, at its place and without repeating a variable's value.
+                InvalidTier::DuplicateModel { .. } => "lists a model twice".to_owned(),
+            };
+            fields.error("models", message, "list at least one \"provider:model\", and none twice");
+            None
+        }
+    }
+}
+
+fn policy(fields: &mut Fields<'_>, context: &Context) -> TierPolicy {
+    let read = TierToml {
+        priority: fields.integer("priority"),
+        max_retries: fields.integer("max_retries"),
+        temperature: fields.number("temperature"),
+        max_tokens: fields.integer("max_tokens"),
+    };
+    fields.check(&read);
+    let TierToml { priority, max_retries, temperature, max_tokens } = read;
+    let small = |number: i64| u32::try_from(number).ok();
+    TierPolicy {
+        priority: priority.and_then(small),
+        rotation: rotation(fields).unwrap_or(RotationKind::Declared),
+        max_retries: max_retries.and_then(small).unwrap_or_default(),
+        deadlines: deadlines(fields, context.deadlines),
+        defaults: ParameterDefaults::new(temperature, max_tokens.and_then(small)),
+    }
+}
+
+fn tier_model(fields: &Fields<'_>, word: &Word, context: &Context, mentions: &mut Mentions) -> Option<TierModel> {
+    let Some(pool) = word.text.strip_prefix("pool:") else {
+        return model(fields, word, context, mentions).map(TierModel::Direct);
+    };
+    match PoolName::new(pool) {
+        Ok(name) => {
+            mentions.add(Kind::Pool, pool, word);
+            Some(TierModel::Pool(name))
+        }
+        Err(error) => {
+            fields.findings.error(&word.place, word.objection(error), "write \"pool:NAME\"");
+            None
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What the files say about the process itself, as opposed to what it routes.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::provider::ProviderSettings;
+
+/// Everything that the composition root needs to build adapters.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The HTTP servers.
+    pub server: ServerSettings,
+    /// Where definitions and statistics are kept.
+    pub storage: StorageSettings,
+    /// The upstreams.
+    pub providers: Vec<ProviderSettings>,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// The HTTP servers and their limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where callers are served.
+    pub listen: SocketAddr,
+    /// Where operators are served.
+    pub admin_listen: SocketAddr,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The largest request head, in bytes.
+    pub max_header_bytes: usize,
+    /// Until a request's head is complete.
+    pub header_timeout: Duration,
+    /// Until a request's body is complete.
+    pub body_timeout: Duration,
+    /// How long requests in flight may go on after the server was told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            admin_listen: (Ipv4Addr::LOCALHOST, 8081).into(),
+            max_body_bytes: 32 * 1024 * 1024,
+            max_header_bytes: 64 * 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where definitions and statistics are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StorageSettings {
+    /// In this process, until it ends.
+    #[default]
+    Memory,
+    /// In a SQLite file.
+    Sqlite {
+        /// The file; relative to the working directory.
+        path: PathBuf,
+    },
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogSettings {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least important events that are logged.
+    pub level: LogLevel,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One JSON object per line, for machines.
+    #[default]
+    Json,
+    /// For people.
+    Text,
+}
+
+/// How important an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something will fail if nobody looks.
+    Warn,
+    /// What an operator wants to know.
+    #[default]
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word that log filters understand.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}

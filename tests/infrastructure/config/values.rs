@@ -1,0 +1,182 @@
+//! What keys mean once they are loaded.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use tidegate_domain::{
+    name::Target,
+    pool::{PoolFallback, PoolMember, RotationKind},
+    task_group::FallbackStrategy,
+};
+use tidegate_infrastructure::{
+    config::{LogFormat, StorageSettings},
+    provider::{Protocol, SimulatedFailure},
+};
+
+use super::{BASE, load_text};
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let loaded = load_text(BASE, &[]).unwrap();
+    let server = &loaded.settings.server;
+    assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(server.max_body_bytes, 32 * 1024 * 1024);
+    assert_eq!(loaded.settings.storage, StorageSettings::Memory);
+    assert_eq!(loaded.settings.log.format, LogFormat::Json);
+    assert_eq!(loaded.configuration.pools[0].value.policy().rotation, RotationKind::RoundRobin);
+    assert_eq!(loaded.configuration.deadlines.total, Duration::from_mins(10));
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn a_pool_says_how_it_picks_and_gives_up() {
+    let text = format!(
+        "{BASE}
+        [pools.p]
+        description = 'of its own'
+        rotation_strategy = {{ type = 'weighted_round_robin' }}
+        timeout = 2.5
+        health_check = {{ failure_threshold = 7, success_threshold = 1, recovery_time = 900 }}
+        circuit_breaker = {{ reset_timeout = 4, half_open_requests = 2 }}
+        fallback = {{ strategy = 'simple_retry', max_instance_attempts = 4 }}
+        [[pools.p.instances]]
+        name = 'one'
+        provider = 'sim'
+        model = 'm'
+        weight = 0
+        max_concurrency = 9
+        base_url = 'http://127.0.0.1:1/v1/'
+        [[pools.p.instances]]
+        model = 'sim:m'
+        "
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    let pool = &loaded.configuration.pools[1].value;
+    assert_eq!(pool.description(), "of its own");
+    let policy = pool.policy();
+    assert_eq!(policy.rotation, RotationKind::Weighted);
+    assert_eq!(policy.deadlines.total, Duration::from_millis(2500));
+    assert_eq!(policy.health.failure_threshold.get(), 7);
+    assert_eq!(policy.health.max_recovery_time, Duration::from_mins(15), "never below the first one");
+    assert_eq!(policy.breaker.recovery_time, Duration::from_secs(4));
+    assert_eq!((policy.fallback, policy.max_instance_attempts.get()), (PoolFallback::SimpleRetry, 4));
+    let [PoolMember::Instance(one), PoolMember::Instance(two)] = pool.members() else { panic!("two instances") };
+    assert_eq!((one.id.as_str(), one.model.to_string().as_str(), one.weight.get()), ("one", "sim:m", 0));
+    assert_eq!((one.max_concurrency, one.base_url.as_deref()), (NonZeroU32::new(9), Some("http://127.0.0.1:1/v1")));
+    assert_eq!(two.id.as_str(), "sim:m");
+}
+
+#[test]
+fn a_task_group_says_where_it_goes() {
+    let text = format!(
+        "{BASE}
+        [models.short]
+        model = 'sim:long'
+        [defaults]
+        target = 'group:g.second'
+        deadlines = {{ idle = 5 }}
+        [task_groups.g]
+        fallback_strategy = 'echelon_down'
+        fallback_config = {{ max_attempts = 5, retry_delay = 0.25 }}
+        circuit_breaker = {{ failure_threshold = 2 }}
+        [task_groups.g.echelons.second]
+        models = ['short', 'pool:fast']
+        [task_groups.g.echelons.first]
+        models = ['sim:a']
+        priority = 1
+        rotation = 'random'
+        deadlines = {{ headers = 3 }}
+        max_retries = 2
+        temperature = 0
+        max_tokens = 10
+        "
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    let configuration = loaded.configuration;
+    assert_eq!(configuration.aliases["short"].to_string(), "sim:long");
+    assert_eq!(configuration.default_target.as_ref().map(Target::to_string).as_deref(), Some("group:g.second"));
+    let group = &configuration.task_groups[1].value;
+    assert_eq!((group.fallback().strategy, group.fallback().max_attempts.get()), (FallbackStrategy::TierDown, 5));
+    assert_eq!(group.fallback().backoff.base, Duration::from_millis(250));
+    assert_eq!(group.breaker().failure_threshold.get(), 2);
+    let [first, second] = group.tiers() else { panic!("two tiers") };
+    assert_eq!(first.name().as_str(), "first");
+    let deadlines = first.policy().deadlines.unwrap();
+    assert_eq!((deadlines.headers, deadlines.idle), (Duration::from_secs(3), Duration::from_secs(5)));
+    assert_eq!((first.policy().rotation, first.policy().max_retries), (RotationKind::Random, 2));
+    assert_eq!((first.policy().defaults.temperature, first.policy().defaults.max_tokens), (Some(0.0), Some(10)));
+    let models: Vec<_> = second.models().iter().map(ToString::to_string).collect();
+    assert_eq!(models, ["sim:long", "pool:fast"]);
+    assert_eq!((second.policy().deadlines, second.policy().rotation), (None, RotationKind::Declared));
+}
+
+#[test]
+fn tiers_without_a_priority_keep_the_order_of_the_file() {
+    let text =
+        format!("{BASE}[task_groups.g.tiers.z]\nmodels = ['sim:a']\n[task_groups.g.tiers.a]\nmodels = ['sim:b']");
+    let loaded = load_text(&text, &[]).unwrap();
+    let tiers = loaded.configuration.task_groups[1].value.tiers();
+    assert_eq!([tiers[0].name().as_str(), tiers[1].name().as_str()], ["z", "a"]);
+}
+
+#[test]
+fn a_wrapper_stands_for_each_kind_of_target() {
+    let text = format!(
+        "{BASE}[wrappers]
+        p = {{ type = 'pool', pool_name = 'fast' }}
+        g = {{ type = 'task_group', group_name = 'chat', tier = 'a' }}
+        t = {{ type = 'task_group', task_group = 'chat.a' }}
+        d = {{ type = 'direct', provider = 'sim', model = 'x:y' }}"
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    let targets: Vec<_> =
+        loaded.configuration.wrappers.iter().map(|wrapper| wrapper.value.target().to_string()).collect();
+    assert_eq!(targets, ["pool:fast", "group:chat.a", "group:chat.a", "direct:sim:x:y"]);
+}
+
+#[test]
+fn a_provider_says_how_it_is_reached() {
+    let text = "[providers.a]\nprotocol = 'openai'\nconnect_timeout = 0.5\n[providers.b]\nprotocol = 'simulated'\n\
+        [providers.b.simulated]\nlatency_ms = 5\nfailure = 429\nfailure_rate = 1\nreply = 'hello'\n\
+        [providers.c]\nprotocol = 'simulated'\nsimulated = { failure = 'hang' }";
+    let loaded = load_text(text, &[]).unwrap();
+    let [a, b, c] = &loaded.settings.providers[..] else { panic!("three providers") };
+    assert_eq!((a.protocol, a.base_url.as_deref()), (Protocol::OpenAi, Some("https://api.openai.com/v1")));
+    assert_eq!((a.connect_timeout, a.api_key.is_none()), (Duration::from_millis(500), true));
+    let simulated = b.simulated.as_ref().unwrap();
+    assert_eq!((simulated.latency, simulated.failure), (Duration::from_millis(5), SimulatedFailure::Status(429)));
+    assert_eq!(simulated.reply.as_deref(), Some("hello"));
+    assert_eq!(c.simulated.as_ref().unwrap().failure, SimulatedFailure::Hang);
+}
+
+#[test]
+fn a_variable_becomes_what_its_key_takes() {
+    let text = format!(
+        "{BASE}[pools.p]\ntask_groups = '${{GROUPS}}'\ntimeout = '${{TIMEOUT}}'\nfallback = '${{FALLBACK}}'\n\
+        [storage]\nbackend = 'sqlite'\nurl = 'sqlite:${{DIRECTORY:data}}/t.db'"
+    );
+    let fallback = "{ max_instance_attempts = 3 }";
+    let variables = [("GROUPS", "[\"chat\", \"chat.a\"]"), ("TIMEOUT", " 1.5 "), ("FALLBACK", fallback)];
+    let loaded = load_text(&text, &variables).unwrap();
+    let pool = &loaded.configuration.pools[1].value;
+    assert_eq!(pool.members().len(), 2);
+    assert_eq!(pool.policy().deadlines.total, Duration::from_millis(1500));
+    assert_eq!(pool.policy().max_instance_attempts.get(), 3);
+    assert_eq!(loaded.settings.storage, StorageSettings::Sqlite { path: "data/t.db".into() });
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let text = format!("{BASE}[providers.x]\nprotocol = 'openai'\napi_key = '${{file:key.txt}}'");
+    let directory = super::directory(&[("tidegate.toml", &text), ("key.txt", "from-a-file\n")]);
+    let loaded = super::load_with(directory.path(), None, &[]).unwrap();
+    assert!(loaded.settings.providers[1].api_key.is_some());
+    assert!(!format!("{loaded:?}").contains("from-a-file"));
+}
+
+#[test]
+fn a_configuration_that_routes_nothing_is_pointed_out() {
+    let warnings = load_text("", &[]).unwrap().warnings;
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].message, "defines nothing that a request could ask for");
+}
