@@ -137,6 +137,20 @@ mod tests {
 
     #[test]
     fn the_help_names_every_command() {
-        insta::assert_snapshot!(command().render_help(), @"");
+        insta::assert_snapshot!(command().render_help(), @r#"
+        An OpenAI-compatible gateway over pools and task groups of LLM instances
+
+        Usage: tidegate <COMMAND>
+
+        Commands:
+          serve   Serve requests until SIGTERM or SIGINT; a second signal ends at once
+          check   Report every problem of a configuration; exits with 1 if there is an error
+          status  Show how a running gateway is; exits with 1 if something cannot be used
+          help    Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+        "#);
     }
 }

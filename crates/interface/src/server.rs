@@ -153,11 +153,15 @@ where
     let mut connections = acceptor.close();
     tracing::info!(open = connections.len(), "draining: no new connections");
     tokio::select! {
-        () = acceptor::finished(&mut connections) => return Ended::Drained,
-        () = tokio::time::sleep(drain_timeout) => {}
+        biased;
         () = lifecycle.ending() => {}
+        () = acceptor::finished(&mut connections) => {}
+        () = tokio::time::sleep(drain_timeout) => {}
     }
     let open = connections.len();
+    if open == 0 {
+        return Ended::Drained;
+    }
     tracing::warn!(open, "cutting the connections that are left");
     lifecycle.cut();
     let _late = tokio::time::timeout(LAST_WORDS, acceptor::finished(&mut connections)).await;

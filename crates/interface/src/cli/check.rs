@@ -91,12 +91,42 @@ mod tests {
 
     #[test]
     fn people_see_every_problem_with_its_place_and_the_count() {
-        insta::assert_snapshot!(render_report(&report(), ReportFormat::Text), @"");
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Text), @r#"
+        error: pools/fast.toml:3:10: pools.fast.weight: must be at least 0
+         3 | weight = -1
+           |          ^
+         help: remove it, or write 1
+
+        warning: models.old: is not used
+
+        1 error, 1 warning
+        "#);
     }
 
     #[test]
     fn programs_see_an_array_of_problems() {
-        insta::assert_snapshot!(render_report(&report(), ReportFormat::Json), @"");
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Json), @r#"
+        [
+          {
+            "severity": "error",
+            "file": "pools/fast.toml",
+            "line": 3,
+            "column": 10,
+            "key": "pools.fast.weight",
+            "message": "must be at least 0",
+            "help": "remove it, or write 1"
+          },
+          {
+            "severity": "warning",
+            "file": null,
+            "line": null,
+            "column": null,
+            "key": "models.old",
+            "message": "is not used",
+            "help": null
+          }
+        ]
+        "#);
     }
 
     #[test]

@@ -62,7 +62,15 @@ mod tests {
 
     #[test]
     fn everything_has_a_line_and_a_reason_if_it_is_not_well() {
-        insta::assert_snapshot!(render_status(BODY.as_bytes(), Colour::Never).unwrap(), @"");
+        insta::assert_snapshot!(render_status(BODY.as_bytes(), Colour::Never).unwrap(), @r#"
+        inactive, revision 4
+
+         kind        name   usable  status
+         pool        fast   1/2     degraded: 1 of 2 cannot be used
+         task group  chat   3/3     active
+         wrapper     gpt            inactive: pool:slow cannot be used
+                     store          active
+        "#);
     }
 
     #[test]

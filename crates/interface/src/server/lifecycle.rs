@@ -22,9 +22,11 @@ pub struct Lifecycle {
 
 #[derive(Debug)]
 struct Shared {
-    // The same as in `changes`, readable without a lock: a stream looks at it with every chunk.
+    // Readable without a lock: a stream looks at it with every chunk.
     phase: AtomicU8,
-    changes: watch::Sender<Phase>,
+    // One for each phase, and each changes once: whoever is woken has what it waited for.
+    is_draining: watch::Sender<bool>,
+    is_ending: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +38,11 @@ enum Phase {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        let shared = Shared { phase: AtomicU8::new(Phase::Serving as u8), changes: watch::Sender::new(Phase::Serving) };
+        let shared = Shared {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            is_draining: watch::Sender::new(false),
+            is_ending: watch::Sender::new(false),
+        };
         Self { shared: Arc::new(shared) }
     }
 }
@@ -88,11 +94,10 @@ impl Lifecycle {
 
     fn advance(&self, phase: Phase) {
         self.shared.phase.fetch_max(phase as u8, Ordering::AcqRel);
-        self.shared.changes.send_if_modified(|current| {
-            let advances = *current < phase;
-            *current = phase.max(*current);
-            advances
-        });
+        self.shared.is_draining.send_replace(true);
+        if phase == Phase::Ending {
+            self.shared.is_ending.send_replace(true);
+        }
     }
 
     fn reached(&self, phase: Phase) -> bool {
@@ -128,8 +133,9 @@ impl Future for PhaseReached {
         if this.registered.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             return Poll::Pending;
         }
-        let (changes, phase) = (&this.lifecycle.shared.changes, this.phase);
-        let change = this.change.get_or_insert_with(|| Box::pin(change_to(changes.subscribe(), phase)));
+        let shared = &this.lifecycle.shared;
+        let reached = if this.phase == Phase::Ending { &shared.is_ending } else { &shared.is_draining };
+        let change = this.change.get_or_insert_with(|| Box::pin(change(reached.subscribe())));
         if change.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
@@ -144,9 +150,9 @@ impl fmt::Debug for PhaseReached {
     }
 }
 
-async fn change_to(mut changes: watch::Receiver<Phase>, phase: Phase) {
+async fn change(mut reached: watch::Receiver<bool>) {
     // The sender lives as long as the future that polls this one.
-    let _phase = changes.wait_for(|current| *current >= phase).await;
+    let _reached = reached.wait_for(|is_reached| *is_reached).await;
 }
 
 #[cfg(unix)]
