@@ -147,6 +147,7 @@ where
     B: connection::ResponseBody,
 {
     tokio::select! {
+        biased;
         () = lifecycle.draining() => {}
         never = acceptor.accept(service, lifecycle) => match never {},
     }

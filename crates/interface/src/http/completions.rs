@@ -51,14 +51,10 @@ impl<C: LlmClient> DataPlane<C> {
 
 fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     let Some(value) = headers.get(TIMEOUT_MS) else { return Ok(None) };
-    let millis = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).filter(|millis| *millis > 0);
-    match millis {
-        Some(millis) => Ok(Some(Duration::from_millis(millis))),
-        None => {
-            let message = format!("'{TIMEOUT_MS}' must be a whole number of milliseconds, at least 1");
-            Err(Refusal::invalid_value(TIMEOUT_MS, message))
-        }
-    }
+    let millis = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|millis| *millis > 0);
+    let invalid = || format!("'{TIMEOUT_MS}' must be a whole number of milliseconds, at least 1");
+    let millis = millis.ok_or_else(|| Refusal::invalid_value(TIMEOUT_MS, invalid()))?;
+    Ok(Some(Duration::from_millis(millis)))
 }
 
 fn whole_response<S>(body: Bytes, head: &CompletionHead) -> Response<ResponseBody<S>> {

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn without_a_usable_wait_nobody_is_invited_back() {
         check(none_for(None), (503, "server_error", "no_available_instance", Some("false"), None));
-        let long = Some(Duration::from_secs(300));
+        let long = Some(Duration::from_mins(5));
         check(none_for(long), (503, "server_error", "no_available_instance", Some("false"), Some("300")));
     }
 
