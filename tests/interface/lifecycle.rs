@@ -37,7 +37,7 @@ async fn a_server_at_rest_ends_at_once() {
 async fn a_draining_server_is_not_ready_takes_no_connection_and_finishes_what_it_has() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
-    feed.send(piece("data: one\n\n")).unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
     let mut stream = open_stream(&stage).await;
     assert_eq!(exchange(stage.admin, &get("/readyz")).await.status, 200);
 
@@ -47,7 +47,7 @@ async fn a_draining_server_is_not_ready_takes_no_connection_and_finishes_what_it
     while TcpStream::connect(stage.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    feed.send(piece("data: [DONE]\n\n")).unwrap();
+    feed.send(Ok(piece("data: [DONE]\n\n"))).unwrap();
     drop(feed);
     until(&mut stream, "data: [DONE]\n\n\r\n0\r\n\r\n").await;
     assert_eq!(stage.ended().await, Ended::Drained);
@@ -57,7 +57,7 @@ async fn a_draining_server_is_not_ready_takes_no_connection_and_finishes_what_it
 async fn a_stream_that_outlasts_the_drain_gets_its_error_event_and_is_cut() {
     let stage = draining_for(Duration::from_millis(50));
     let feed = stage.upstream.feed();
-    feed.send(piece("data: one\n\n")).unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
     let mut stream = open_stream(&stage).await;
     stage.lifecycle.drain();
     let last = until(&mut stream, "\r\n0\r\n\r\n").await;
@@ -71,7 +71,7 @@ async fn a_stream_that_outlasts_the_drain_gets_its_error_event_and_is_cut() {
 async fn a_second_signal_does_not_wait() {
     let stage = draining_for(Duration::from_hours(1));
     let feed = stage.upstream.feed();
-    feed.send(piece("data: one\n\n")).unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
     let mut stream = open_stream(&stage).await;
     stage.lifecycle.drain();
     stage.lifecycle.cut();
@@ -83,10 +83,12 @@ async fn a_second_signal_does_not_wait() {
 async fn a_stream_that_never_pauses_is_cut_as_well() {
     let stage = draining_for(Duration::from_millis(50));
     let feed = stage.upstream.feed();
-    feed.send(piece("data: one\n\n")).unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
     let mut stream = open_stream(&stage).await;
     let large = format!("data: {}\n\n", "x".repeat(1 << 16));
-    (0..4096).for_each(|_| feed.send(piece(&large)).unwrap());
+    for _ in 0..4096 {
+        feed.send(Ok(piece(&large))).unwrap();
+    }
     stage.lifecycle.drain();
     stage.lifecycle.cut();
     assert!(rest_of(&mut stream).await.contains("upstream_stream_error"));
@@ -118,10 +120,12 @@ async fn a_request_without_an_answer_is_refused_at_the_end() {
 async fn a_caller_that_does_not_read_cannot_hold_up_the_end() {
     let stage = draining_for(Duration::from_millis(50));
     let feed = stage.upstream.feed();
-    feed.send(piece("data: one\n\n")).unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
     let _stream = open_stream(&stage).await;
     let large = format!("data: {}\n\n", "x".repeat(1 << 20));
-    (0..64).for_each(|_| feed.send(piece(&large)).unwrap());
+    for _ in 0..64 {
+        feed.send(Ok(piece(&large))).unwrap();
+    }
     stage.lifecycle.drain();
     assert_eq!(stage.ended().await, Ended::Cut(1));
 }

@@ -35,7 +35,7 @@ pub struct Stage {
     pub admin: SocketAddr,
     pub lifecycle: Lifecycle,
     pub upstream: Upstream,
-    served: JoinHandle<Ended>,
+    running: JoinHandle<Ended>,
 }
 
 impl Stage {
@@ -50,9 +50,10 @@ impl Stage {
     }
 
     /// With the given limits and health.
-    pub fn with(options: ServerOptions, health: HealthReport) -> Self {
+    pub fn with(mut options: ServerOptions, health: HealthReport) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(ServerOptions { listen: free, admin_listen: free, ..options }).unwrap();
+        (options.listen, options.admin_listen) = (free, free);
+        let server = Server::bind(options).unwrap();
         let upstream = Upstream::default();
         let gateway = Gateway {
             orchestration: Arc::new(orchestration(upstream.clone())),
@@ -61,13 +62,13 @@ impl Stage {
         };
         let lifecycle = Lifecycle::default();
         let (address, admin) = (server.address(), server.admin_address());
-        let served = tokio::spawn(server.serve(gateway, lifecycle.clone()));
-        Self { address, admin, lifecycle, upstream, served }
+        let running = tokio::spawn(server.serve(gateway, lifecycle.clone()));
+        Self { address, admin, lifecycle, upstream, running }
     }
 
     /// Waits for the server to end.
     pub async fn ended(self) -> Ended {
-        self.served.await.unwrap()
+        self.running.await.unwrap()
     }
 }
 
@@ -104,11 +105,13 @@ pub fn healthy() -> HealthReport {
     }
 }
 
+type Receiver = mpsc::UnboundedReceiver<Result<StreamChunk, Fault>>;
+
 /// An upstream whose behaviour is the model's name. A stream says what the test feeds it.
 #[derive(Clone, Default)]
 pub struct Upstream {
     bodies: Arc<Mutex<Vec<Bytes>>>,
-    feeds: Arc<Mutex<Option<mpsc::UnboundedReceiver<Result<StreamChunk, Fault>>>>>,
+    feeds: Arc<Mutex<Option<Receiver>>>,
 }
 
 impl Upstream {
@@ -126,12 +129,12 @@ impl Upstream {
 }
 
 /// A piece of a stream.
-pub fn piece(text: &str) -> Result<StreamChunk, Fault> {
-    Ok(StreamChunk { bytes: Bytes::copy_from_slice(text.as_bytes()), signals: Signals::default() })
+pub fn piece(text: &str) -> StreamChunk {
+    StreamChunk { bytes: Bytes::copy_from_slice(text.as_bytes()), signals: Signals::default() }
 }
 
 /// The stream of an [`Upstream`].
-pub struct Feed(mpsc::UnboundedReceiver<Result<StreamChunk, Fault>>);
+pub struct Feed(Receiver);
 
 impl Stream for Feed {
     type Item = Result<StreamChunk, Fault>;

@@ -17,7 +17,9 @@ async fn a_stream_is_forwarded_byte_for_byte() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
     let pieces = [": ping\n\n", HELLO, "event: x\r\ndata: {\"n\":1.10}\r\n\r\n", "data: [DONE]\n\n"];
-    pieces.iter().for_each(|text| feed.send(piece(text)).unwrap());
+    for text in pieces {
+        feed.send(Ok(piece(text))).unwrap();
+    }
     drop(feed);
     let answer = exchange(stage.address, &chat(REQUEST, "")).await;
     assert_eq!(answer.body, pieces.concat().as_bytes());
@@ -35,7 +37,7 @@ async fn a_chunk_is_shown_before_the_next_one_exists() {
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(&chat(REQUEST, "")).await.unwrap();
     for text in ["data: one\n\n", "data: two\n\n", "data: three\n\n"] {
-        feed.send(piece(text)).unwrap();
+        feed.send(Ok(piece(text))).unwrap();
         until(&mut stream, text).await;
     }
 }
@@ -44,10 +46,10 @@ async fn a_chunk_is_shown_before_the_next_one_exists() {
 async fn a_stream_that_breaks_ends_with_one_error_event_and_no_done() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
-    feed.send(piece(HELLO)).unwrap();
+    feed.send(Ok(piece(HELLO))).unwrap();
     let reset = FaultKind::Transport(TransportFault::Reset);
     feed.send(Err(Fault::new(reset, Work::Partial, "10.0.0.7 hung up"))).unwrap();
-    feed.send(piece("data: [DONE]\n\n")).unwrap();
+    feed.send(Ok(piece("data: [DONE]\n\n"))).unwrap();
     let answer = exchange(stage.address, &chat(REQUEST, "")).await;
     let body = String::from_utf8(answer.body).unwrap();
     let event = body.strip_prefix(HELLO).unwrap().strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
@@ -64,7 +66,7 @@ async fn a_caller_that_leaves_mid_stream_stops_the_upstream() {
     let feed = stage.upstream.feed();
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(&chat(REQUEST, "")).await.unwrap();
-    feed.send(piece(HELLO)).unwrap();
+    feed.send(Ok(piece(HELLO))).unwrap();
     until(&mut stream, "Hello").await;
     drop(stream);
     feed.closed().await;
@@ -88,7 +90,9 @@ async fn a_slow_reader_holds_the_stream_back_and_misses_nothing() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
     let text = format!("data: {}\n\n", "x".repeat(64 * 1024));
-    (0..64).for_each(|_| feed.send(piece(&text)).unwrap());
+    for _ in 0..64 {
+        feed.send(Ok(piece(&text))).unwrap();
+    }
     drop(feed);
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(&chat(REQUEST, "")).await.unwrap();
