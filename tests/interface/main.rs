@@ -1,1 +1,10 @@
-//! x
+//! The interface over real sockets: what a caller, an orchestrator and a signal see.
+
+mod bodies;
+mod data_plane;
+mod lifecycle;
+mod limits;
+mod operations;
+mod stage;
+mod streams;
+mod wire;

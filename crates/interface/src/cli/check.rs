@@ -1,0 +1,137 @@
+//! What `tidegate check` prints.
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tidegate_application::domain::config::{Problem, Report, Severity};
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON array of problems, for editors and CI.
+    Json,
+}
+
+/// Renders every problem of a configuration; ends with a line break.
+pub fn render_report(report: &Report, format: ReportFormat) -> String {
+    match format {
+        ReportFormat::Text => text(report),
+        ReportFormat::Json => json(report),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let errors = report.errors();
+    let warnings = report.problems().len() - errors;
+    match (errors, warnings) {
+        (0, 0) => "the configuration is valid\n".to_owned(),
+        (0, _) => format!("{report}\n\nthe configuration is valid, with {}\n", counted(warnings, "warning")),
+        (_, 0) => format!("{report}\n\n{}\n", counted(errors, "error")),
+        (_, _) => format!("{report}\n\n{}, {}\n", counted(errors, "error"), counted(warnings, "warning")),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn json(report: &Report) -> String {
+    let problems: Vec<_> = report.problems().iter().map(ProblemWire::from).collect();
+    // Strings and numbers and nothing else: it cannot fail to serialise.
+    let mut rendered = serde_json::to_string_pretty(&problems).unwrap_or_default();
+    rendered.push('\n');
+    rendered
+}
+
+#[derive(Serialize)]
+struct ProblemWire<'a> {
+    severity: &'static str,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    key: &'a str,
+    message: &'a str,
+    help: Option<&'a str>,
+}
+
+impl<'a> From<&'a Problem> for ProblemWire<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        let Problem { severity, file, position, line: _, key, message, help } = problem;
+        let severity = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        Self {
+            severity,
+            file: file.as_ref().map(|file| file.display().to_string()),
+            line: position.map(|(line, _)| line),
+            column: position.map(|(_, column)| column),
+            key,
+            message,
+            help: help.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut weight = Problem::error("pools.fast.weight", "must be at least 0").help("remove it, or write 1");
+        weight.file = Some("pools/fast.toml".into());
+        weight.position = Some((3, 10));
+        weight.line = Some("weight = -1".to_owned());
+        let mut unused = Problem::error("models.old", "is not used");
+        unused.severity = Severity::Warning;
+        Report::new(vec![unused, weight])
+    }
+
+    #[test]
+    fn people_see_every_problem_with_its_place_and_the_count() {
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Text), @r#"
+        error: pools/fast.toml:3:10: pools.fast.weight: must be at least 0
+         3 | weight = -1
+           |          ^
+         help: remove it, or write 1
+
+        warning: models.old: is not used
+
+        1 error, 1 warning
+        "#);
+    }
+
+    #[test]
+    fn programs_see_an_array_of_problems() {
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Json), @r#"
+        [
+          {
+            "severity": "error",
+            "file": "pools/fast.toml",
+            "line": 3,
+            "column": 10,
+            "key": "pools.fast.weight",
+            "message": "must be at least 0",
+            "help": "remove it, or write 1"
+          },
+          {
+            "severity": "warning",
+            "file": null,
+            "line": null,
+            "column": null,
+            "key": "models.old",
+            "message": "is not used",
+            "help": null
+          }
+        ]
+        "#);
+    }
+
+    #[test]
+    fn a_report_without_problems_says_so() {
+        assert_eq!(render_report(&Report::default(), ReportFormat::Text), "the configuration is valid\n");
+        assert_eq!(render_report(&Report::default(), ReportFormat::Json), "[]\n");
+    }
+}

@@ -1,0 +1,90 @@
+//! What `tidegate status` prints.
+
+use comfy_table::{Table, presets};
+
+use super::Colour;
+use crate::http::{EntryWire, HealthWire, Status};
+
+/// The answer of a gateway cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no health report; does --url name the operations endpoints of a gateway?")]
+pub struct ReadStatusError(#[source] serde_json::Error);
+
+/// Renders the answer of `/healthz`; ends with a line break.
+///
+/// # Errors
+/// [`ReadStatusError`] if `body` is no health report.
+pub fn render_status(body: &[u8], colour: Colour) -> Result<String, ReadStatusError> {
+    let report: HealthWire = serde_json::from_slice(body).map_err(ReadStatusError)?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["kind", "name", "usable", "status"]);
+    let kinds = [("pool", &report.pools), ("task group", &report.task_groups), ("wrapper", &report.wrappers)];
+    for (kind, entries) in kinds {
+        table.add_rows(entries.iter().map(|entry| row(kind, entry, colour)));
+    }
+    table.add_row(row("", &report.store, colour));
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let summary = painted(report.status, colour);
+    Ok(format!("{summary}, revision {}\n\n{}\n", report.revision, lines.join("\n")))
+}
+
+/// The status comes last: the table counts the escapes of a colour as text, and would misplace what follows them.
+fn row(kind: &str, entry: &EntryWire, colour: Colour) -> [String; 4] {
+    let usable = match (entry.usable, entry.of) {
+        (Some(usable), Some(of)) => format!("{usable}/{of}"),
+        _ => String::new(),
+    };
+    let status = match &entry.reason {
+        Some(reason) => format!("{}: {reason}", painted(entry.status, colour)),
+        None => painted(entry.status, colour),
+    };
+    [kind.to_owned(), entry.name.clone(), usable, status]
+}
+
+fn painted(status: Status, colour: Colour) -> String {
+    match status {
+        Status::Active => colour.green(status.as_str()),
+        Status::Degraded => colour.yellow(status.as_str()),
+        Status::Inactive => colour.red(status.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{
+        "status": "inactive", "revision": 4, "store": {"name": "store", "status": "active"},
+        "pools": [{"name": "fast", "status": "degraded", "usable": 1, "of": 2, "reason": "1 of 2 cannot be used"}],
+        "task_groups": [{"name": "chat", "status": "active", "usable": 3, "of": 3}],
+        "wrappers": [{"name": "gpt", "status": "inactive", "reason": "pool:slow cannot be used"}]
+    }"#;
+
+    #[test]
+    fn everything_has_a_line_and_a_reason_if_it_is_not_well() {
+        insta::assert_snapshot!(render_status(BODY.as_bytes(), Colour::Never).unwrap(), @r#"
+        inactive, revision 4
+
+         kind        name   usable  status
+         pool        fast   1/2     degraded: 1 of 2 cannot be used
+         task group  chat   3/3     active
+         wrapper     gpt            inactive: pool:slow cannot be used
+                     store          active
+        "#);
+    }
+
+    #[test]
+    fn colour_adds_nothing_but_escapes() {
+        let coloured = render_status(BODY.as_bytes(), Colour::Always).unwrap();
+        let plain = ["\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[0m"]
+            .iter()
+            .fold(coloured.clone(), |text, escape| text.replace(escape, ""));
+        assert_eq!(plain, render_status(BODY.as_bytes(), Colour::Never).unwrap());
+        assert!(coloured.starts_with("\u{1b}[31minactive"));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_report_is_an_error() {
+        assert!(render_status(b"<html>", Colour::Never).is_err());
+    }
+}

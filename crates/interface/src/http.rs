@@ -1,0 +1,49 @@
+//! What is served over HTTP: the data plane for callers, and the operations endpoints for those who run the gateway.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `data_plane` | `/v1/*`: the way in, and where a request goes |
+//! | `completions` | `POST /v1/chat/completions` |
+//! | `models` | `GET /v1/models` |
+//! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
+//! | `refusal` | every error a caller can see |
+
+mod body;
+mod completions;
+mod data_plane;
+mod headers;
+mod health;
+mod intake;
+mod models;
+mod operations;
+mod refusal;
+
+use std::{fmt, sync::Arc};
+
+use tidegate_application::{domain::inference::LlmClient, health::HealthService, orchestration::OrchestrationService};
+
+pub(crate) use self::{
+    data_plane::DataPlane,
+    health::{EntryWire, HealthWire, Status},
+    intake::Intake,
+    operations::operations,
+};
+
+/// Renders the metrics in the text format of Prometheus.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the HTTP API speaks for.
+pub struct Gateway<C: LlmClient> {
+    /// Answers requests.
+    pub orchestration: Arc<OrchestrationService<C>>,
+    /// Knows how everything is.
+    pub health: Arc<HealthService<C>>,
+    /// Renders the metrics.
+    pub metrics: MetricsText,
+}
+
+impl<C: LlmClient> fmt::Debug for Gateway<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! `POST /v1/chat/completions`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use tidegate_application::{
+    domain::inference::{InferenceRequest, LlmClient, RequestId},
+    orchestration::{Answer, Completion, CompletionHead, RequestContext},
+};
+
+use super::{
+    body::{EventBody, ResponseBody},
+    data_plane::DataPlane,
+    headers::{TIMEOUT_MS, attribute},
+    refusal::Refusal,
+};
+
+impl<C: LlmClient> DataPlane<C> {
+    /// Answers a chat request, unless the gateway ends first.
+    pub(super) async fn complete(
+        &self,
+        request: Request<Incoming>,
+        id: &RequestId,
+    ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
+        tokio::select! {
+            biased;
+            answered = self.attempt(request, id) => answered,
+            () = self.lifecycle.ending() => Err(Refusal::shutting_down()),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: Request<Incoming>,
+        id: &RequestId,
+    ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
+        let (head, body) = request.into_parts();
+        let timeout = timeout_of(&head.headers)?;
+        let body = self.intake.read(&head.headers, body).await?;
+        let request = InferenceRequest::parse(body)?;
+        let context = RequestContext { id: id.clone(), timeout };
+        let Completion { head, answer } = self.orchestration.complete(request, context).await?;
+        Ok(match answer {
+            Answer::Whole(whole) => whole_response(whole.body, &head),
+            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle), &head),
+        })
+    }
+}
+
+fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = headers.get(TIMEOUT_MS) else { return Ok(None) };
+    let millis = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|millis| *millis > 0);
+    let invalid = || format!("'{TIMEOUT_MS}' must be a whole number of milliseconds, at least 1");
+    let millis = millis.ok_or_else(|| Refusal::invalid_value(TIMEOUT_MS, invalid()))?;
+    Ok(Some(Duration::from_millis(millis)))
+}
+
+fn whole_response<S>(body: Bytes, head: &CompletionHead) -> Response<ResponseBody<S>> {
+    let mut response = Response::new(ResponseBody::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    attribute(headers, head);
+    response
+}
+
+fn stream_response<S>(events: EventBody<S>, head: &CompletionHead) -> Response<ResponseBody<S>> {
+    let mut response = Response::new(ResponseBody::Events(events));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Keeps nginx from collecting the events.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    attribute(headers, head);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &'static str, expected: Option<Duration>) {
+        let headers = HeaderMap::from_iter([(TIMEOUT_MS.parse().unwrap(), HeaderValue::from_static(value))]);
+        assert_eq!(timeout_of(&headers).ok().flatten(), expected);
+    }
+
+    #[test]
+    fn a_callers_deadline_is_a_whole_number_of_milliseconds() {
+        check("1500", Some(Duration::from_millis(1500)));
+        check(" 7 ", Some(Duration::from_millis(7)));
+        for bad in ["0", "-1", "1.5", "soon", ""] {
+            check(bad, None);
+        }
+        assert_eq!(timeout_of(&HeaderMap::new()), Ok(None));
+    }
+}

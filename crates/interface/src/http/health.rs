@@ -1,0 +1,130 @@
+//! The health report as JSON: what `/healthz` answers and `tidegate status` reads.
+
+use serde::{Deserialize, Serialize};
+use tidegate_application::health::{GroupHealth, HealthReport, PoolHealth, WrapperHealth};
+
+/// How everything is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HealthWire {
+    /// The worst status of all.
+    pub(crate) status: Status,
+    /// The revision of the configuration.
+    pub(crate) revision: u64,
+    /// Whether the store answers; requests are served without it.
+    pub(crate) store: EntryWire,
+    pub(crate) pools: Vec<EntryWire>,
+    pub(crate) task_groups: Vec<EntryWire>,
+    pub(crate) wrappers: Vec<EntryWire>,
+}
+
+/// How one thing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EntryWire {
+    pub(crate) name: String,
+    pub(crate) status: Status,
+    /// How many of its parts are usable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usable: Option<usize>,
+    /// How many parts it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) of: Option<usize>,
+    /// Why it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// From best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// All of it is usable.
+    Active,
+    /// Some of it is.
+    Degraded,
+    /// None of it is.
+    Inactive,
+}
+
+impl Status {
+    /// The word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Degraded => "degraded",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    fn of(usable: usize, all: usize) -> Self {
+        match usable {
+            0 => Self::Inactive,
+            some if some < all => Self::Degraded,
+            _ => Self::Active,
+        }
+    }
+}
+
+impl HealthWire {
+    /// Whether everything that callers can name is usable, be it in part.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.status < Status::Inactive
+    }
+}
+
+impl From<HealthReport> for HealthWire {
+    fn from(report: HealthReport) -> Self {
+        let HealthReport { revision, pools, task_groups, wrappers, store } = report;
+        let store = EntryWire::store(store);
+        let pools: Vec<_> = pools.into_iter().map(EntryWire::from).collect();
+        let task_groups: Vec<_> = task_groups.into_iter().map(EntryWire::from).collect();
+        let wrappers: Vec<_> = wrappers.into_iter().map(EntryWire::from).collect();
+        let entries = pools.iter().chain(&task_groups).chain(&wrappers).chain([&store]);
+        let status = entries.map(|entry| entry.status).max().unwrap_or(Status::Active);
+        Self { status, revision, store, pools, task_groups, wrappers }
+    }
+}
+
+impl EntryWire {
+    fn counted(name: String, usable: usize, of: usize, parts: &str) -> Self {
+        let status = Status::of(usable, of);
+        let reason = match status {
+            Status::Active => None,
+            Status::Degraded => Some(format!("{} of {of} {parts} cannot be used", of - usable)),
+            Status::Inactive => Some(format!("none of {of} {parts} can be used")),
+        };
+        Self { name, status, usable: Some(usable), of: Some(of), reason }
+    }
+
+    /// A store that does not answer degrades the gateway, and no more: requests never wait for it.
+    fn store(answer: Result<(), String>) -> Self {
+        let (status, reason) = match answer {
+            Ok(()) => (Status::Active, None),
+            Err(reason) => (Status::Degraded, Some(reason)),
+        };
+        Self { name: "store".to_owned(), status, usable: None, of: None, reason }
+    }
+}
+
+impl From<PoolHealth> for EntryWire {
+    fn from(pool: PoolHealth) -> Self {
+        // The status follows from the numbers.
+        let PoolHealth { name, status: _, usable, instances } = pool;
+        Self::counted(name.to_string(), usable, instances, "instances")
+    }
+}
+
+impl From<GroupHealth> for EntryWire {
+    fn from(group: GroupHealth) -> Self {
+        let GroupHealth { name, usable_tiers, tiers } = group;
+        Self::counted(name.to_string(), usable_tiers, tiers, "tiers")
+    }
+}
+
+impl From<WrapperHealth> for EntryWire {
+    fn from(wrapper: WrapperHealth) -> Self {
+        let WrapperHealth { name, target, usable } = wrapper;
+        let (status, reason) =
+            if usable { (Status::Active, None) } else { (Status::Inactive, Some(format!("{target} cannot be used"))) };
+        Self { name: name.to_string(), status, usable: None, of: None, reason }
+    }
+}

@@ -1,0 +1,77 @@
+//! Taking in the body of a request: bounded in size and time, and without a copy where it came in one piece.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::refusal::Refusal;
+
+/// What is put up with in a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intake {
+    /// The most bytes.
+    pub(crate) body_limit: usize,
+    /// How long it may take.
+    pub(crate) body_timeout: Duration,
+}
+
+impl Intake {
+    /// Reads the body of a JSON request.
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+        check_media_type(headers)?;
+        let announced = body.size_hint().lower();
+        if announced > self.body_limit as u64 {
+            return Err(Refusal::too_large(self.body_limit));
+        }
+        let collecting = tokio::time::timeout(self.body_timeout, collect(body, self.body_limit));
+        collecting.await.unwrap_or_else(|_late| Err(Refusal::body_timeout()))
+    }
+}
+
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let first = next_piece(&mut body).await?.unwrap_or_default();
+    if first.len() > limit {
+        return Err(Refusal::too_large(limit));
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::from(first);
+    while let Some(piece) = next_piece(&mut body).await? {
+        if whole.len() + piece.len() > limit {
+            return Err(Refusal::too_large(limit));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next data; trailers mean nothing here.
+async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_broken| Refusal::unreadable_body())?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses what is clearly no JSON. A missing or odd type is let through: many callers never set it, and the body itself
+/// is checked anyway.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    const OTHERS: [&str; 4] = ["multipart/", "audio/", "image/", "video/"];
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let media_type = text(header::CONTENT_TYPE);
+    if OTHERS.iter().any(|other| media_type.trim_start().starts_with(other)) {
+        return Err(Refusal::unsupported_media_type("the body must be JSON: send content-type: application/json"));
+    }
+    let encoding = text(header::CONTENT_ENCODING);
+    if !matches!(encoding.trim(), "" | "identity") {
+        return Err(Refusal::unsupported_media_type("the body must not be compressed: send no content-encoding"));
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Every error a caller can see, in the shape that OpenAI's SDKs read.
+//!
+//! The SDKs try again by themselves, so each error also says whether that would help: an error that the gateway's own
+//! attempts have settled tells them not to, and one that will pass names the wait. Messages are written for callers and
+//! hold no address, credential or detail of an upstream; those go to the log.
+
+mod completion;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+pub(super) use completion::{broken_stream, interrupted_stream};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use tidegate_application::domain::inference::InvalidEnvelope;
+
+use super::headers::{RETRY_AFTER_MS, SHOULD_RETRY, count_attempts};
+
+/// The longest wait that an SDK is told to sit out; some ignore longer ones and come back at once.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// A request that is not answered as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    content: Content,
+    advice: Advice,
+    attempts: Option<u32>,
+    allow: Option<&'static str>,
+    closes: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    Own(ErrorBody),
+    /// The upstream's own words.
+    Relayed(Bytes),
+}
+
+/// What an SDK should do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Advice {
+    /// What it always does with this status.
+    AsUsual,
+    /// Not try again.
+    GiveUp,
+    /// Try again after a wait.
+    Wait(Duration),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ErrorBody {
+    message: String,
+    r#type: ErrorType,
+    param: Option<String>,
+    code: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ErrorType {
+    InvalidRequestError,
+    Requests,
+    ServerError,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: &'a ErrorBody,
+}
+
+impl ErrorBody {
+    fn render(&self) -> Vec<u8> {
+        // Strings and nothing else: it cannot fail to serialise.
+        serde_json::to_vec(&Envelope { error: self }).unwrap_or_default()
+    }
+}
+
+impl Refusal {
+    fn new(status: StatusCode, kind: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
+        let body = ErrorBody { message: message.into(), r#type: kind, param: None, code: Some(code) };
+        Self {
+            status,
+            content: Content::Own(body),
+            advice: Advice::AsUsual,
+            attempts: None,
+            allow: None,
+            closes: false,
+        }
+    }
+
+    fn invalid(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(status, ErrorType::InvalidRequestError, code, message)
+    }
+
+    fn param(mut self, name: &str) -> Self {
+        if let Content::Own(body) = &mut self.content {
+            body.param = Some(name.to_owned());
+        }
+        self
+    }
+
+    fn advice(self, advice: Advice) -> Self {
+        Self { advice, ..self }
+    }
+
+    fn closing(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    /// The body is larger than is put up with.
+    pub(super) fn too_large(limit: usize) -> Self {
+        let message = format!("the body is larger than {limit} bytes, the limit of this gateway");
+        Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message).closing()
+    }
+
+    /// The body took too long to arrive.
+    pub(super) fn body_timeout() -> Self {
+        let message = "the body did not arrive in time";
+        Self::invalid(StatusCode::REQUEST_TIMEOUT, "request_timeout", message).closing()
+    }
+
+    /// The body broke off or was framed wrongly.
+    pub(super) fn unreadable_body() -> Self {
+        Self::invalid(StatusCode::BAD_REQUEST, "invalid_body", "the body could not be read to its end").closing()
+    }
+
+    /// The body is of a kind that is not taken.
+    pub(super) fn unsupported_media_type(message: &str) -> Self {
+        Self::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message).closing()
+    }
+
+    /// A parameter outside the body has a value that means nothing.
+    pub(super) fn invalid_value(param: &str, message: String) -> Self {
+        Self::invalid(StatusCode::BAD_REQUEST, "invalid_value", message).param(param)
+    }
+
+    /// Nothing is served at the path.
+    pub(super) fn no_such_route() -> Self {
+        let message = "nothing is served at this path; the base URL of this gateway ends in /v1";
+        Self::invalid(StatusCode::NOT_FOUND, "unknown_url", message)
+    }
+
+    /// Something is served at the path, but not by that method.
+    pub(super) fn wrong_method(allow: &'static str) -> Self {
+        let message = format!("this path takes {allow} only");
+        Self { allow: Some(allow), ..Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
+    }
+
+    /// Nothing has the name that was asked for.
+    pub(super) fn unknown_model(model: &str, nearest: &[String]) -> Self {
+        let shown: String = model.chars().take(64).collect();
+        let hint = match nearest {
+            [] => "GET /v1/models lists the names".to_owned(),
+            names => format!("did you mean {}?", names.join(", ")),
+        };
+        let message = format!("the model '{shown}' does not exist: {hint}");
+        Self::invalid(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+    }
+
+    /// The gateway ends before it could answer.
+    pub(super) fn shutting_down() -> Self {
+        let message = "this gateway is shutting down; try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorType::ServerError, "gateway_shutting_down", message)
+            .advice(Advice::Wait(Duration::from_secs(1)))
+            .closing()
+    }
+
+    /// The response that tells the caller.
+    pub(super) fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        let Self { status, content, advice, attempts, allow, closes } = self;
+        let body = match content {
+            Content::Own(body) => body.render().into(),
+            Content::Relayed(body) => body,
+        };
+        let mut response = Response::new(B::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match advice {
+            Advice::Wait(wait) if wait <= LONGEST_WAIT => name_wait(headers, wait),
+            Advice::Wait(wait) => {
+                name_wait(headers, wait);
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+            Advice::GiveUp => drop(headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"))),
+            Advice::AsUsual => {}
+        }
+        if let Some(attempts) = attempts {
+            count_attempts(headers, attempts);
+        }
+        if let Some(allow) = allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn name_wait(headers: &mut http::HeaderMap, wait: Duration) {
+    // Rounded up: who comes back too early is refused again.
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+    headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
+}
+
+impl From<InvalidEnvelope> for Refusal {
+    fn from(invalid: InvalidEnvelope) -> Self {
+        let code = match &invalid {
+            InvalidEnvelope::Json(_) => "invalid_json",
+            InvalidEnvelope::DuplicateKey(_) | InvalidEnvelope::MissingModel | InvalidEnvelope::WrongType { .. } => {
+                "invalid_value"
+            }
+        };
+        let refusal = Self::invalid(StatusCode::BAD_REQUEST, code, invalid.to_string());
+        match invalid.param() {
+            Some(param) => refusal.param(param),
+            None => refusal,
+        }
+    }
+}

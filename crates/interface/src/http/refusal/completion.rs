@@ -1,0 +1,231 @@
+//! What a caller is told when a completion fails: before its answer has begun, and after.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use tidegate_application::{
+    domain::fault::{Fault, FaultKind},
+    orchestration::CompletionError,
+};
+
+use super::{Advice, Content, ErrorBody, ErrorType, Refusal};
+
+impl From<CompletionError> for Refusal {
+    fn from(error: CompletionError) -> Self {
+        match error {
+            CompletionError::UnknownModel { model, nearest } => Self::unknown_model(&model, &nearest),
+            CompletionError::NoneAvailable { retry_after, attempts, .. } => none_available(retry_after, attempts),
+            CompletionError::Upstream { fault, attempts } => {
+                Self { attempts: Some(attempts), ..upstream_failed(fault, attempts) }
+            }
+        }
+    }
+}
+
+fn none_available(retry_after: Option<Duration>, attempts: u32) -> Refusal {
+    let message = "no instance of this model can be asked at the moment";
+    let refusal =
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, ErrorType::ServerError, "no_available_instance", message);
+    Refusal { attempts: Some(attempts), ..refusal.advice(retry_after.map_or(Advice::GiveUp, Advice::Wait)) }
+}
+
+fn upstream_failed(fault: Fault, attempts: u32) -> Refusal {
+    use FaultKind as Kind;
+    let kind = fault.kind;
+    match kind {
+        Kind::Client | Kind::ContextLength | Kind::ContentFilter => relayed(fault),
+        Kind::RateLimited => rate_limited(&fault),
+        // The caller's own key is good; to pass a 401 on would make it drop that.
+        Kind::Auth | Kind::Billing => settled(
+            StatusCode::BAD_GATEWAY,
+            "upstream_auth_error",
+            "the upstream refused this gateway's own account; its operator has to look".to_owned(),
+        ),
+        Kind::Timeout(_) => settled(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            format!("the upstream did not answer in time, in {}", counted(attempts)),
+        ),
+        Kind::ModelMissing | Kind::Overloaded | Kind::Transient | Kind::Transport(_) | Kind::Malformed => {
+            settled(StatusCode::BAD_GATEWAY, "upstream_error", format!("the upstream failed, in {}", counted(attempts)))
+        }
+        // Nobody reads it; 499 is what logs call it.
+        Kind::Cancelled => settled(
+            StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            "request_cancelled",
+            "the request was cancelled".to_owned(),
+        ),
+    }
+}
+
+fn settled(status: StatusCode, code: &'static str, message: String) -> Refusal {
+    Refusal::new(status, ErrorType::ServerError, code, message).advice(Advice::GiveUp)
+}
+
+fn counted(attempts: u32) -> String {
+    match attempts {
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts"),
+    }
+}
+
+fn rate_limited(fault: &Fault) -> Refusal {
+    let message = "every instance that was asked limits the rate of requests; try again later";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, ErrorType::Requests, "upstream_rate_limited", message)
+        .advice(fault.cooldown().map_or(Advice::AsUsual, Advice::Wait))
+}
+
+/// The caller's own mistake, as the upstream worded it.
+fn relayed(fault: Fault) -> Refusal {
+    let (status, body) = match fault.upstream {
+        Some(upstream) => (StatusCode::from_u16(upstream.status).ok(), upstream.body),
+        None => (None, Bytes::new()),
+    };
+    let status = status.filter(StatusCode::is_client_error).unwrap_or(StatusCode::BAD_REQUEST);
+    let (code, message) = match fault.kind {
+        FaultKind::ContextLength => ("context_length_exceeded", "the prompt does not fit the model"),
+        FaultKind::ContentFilter => ("content_filter", "the upstream refused the content"),
+        _ => ("invalid_request", "the upstream refused the request as invalid"),
+    };
+    let refusal = Refusal::invalid(status, code, message);
+    if body.is_empty() { refusal } else { Refusal { content: Content::Relayed(body), ..refusal } }
+}
+
+/// The last event of a stream that broke after it had begun: what makes both official SDKs raise, where a clean end
+/// would pass for a whole answer. No `[DONE]` follows it.
+pub(crate) fn broken_stream(kind: FaultKind) -> Bytes {
+    let what = match kind {
+        FaultKind::Timeout(_) => "the upstream stalled",
+        FaultKind::ContentFilter => "the upstream refused to go on with the content",
+        _ => "the upstream failed",
+    };
+    last_event(format!("{what} after the answer had begun; the answer is incomplete"))
+}
+
+/// The last event of a stream that the end of the gateway cuts.
+pub(crate) fn interrupted_stream() -> Bytes {
+    last_event("this gateway is shutting down; the answer is incomplete".to_owned())
+}
+
+fn last_event(message: String) -> Bytes {
+    let body = ErrorBody { message, r#type: ErrorType::ServerError, param: None, code: Some("upstream_stream_error") };
+    let mut event = b"data: ".to_vec();
+    event.extend_from_slice(&body.render());
+    event.extend_from_slice(b"\n\n");
+    event.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Response};
+    use serde_json::Value;
+    use tidegate_application::domain::fault::{Phase, TransportFault, UpstreamError, Work};
+
+    use super::*;
+
+    fn upstream(kind: FaultKind) -> CompletionError {
+        let fault = Fault::new(kind, Work::Ambiguous, "https://10.0.0.7/v1 said no to sk-secret");
+        CompletionError::Upstream { fault, attempts: 3 }
+    }
+
+    fn answered(error: CompletionError) -> (StatusCode, HeaderMap, Bytes) {
+        let response: Response<Bytes> = Refusal::from(error).into_response();
+        let (parts, body) = response.into_parts();
+        (parts.status, parts.headers, body)
+    }
+
+    /// `expected`: status, type, code, `x-should-retry`, `retry-after`.
+    #[track_caller]
+    fn check(error: CompletionError, expected: (u16, &str, &str, Option<&str>, Option<&str>)) {
+        let (status, headers, body) = answered(error);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+        let seen = (
+            status.as_u16(),
+            body["error"]["type"].as_str().unwrap(),
+            body["error"]["code"].as_str().unwrap(),
+            header("x-should-retry"),
+            header("retry-after"),
+        );
+        assert_eq!(seen, expected);
+        assert_eq!(header("content-type"), Some("application/json"));
+        assert!(body["error"].as_object().unwrap().contains_key("param"));
+        assert!(!body.to_string().contains("10.0.0.7") && !body.to_string().contains("sk-secret"));
+    }
+
+    #[test]
+    fn a_failed_upstream_is_settled_so_that_no_sdk_multiplies_the_attempts() {
+        let failed = (502, "server_error", "upstream_error", Some("false"), None);
+        check(upstream(FaultKind::Transient), failed);
+        check(upstream(FaultKind::Overloaded), failed);
+        check(upstream(FaultKind::ModelMissing), failed);
+        check(upstream(FaultKind::Malformed), failed);
+        check(upstream(FaultKind::Transport(TransportFault::Reset)), failed);
+        let timed_out = (504, "server_error", "upstream_timeout", Some("false"), None);
+        check(upstream(FaultKind::Timeout(Phase::Total)), timed_out);
+        let refused = (502, "server_error", "upstream_auth_error", Some("false"), None);
+        check(upstream(FaultKind::Auth), refused);
+        check(upstream(FaultKind::Billing), refused);
+        check(upstream(FaultKind::Cancelled), (499, "server_error", "request_cancelled", Some("false"), None));
+    }
+
+    #[test]
+    fn an_upstream_that_limits_the_rate_passes_on_its_wait() {
+        check(upstream(FaultKind::RateLimited), (429, "requests", "upstream_rate_limited", None, Some("10")));
+    }
+
+    fn none_for(retry_after: Option<Duration>) -> CompletionError {
+        let target = "pool:fast".parse().unwrap();
+        CompletionError::NoneAvailable { target, retry_after, last: None, attempts: 0 }
+    }
+
+    #[test]
+    fn a_wait_is_named_in_both_units_and_rounded_up() {
+        let wait = Duration::from_millis(1200);
+        check(none_for(Some(wait)), (503, "server_error", "no_available_instance", None, Some("2")));
+        let (_, headers, _) = answered(none_for(Some(wait)));
+        assert_eq!(headers["retry-after-ms"], "1200");
+    }
+
+    #[test]
+    fn without_a_usable_wait_nobody_is_invited_back() {
+        check(none_for(None), (503, "server_error", "no_available_instance", Some("false"), None));
+        let long = Some(Duration::from_mins(5));
+        check(none_for(long), (503, "server_error", "no_available_instance", Some("false"), Some("300")));
+    }
+
+    #[test]
+    fn an_unknown_model_is_not_found_and_its_name_is_not_echoed_at_length() {
+        let unknown = |model: &str| CompletionError::UnknownModel { model: model.to_owned(), nearest: vec![] };
+        check(unknown("nope"), (404, "invalid_request_error", "model_not_found", None, None));
+        let (_, _, body) = answered(unknown(&"x".repeat(1 << 20)));
+        assert!(body.len() < 512);
+    }
+
+    #[track_caller]
+    fn check_relayed(kind: FaultKind, status: u16, body: &'static str, expected: u16) {
+        let mut fault = Fault::new(kind, Work::Refused, "refused");
+        fault.upstream = Some(UpstreamError { status, body: Bytes::from_static(body.as_bytes()) });
+        let (seen, headers, relayed) = answered(CompletionError::Upstream { fault, attempts: 1 });
+        assert_eq!((seen.as_u16(), &relayed[..]), (expected, body.as_bytes()));
+        assert_eq!(headers["x-tidegate-attempts"], "1");
+    }
+
+    #[test]
+    fn a_callers_own_mistake_is_relayed_as_the_upstream_worded_it() {
+        let body = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":null}}"#;
+        check_relayed(FaultKind::Client, 422, body, 422);
+        check_relayed(FaultKind::ContextLength, 400, body, 400);
+        check_relayed(FaultKind::ContentFilter, 400, body, 400);
+        // A mistake of the caller's is never a success or a server error, whatever the upstream called it.
+        check_relayed(FaultKind::ContentFilter, 200, body, 400);
+    }
+
+    #[test]
+    fn a_mistake_without_words_gets_ours() {
+        let context_length = (400, "invalid_request_error", "context_length_exceeded", None, None);
+        check(upstream(FaultKind::ContextLength), context_length);
+        check(upstream(FaultKind::Client), (400, "invalid_request_error", "invalid_request", None, None));
+    }
+}

@@ -1,0 +1,93 @@
+//! The accept loop of one listener.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+
+use super::{
+    Lifecycle,
+    connection::{self, ConnectionLimits, HttpService, ResponseBody},
+};
+
+/// How long to wait after the system could not give a connection, say for want of file descriptors: trying again at once
+/// would spin until one is closed.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Accepts connections and serves each in a task of its own.
+pub(super) struct Acceptor {
+    listener: TcpListener,
+    slots: Arc<Semaphore>,
+    limits: ConnectionLimits,
+    connections: JoinSet<()>,
+}
+
+impl Acceptor {
+    /// Accepts up to `max_connections` at once.
+    pub(super) fn new(listener: TcpListener, max_connections: usize, limits: ConnectionLimits) -> Self {
+        let slots = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+        Self { listener, slots, limits, connections: JoinSet::new() }
+    }
+
+    /// Accepts until it is dropped.
+    pub(super) async fn accept<S, B>(&mut self, service: S, lifecycle: &Lifecycle) -> Infallible
+    where
+        S: HttpService<B>,
+        B: ResponseBody,
+    {
+        loop {
+            tokio::select! {
+                (stream, slot) = next(&self.listener, &self.slots) => {
+                    let served = connection::serve(stream, service.clone(), self.limits, lifecycle.clone());
+                    self.connections.spawn(async move {
+                        served.await;
+                        drop(slot);
+                    });
+                }
+                Some(finished) = self.connections.join_next() => note(finished),
+            }
+        }
+    }
+
+    /// Stops listening and hands over the connections that are open.
+    pub(super) fn close(self) -> JoinSet<()> {
+        self.connections
+    }
+}
+
+/// Resolves once every connection is closed.
+pub(super) async fn finished(connections: &mut JoinSet<()>) {
+    while let Some(finished) = connections.join_next().await {
+        note(finished);
+    }
+}
+
+fn note(finished: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = finished {
+        tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+async fn next(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    loop {
+        // The semaphore is never closed; were it, no connection would be the safe answer.
+        let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return std::future::pending().await };
+        match listener.accept().await {
+            Ok((stream, _peer)) => return (stream, slot),
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; trying again shortly");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Whether the connection went away before it was accepted; the next one may be fine.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
