@@ -104,7 +104,7 @@ async fn the_health_report_tells_a_part_from_the_whole() {
     let report = world.health.report().await;
     assert_eq!((report.pools[0].status, report.pools[0].usable), (PoolStatus::Degraded, 1));
     assert!(report.can_serve());
-    assert_eq!(report.store_problem, None);
+    assert_eq!(report.store, Ok(()));
     assert!(world.wrappers.list()[0].usable);
 }
 

@@ -32,8 +32,8 @@ pub struct HealthReport {
     pub task_groups: Vec<GroupHealth>,
     /// The wrappers, by name.
     pub wrappers: Vec<WrapperHealth>,
-    /// Why the store cannot be read; `None` if it can.
-    pub store_problem: Option<String>,
+    /// Whether the store can be read; if not, why.
+    pub store: Result<(), String>,
 }
 
 /// How a pool is doing.
@@ -88,7 +88,7 @@ impl<C: LlmClient> HealthService<C> {
 
     /// How everything is doing now.
     pub async fn report(&self) -> HealthReport {
-        let store_problem = self.catalog.check_store().await.err().map(|error| error.to_string());
+        let store = self.catalog.check_store().await.map_err(|error| error.to_string());
         let table = self.routes.load();
         let now = self.clock.now();
         let mut pools: Vec<_> = table
@@ -119,7 +119,7 @@ impl<C: LlmClient> HealthService<C> {
                 usable: view.usable,
             })
             .collect();
-        HealthReport { revision: table.revision(), pools, task_groups, wrappers, store_problem }
+        HealthReport { revision: table.revision(), pools, task_groups, wrappers, store }
     }
 }
 

@@ -56,14 +56,16 @@ pub(super) fn read(fields: &mut Fields<'_>) -> SimulatedSettings {
     }
 }
 
-/// `hang`, `cut`, or an HTTP status.
+/// `hang`, `cut`, `stall`, `malformed`, or an HTTP status.
 fn failure(table: &mut Fields<'_>) -> Option<SimulatedFailure> {
-    let help = "use \"hang\", \"cut\", or an HTTP status such as 500, 429 or 503";
+    let help = "use \"hang\", \"cut\", \"stall\", \"malformed\", or an HTTP status such as 500, 429 or 503";
     let status = match table.integer_or_word("failure")? {
         Ok(status) => u16::try_from(status).ok(),
         Err(word) => match &*word.text {
             "hang" => return Some(SimulatedFailure::Hang),
             "cut" => return Some(SimulatedFailure::Cut),
+            "stall" => return Some(SimulatedFailure::Stall),
+            "malformed" => return Some(SimulatedFailure::Malformed),
             text => text.parse().ok(),
         },
     };
