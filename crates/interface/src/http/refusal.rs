@@ -210,9 +210,10 @@ impl From<InvalidEnvelope> for Refusal {
     fn from(invalid: InvalidEnvelope) -> Self {
         let code = match &invalid {
             InvalidEnvelope::Json(_) => "invalid_json",
-            InvalidEnvelope::DuplicateKey(_) | InvalidEnvelope::MissingModel | InvalidEnvelope::WrongType { .. } => {
-                "invalid_value"
-            }
+            InvalidEnvelope::TooDeep
+            | InvalidEnvelope::DuplicateKey(_)
+            | InvalidEnvelope::MissingModel
+            | InvalidEnvelope::WrongType { .. } => "invalid_value",
         };
         let refusal = Self::invalid(StatusCode::BAD_REQUEST, code, invalid.to_string());
         match invalid.param() {

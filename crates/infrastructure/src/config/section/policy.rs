@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     pool::{HealthPolicy, RotationKind},
-    resilience::{BreakerPolicy, Deadlines},
+    resilience::{BreakerPolicy, Deadlines, FailureRate},
 };
 use validator::Validate;
 
@@ -40,6 +40,12 @@ struct BreakerToml {
     half_open_requests: Option<i64>,
     #[validate(range(min = 1, max = 1000))]
     success_threshold: Option<i64>,
+    #[validate(range(min = 0, max = 100))]
+    failure_rate: Option<i64>,
+    #[validate(range(min = 1, max = 10000))]
+    failure_rate_minimum: Option<i64>,
+    #[validate(range(min = 1.0, max = 3600.0))]
+    failure_rate_window: Option<f64>,
 }
 
 #[derive(Validate)]
@@ -94,10 +100,21 @@ pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolic
         max_recovery_time: table.number("max_recovery_time"),
         half_open_requests: table.integer("half_open_requests"),
         success_threshold: table.integer("success_threshold"),
+        failure_rate: table.integer("failure_rate"),
+        failure_rate_minimum: table.integer("failure_rate_minimum"),
+        failure_rate_window: table.number("failure_rate_window"),
     };
     table.check(&read);
-    let BreakerToml { failure_threshold, recovery_time, max_recovery_time, half_open_requests, success_threshold } =
-        read;
+    let BreakerToml {
+        failure_threshold,
+        recovery_time,
+        max_recovery_time,
+        half_open_requests,
+        success_threshold,
+        failure_rate,
+        failure_rate_minimum,
+        failure_rate_window,
+    } = read;
     let base = BreakerPolicy::default();
     let (recovery_time, max_recovery_time) =
         recovery(&table, (recovery_time, max_recovery_time), (base.recovery_time, base.max_recovery_time));
@@ -109,6 +126,17 @@ pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolic
         half_open_requests: half_open_requests.map_or(base.half_open_requests, count),
         success_threshold: success_threshold.map_or(base.success_threshold, count),
         probe_lease: base.probe_lease,
+        failure_rate: rate(failure_rate, failure_rate_minimum, failure_rate_window),
+    })
+}
+
+/// The rate that opens a circuit; a rate of 0 switches it off.
+fn rate(percent: Option<i64>, minimum: Option<i64>, window: Option<f64>) -> Option<FailureRate> {
+    let base = FailureRate::default();
+    (percent != Some(0)).then(|| FailureRate {
+        percent: percent.map_or(base.percent, count),
+        minimum: minimum.map_or(base.minimum, count),
+        window: window.map_or(base.window, seconds),
     })
 }
 
