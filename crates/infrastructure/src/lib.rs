@@ -7,12 +7,14 @@
 //! |---|---|
 //! | [`clock`] | the time that tokio's timers go by |
 //! | [`config`] | the configuration, from TOML files |
+//! | [`operations`] | one question to a running gateway |
 //! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`provider`] | clients of providers, and a simulated one |
 //! | [`telemetry`] | events as metrics and log lines |
 
 pub mod clock;
 pub mod config;
+pub mod operations;
 pub mod persistence;
 pub mod provider;
 pub mod telemetry;

@@ -16,12 +16,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
+use bytes::Bytes;
 use futures_core::Stream;
-use http::HeaderMap;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Full;
 use tidegate_domain::{
-    fault::Fault,
+    fault::{Fault, FaultKind, Work},
     inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk},
     name::ProviderName,
     pool::InstanceSpec,
@@ -30,7 +33,7 @@ use tidegate_domain::{
 use self::{
     openai::{Endpoint, InvalidHeader, credentials},
     simulated::Simulation,
-    transport::{TlsRoots, Transport},
+    transport::{TlsRoots, Transport, read_body},
 };
 pub use self::{
     openai::{OpenAiClient, OpenAiStream},
@@ -39,8 +42,11 @@ pub use self::{
     transport::TlsError,
 };
 
+/// The largest answer of a running gateway that is read.
+const MAX_REPORT_BYTES: usize = 16 * 1024 * 1024;
+
 /// The configured providers, each with its connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Providers {
     by_name: BTreeMap<ProviderName, Provider>,
 }
@@ -127,6 +133,33 @@ impl ClientFactory for Providers {
                 Ok(ProviderClient::OpenAi(OpenAiClient::new(transport.clone(), Arc::new(endpoint))))
             }
         }
+    }
+}
+
+/// Sends one request outside of any provider, over a connection of its own.
+pub(crate) async fn get(
+    request: Request<Full<Bytes>>,
+    connect_timeout: Duration,
+) -> Result<Result<(StatusCode, Bytes), Fault>, TlsError> {
+    let transport = Transport::new(connect_timeout, &TlsRoots::public()?);
+    let answer = async {
+        let response = transport.send(request).await?;
+        let status = response.status();
+        let body = read_body(response, MAX_REPORT_BYTES).await;
+        let body =
+            body.map_err(|_| Fault::new(FaultKind::Malformed, Work::Ambiguous, "the answer is too long or was cut"))?;
+        Ok((status, body))
+    };
+    Ok(answer.await)
+}
+
+#[cfg(feature = "shaku")]
+impl<M: shaku::Module> shaku::Component<M> for Providers {
+    type Interface = dyn ClientFactory<Client = ProviderClient>;
+    type Parameters = Self;
+
+    fn build(_: &mut shaku::ModuleBuildContext<M>, providers: Self) -> Box<Self::Interface> {
+        Box::new(providers)
     }
 }
 

@@ -12,7 +12,7 @@ use tidegate_domain::observe::{Event, Observer};
 
 pub use self::{
     log::LogObserver,
-    metrics::{MetricsError, PrometheusObserver},
+    metrics::{MetricsError, MetricsHandle, PrometheusObserver},
 };
 
 /// Several observers as one.

@@ -40,6 +40,28 @@ pub struct PrometheusObserver {
     revision: Gauge,
 }
 
+/// Renders the series that a [`PrometheusObserver`] counts.
+#[derive(Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// The series in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds samples into their buckets. To be called every few seconds, or they pile up between two renderings.
+    pub fn fold(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+impl fmt::Debug for MetricsHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("MetricsHandle").finish_non_exhaustive()
+    }
+}
+
 struct Tokens {
     input: Counter,
     output: Counter,
@@ -69,8 +91,8 @@ impl PrometheusObserver {
     }
 
     /// What renders the series: cheap to clone, independent of the observer's life.
-    pub fn handle(&self) -> PrometheusHandle {
-        self.recorder.handle()
+    pub fn handle(&self) -> MetricsHandle {
+        MetricsHandle(self.recorder.handle())
     }
 
     fn request(&self, target: &Target, outcome: Outcome, took: Duration) {

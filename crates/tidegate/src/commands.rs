@@ -1,0 +1,33 @@
+//! What the binary does: one module per command.
+
+mod check;
+mod serve;
+mod status;
+
+use std::{io::Write, process::ExitCode};
+
+use tidegate_infrastructure::config::{ConfigLocation, Environment, TomlConfigSource};
+use tidegate_interface::cli::{Cli, Command, ConfigArgs};
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What went wrong, for a person to read.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+    }
+}
+
+fn config_source(arguments: &ConfigArgs) -> TomlConfigSource {
+    let location = ConfigLocation { path: arguments.config.clone(), environment: arguments.env.clone() };
+    TomlConfigSource::new(location, Environment::of_process())
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+}

@@ -1,0 +1,38 @@
+//! `tidegate check`: every problem of a configuration.
+
+use std::process::ExitCode;
+
+use tidegate_application::domain::config::{Problem, Report};
+use tidegate_interface::cli::{CheckArgs, render_report};
+
+use super::{config_source, print};
+use crate::{BuildGatewayError, Gateway};
+
+/// Loads the configuration and compiles it, as `serve` would, but with a store in memory.
+pub(super) fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let report = match config_source(&arguments.config).load_all() {
+        Ok(loaded) => {
+            let mut problems = loaded.warnings;
+            let builder = loaded
+                .settings
+                .providers
+                .into_iter()
+                .fold(Gateway::builder().configuration(loaded.configuration), crate::GatewayBuilder::provider);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            if let Err(error) = runtime.block_on(builder.build()) {
+                problems.extend(problems_of(error));
+            }
+            Report::new(problems)
+        }
+        Err(report) => report,
+    };
+    print(&render_report(&report, arguments.format))?;
+    Ok(if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn problems_of(error: BuildGatewayError) -> Vec<Problem> {
+    match error {
+        BuildGatewayError::Configuration(report) => report.problems().to_vec(),
+        other => vec![Problem::error("", other.to_string())],
+    }
+}

@@ -1,0 +1,98 @@
+//! `tidegate serve`: the gateway over HTTP, until it is told to stop.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use tidegate_infrastructure::{
+    config::{ServerSettings, Settings},
+    telemetry::{LogObserver, MetricsHandle, PrometheusObserver},
+};
+use tidegate_interface::{
+    cli::ServeArgs,
+    http,
+    server::{Ended, Lifecycle, Server, ServerOptions},
+};
+
+use super::config_source;
+use crate::{BuildGatewayError, Gateway, logging};
+
+pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
+    let loaded = config_source(&arguments.config).load_all().map_err(BuildGatewayError::Configuration)?;
+    logging::start(loaded.settings.log)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let Settings { server, storage, providers, log: _ } = loaded.settings;
+    let options = options(server, &arguments);
+    let metrics = Arc::new(PrometheusObserver::new()?);
+    let rendered = metrics.handle();
+    let builder = providers
+        .into_iter()
+        .fold(Gateway::builder(), crate::GatewayBuilder::provider)
+        .configuration(loaded.configuration)
+        .storage(storage)
+        .observer(metrics)
+        .observer(Arc::new(LogObserver));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime
+        .block_on(async {
+            let gateway = builder.build().await?;
+            let server = Server::bind(options)?;
+            tracing::info!(listen = %server.address(), admin_listen = %server.admin_address(), "serving");
+            let lifecycle = Lifecycle::default();
+            let signals = lifecycle.clone();
+            tokio::spawn(async move {
+                if let Err(error) = signals.follow_signals().await {
+                    tracing::error!(%error, "signals cannot be received; stop the process by SIGKILL");
+                }
+            });
+            let upkeep = tokio::spawn(upkeep(rendered.clone()));
+            let served = http::Gateway {
+                orchestration: Arc::clone(gateway.orchestration()),
+                health: Arc::clone(gateway.health()),
+                metrics: Arc::new(move || rendered.render()),
+            };
+            let ended = server.serve(served, lifecycle).await;
+            upkeep.abort();
+            gateway.close().await;
+            match ended {
+                Ended::Drained => tracing::info!("every request was answered"),
+                Ended::Cut(connections) => tracing::warn!(connections, "cut when the drain timeout was over"),
+            }
+            Ok::<_, anyhow::Error>(())
+        })
+        .context("the gateway cannot serve")?;
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Folds the samples of the histograms into their buckets, so that they do not pile up between two scrapes.
+async fn upkeep(metrics: MetricsHandle) {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        metrics.fold();
+    }
+}
+
+fn options(settings: ServerSettings, arguments: &ServeArgs) -> ServerOptions {
+    let ServerSettings {
+        listen,
+        admin_listen,
+        max_body_bytes,
+        max_header_bytes,
+        header_timeout,
+        body_timeout,
+        drain_timeout,
+    } = settings;
+    ServerOptions {
+        listen: arguments.listen.unwrap_or(listen),
+        admin_listen: arguments.admin_listen.unwrap_or(admin_listen),
+        body_limit: max_body_bytes,
+        max_header_bytes,
+        header_timeout,
+        body_timeout,
+        drain_timeout,
+        ..ServerOptions::default()
+    }
+}

@@ -1,0 +1,187 @@
+//! The whole engine for a Rust program, without HTTP.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use tidegate_application::{
+    Catalog, ChangeError, HealthService, OrchestrationService, PoolService, TaskGroupService, WrapperService,
+};
+use tidegate_domain::{
+    config::{Configuration, Declared, Report},
+    observe::Observer,
+    pool::Pool,
+    task_group::TaskGroup,
+};
+use tidegate_infrastructure::{
+    config::{ConfigLocation, Environment, StorageSettings, TomlConfigSource},
+    persistence::{Database, DatabaseOptions, OpenDatabaseError},
+    provider::{BuildProvidersError, ProviderClient, ProviderSettings, Providers},
+    telemetry::Observers,
+};
+
+use crate::composition::{Services, Storage, compose};
+
+/// A composed engine.
+pub struct Gateway {
+    services: Services,
+    database: Option<Database>,
+}
+
+/// Why a gateway cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildGatewayError {
+    /// The configuration has problems.
+    #[error("the configuration has problems\n\n{0}")]
+    Configuration(#[from] Report),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenDatabaseError),
+    /// The providers cannot be built.
+    #[error(transparent)]
+    Providers(#[from] BuildProvidersError),
+    /// The definitions of files and store do not fit together.
+    #[error("the definitions do not fit together: {0}")]
+    Definitions(#[from] ChangeError),
+}
+
+impl Gateway {
+    /// Begins a gateway without providers and definitions, that keeps what it is given in memory.
+    pub fn builder() -> GatewayBuilder {
+        GatewayBuilder::default()
+    }
+
+    /// Answers requests.
+    pub fn orchestration(&self) -> &Arc<OrchestrationService<ProviderClient>> {
+        &self.services.orchestration
+    }
+
+    /// Creates, changes and watches pools.
+    pub fn pools(&self) -> &Arc<PoolService<ProviderClient>> {
+        &self.services.pools
+    }
+
+    /// Creates, changes and watches task groups.
+    pub fn task_groups(&self) -> &Arc<TaskGroupService<ProviderClient>> {
+        &self.services.task_groups
+    }
+
+    /// Lists wrappers.
+    pub fn wrappers(&self) -> &Arc<WrapperService<ProviderClient>> {
+        &self.services.wrappers
+    }
+
+    /// Reports on everything.
+    pub fn health(&self) -> &Arc<HealthService<ProviderClient>> {
+        &self.services.health
+    }
+
+    /// Holds every definition.
+    pub fn catalog(&self) -> &Arc<Catalog<ProviderClient>> {
+        &self.services.catalog
+    }
+
+    /// Closes the store, so that its file is whole by itself.
+    pub async fn close(self) {
+        if let Some(database) = self.database {
+            database.close().await;
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Gateway").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+/// What a gateway is built from.
+#[derive(Default)]
+pub struct GatewayBuilder {
+    configuration: Configuration,
+    providers: Vec<ProviderSettings>,
+    storage: StorageSettings,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl GatewayBuilder {
+    /// Takes providers, definitions and storage from a TOML file or directory, with the process's variables; what was given
+    /// before is replaced.
+    ///
+    /// # Errors
+    /// A [`Report`] with every problem of the files.
+    pub fn config(mut self, path: impl Into<PathBuf>) -> Result<Self, Report> {
+        let location = ConfigLocation { path: path.into(), environment: None };
+        let loaded = TomlConfigSource::new(location, Environment::of_process()).load_all()?;
+        self.configuration = loaded.configuration;
+        self.providers = loaded.settings.providers;
+        self.storage = loaded.settings.storage;
+        Ok(self)
+    }
+
+    /// Takes definitions that were loaded elsewhere.
+    #[must_use]
+    pub fn configuration(mut self, configuration: Configuration) -> Self {
+        self.configuration = configuration;
+        self
+    }
+
+    /// Adds a provider.
+    #[must_use]
+    pub fn provider(mut self, provider: ProviderSettings) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Adds a pool that this program defines.
+    #[must_use]
+    pub fn pool(mut self, pool: Pool) -> Self {
+        self.configuration.pools.push(declared(pool));
+        self
+    }
+
+    /// Adds a task group that this program defines.
+    #[must_use]
+    pub fn task_group(mut self, group: TaskGroup) -> Self {
+        self.configuration.task_groups.push(declared(group));
+        self
+    }
+
+    /// Keeps definitions there.
+    #[must_use]
+    pub fn storage(mut self, storage: StorageSettings) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// Tells `observer` of every event.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Opens the store, composes the services and puts the definitions in force.
+    ///
+    /// # Errors
+    /// [`BuildGatewayError`] says which of these failed, and why.
+    pub async fn build(self) -> Result<Gateway, BuildGatewayError> {
+        let Self { configuration, providers, storage, observers } = self;
+        let database = match storage {
+            StorageSettings::Memory => None,
+            StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
+        };
+        let storage = database.clone().map_or(Storage::InMemory, Storage::Sqlite);
+        let services = compose(storage, Providers::new(providers)?, Observers::new(observers));
+        services.catalog.load(configuration).await?;
+        Ok(Gateway { services, database })
+    }
+}
+
+impl fmt::Debug for GatewayBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GatewayBuilder").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+fn declared<T>(value: T) -> Declared<T> {
+    Declared { value, file: PathBuf::from("(this program)") }
+}
