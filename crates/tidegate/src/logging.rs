@@ -10,7 +10,10 @@ pub(crate) fn start(settings: LogSettings) -> anyhow::Result<()> {
         .with_default_directive(settings.level.as_str().parse().context("the log level")?)
         .from_env()
         .context("RUST_LOG is no log filter; write for example RUST_LOG=info,tidegate_application=debug")?;
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Text => log.try_init(),
