@@ -136,12 +136,12 @@ async fn a_rate_limited_instance_is_left_alone_for_as_long_as_it_asked() {
 async fn with_everybody_cooling_down_the_refusal_says_when_to_come_back() {
     let world = Plan::default().pool("p", &["a"]).start().await;
     let mut fault = Fault::new(FaultKind::RateLimited, Work::Refused, "slow down");
-    fault.retry_after = Some(Duration::from_secs(3600));
+    fault.retry_after = Some(Duration::from_hours(1));
     world.scripts.next("a", Act::Fail(fault));
     world.complete("p").await.unwrap_err();
     let error = world.complete("p").await.unwrap_err();
     let CompletionError::NoneAvailable { retry_after, attempts: 0, .. } = error else { panic!("{error:?}") };
-    assert_eq!(retry_after, Some(Duration::from_secs(3600)));
+    assert_eq!(retry_after, Some(Duration::from_hours(1)));
     assert_eq!(world.diary.outcomes()[1], Outcome::NoneAvailable);
 }
 

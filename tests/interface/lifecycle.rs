@@ -6,7 +6,7 @@ use tidegate_interface::server::{Ended, ServerOptions};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
-    stage::{Stage, piece},
+    stage::{Stage, done, piece},
     wire::{chat, exchange, get, rest, until},
 };
 
@@ -47,7 +47,7 @@ async fn a_draining_server_is_not_ready_takes_no_connection_and_finishes_what_it
     while TcpStream::connect(stage.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    feed.send(Ok(piece("data: [DONE]\n\n"))).unwrap();
+    feed.send(Ok(done())).unwrap();
     drop(feed);
     until(&mut stream, "data: [DONE]\n\n\r\n0\r\n\r\n").await;
     assert_eq!(stage.ended().await, Ended::Drained);

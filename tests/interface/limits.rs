@@ -68,6 +68,8 @@ async fn a_caller_that_does_not_read_is_given_up() {
     let feed = stage.upstream.feed();
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(&chat(br#"{"model":"stream","stream":true}"#, "")).await.unwrap();
+    feed.send(Ok(piece("data: one\n\n"))).unwrap();
+    until(&mut stream, "one").await;
     // More than any buffer on the way holds.
     let large = format!("data: {}\n\n", "x".repeat(1 << 20));
     for _ in 0..64 {

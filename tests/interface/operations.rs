@@ -1,14 +1,11 @@
 //! The operations endpoints.
 
-use tidegate_application::{domain::pool::PoolStatus, health::HealthReport};
-use tidegate_interface::{
-    cli::{Colour, render_status},
-    server::ServerOptions,
-};
+use serde_json::json;
+use tidegate_interface::cli::{Colour, render_status};
 
 use crate::{
-    stage::{Stage, healthy},
-    wire::{exchange, get},
+    stage::Stage,
+    wire::{chat, exchange, get},
 };
 
 #[tokio::test]
@@ -29,8 +26,7 @@ async fn metrics_are_text_for_prometheus() {
 }
 
 /// `expected`: status, the word for the whole.
-async fn check(health: HealthReport, expected: (u16, &str)) -> serde_json::Value {
-    let stage = Stage::with(ServerOptions::default(), health);
+async fn check_health(stage: &Stage, expected: (u16, &str)) -> serde_json::Value {
     let answer = exchange(stage.admin, &get("/healthz")).await;
     let report = answer.json();
     assert_eq!((answer.status, report["status"].as_str().unwrap()), expected);
@@ -38,37 +34,27 @@ async fn check(health: HealthReport, expected: (u16, &str)) -> serde_json::Value
     report
 }
 
-#[tokio::test]
-async fn health_is_good_while_everything_is_usable() {
-    let report = check(healthy(), (200, "active")).await;
-    assert_eq!(report["revision"], 7);
-    let pool = serde_json::json!({"name": "fast", "status": "active", "usable": 2, "of": 2});
-    assert_eq!(report["pools"][0], pool);
+fn entry(report: &serde_json::Value, kind: &str, name: &str) -> serde_json::Value {
+    let entries = report[kind].as_array().unwrap();
+    entries.iter().find(|entry| entry["name"] == name).unwrap().clone()
 }
 
 #[tokio::test]
-async fn a_pool_in_part_or_a_silent_store_degrade_and_say_why() {
-    let mut health = healthy();
-    health.pools[0].usable = 1;
-    health.pools[0].status = PoolStatus::Degraded;
-    let report = check(health, (200, "degraded")).await;
-    assert_eq!(report["pools"][0]["reason"], "1 of 2 instances cannot be used");
+async fn health_follows_what_becomes_of_requests_and_says_why() {
+    let stage = Stage::new();
+    let report = check_health(&stage, (200, "active")).await;
+    assert_eq!(report["revision"], 1);
+    assert_eq!(report["store"], json!({"name": "store", "status": "active"}));
+    let locked = json!({"name": "locked", "status": "active", "usable": 1, "of": 1});
+    assert_eq!(entry(&report, "pools", "locked"), locked);
+    assert_eq!(entry(&report, "wrappers", "gpt"), json!({"name": "gpt", "status": "active"}));
 
-    let report = check(HealthReport { store: Err("disk full".to_owned()), ..healthy() }, (200, "degraded")).await;
-    assert_eq!(report["store"]["reason"], "disk full");
-}
-
-#[tokio::test]
-async fn what_nobody_can_use_fails_the_check_and_says_why() {
-    let mut health = healthy();
-    health.task_groups[0].usable_tiers = 0;
-    let report = check(health, (503, "inactive")).await;
-    assert_eq!(report["task_groups"][0]["reason"], "none of 1 tiers can be used");
-
-    let mut health = healthy();
-    health.wrappers[0].usable = false;
-    let report = check(health, (503, "inactive")).await;
-    assert_eq!(report["wrappers"][0]["reason"], "pool:fast cannot be used");
+    exchange(stage.address, &chat(br#"{"model":"locked"}"#, "")).await;
+    let report = check_health(&stage, (503, "inactive")).await;
+    let locked = entry(&report, "pools", "locked");
+    assert_eq!((&locked["usable"], &locked["of"]), (&json!(0), &json!(1)));
+    assert_eq!(locked["reason"], "none of 1 instances can be used");
+    assert_eq!(entry(&report, "pools", "fast")["status"], "active");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A served gateway over a scripted upstream. How the services are put together is known here only.
+//! A served gateway: the composed engine, between real sockets and a scripted upstream.
 
 use std::{
     net::SocketAddr,
@@ -10,15 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use tidegate_application::{
-    domain::{
-        fault::{Fault, FaultKind, TransportFault, UpstreamError, Work},
-        inference::{Call, LlmClient, Reply, Signals, StreamChunk, WholeAnswer},
-        name::{InstanceId, PoolName, WrapperName},
-        pool::PoolStatus,
-    },
-    health::{GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth},
-    orchestration::{ModelEntry, OrchestrationService},
+use layered_tests::world::{Diary, Plan};
+use tidegate_application::{Catalog, CatalogParts, HealthService, OrchestrationService, Routes};
+use tidegate_domain::{
+    config::Configuration,
+    fault::{Fault, FaultKind, TransportFault, UpstreamError, Work},
+    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, WholeAnswer},
+    pool::{InstanceSpec, PoolFallback, PoolPolicy},
+};
+use tidegate_infrastructure::{
+    clock::TokioClock,
+    persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
 };
 use tidegate_interface::{
     http::Gateway,
@@ -41,28 +43,24 @@ pub struct Stage {
 impl Stage {
     /// With limits that no test runs into.
     pub fn new() -> Self {
-        Self::with(ServerOptions::default(), healthy())
+        Self::limited(ServerOptions::default())
     }
 
     /// With the given limits; the addresses are chosen here.
-    pub fn limited(options: ServerOptions) -> Self {
-        Self::with(options, healthy())
-    }
-
-    /// With the given limits and health.
-    pub fn with(mut options: ServerOptions, health: HealthReport) -> Self {
+    pub fn limited(mut options: ServerOptions) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         (options.listen, options.admin_listen) = (free, free);
         let server = Server::bind(options).unwrap();
         let upstream = Upstream::default();
-        let gateway = Gateway {
-            orchestration: Arc::new(orchestration(upstream.clone())),
-            health: Arc::new(HealthService::stand_in(health)),
-            metrics: Arc::new(|| "requests_total 1\n".to_owned()),
-        };
         let lifecycle = Lifecycle::default();
         let (address, admin) = (server.address(), server.admin_address());
-        let running = tokio::spawn(server.serve(gateway, lifecycle.clone()));
+        let (catalog, gateway) = compose(&upstream);
+        let ended = lifecycle.clone();
+        let running = tokio::spawn(async move {
+            // Who connects before the table is there waits in the backlog.
+            catalog.load(configuration()).await.unwrap();
+            server.serve(gateway, ended).await
+        });
         Self { address, admin, lifecycle, upstream, running }
     }
 
@@ -72,37 +70,35 @@ impl Stage {
     }
 }
 
-fn orchestration(upstream: Upstream) -> OrchestrationService<Upstream> {
-    const MODELS: [(&str, &str); 10] = [
-        ("fast", "pool"),
-        ("stream", "model"),
-        ("silent", "model"),
-        ("openai:org/model", "model"),
-        ("limited", "model"),
-        ("broken", "model"),
-        ("unreachable", "model"),
-        ("locked", "model"),
-        ("invalid", "model"),
-        ("filtered", "model"),
-    ];
-    let models = MODELS.map(|(name, kind)| ModelEntry { name: name.to_owned(), kind }).to_vec();
-    OrchestrationService::stand_in(upstream, InstanceId::new("primary").unwrap(), models)
+fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
+    let (routes, clock, observer) = (Arc::new(Routes::empty()), Arc::new(TokioClock), Arc::new(Diary::default()));
+    let catalog = Arc::new(Catalog::new(CatalogParts {
+        pools: Arc::new(InMemoryPoolRepository::default()),
+        task_groups: Arc::new(InMemoryTaskGroupRepository::default()),
+        factory: Arc::new(upstream.clone()),
+        routes: Arc::clone(&routes),
+        observer: observer.clone(),
+    }));
+    let gateway = Gateway {
+        orchestration: Arc::new(OrchestrationService::new(Arc::clone(&routes), clock.clone(), observer)),
+        health: Arc::new(HealthService::new(Arc::clone(&catalog), routes, clock)),
+        metrics: Arc::new(|| "requests_total 1\n".to_owned()),
+    };
+    (catalog, gateway)
 }
 
-/// Everything usable.
-pub fn healthy() -> HealthReport {
-    let pool = PoolName::new("fast").unwrap();
-    HealthReport {
-        revision: 7,
-        pools: vec![PoolHealth { name: pool.clone(), status: PoolStatus::Active, usable: 2, instances: 2 }],
-        task_groups: vec![GroupHealth { name: "chat".parse().unwrap(), usable_tiers: 1, tiers: 1 }],
-        wrappers: vec![WrapperHealth {
-            name: WrapperName::new("gpt").unwrap(),
-            target: "pool:fast".parse().unwrap(),
-            usable: true,
-        }],
-        store: Ok(()),
-    }
+/// A pool for every behaviour, with one instance of the same name and one attempt; and one of each other kind of name.
+fn configuration() -> Configuration {
+    const BEHAVIOURS: [&str; 10] =
+        ["fast", "stream", "silent", "limited", "broken", "unreachable", "locked", "invalid", "filtered", "panicking"];
+    let once = PoolPolicy { fallback: PoolFallback::FailFast, ..PoolPolicy::default() };
+    let pools = |plan: Plan, name: &&str| plan.pool_with(name, &[name], once.clone());
+    BEHAVIOURS
+        .iter()
+        .fold(Plan::default(), pools)
+        .group("chat", &[&["openai:org/model"]])
+        .wrapper("gpt", "pool:fast")
+        .configuration()
 }
 
 type Receiver = mpsc::UnboundedReceiver<Result<StreamChunk, Fault>>;
@@ -115,7 +111,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The bodies that reached it.
+    /// The bodies that reached it, as the callers sent them.
     pub fn bodies(&self) -> Vec<Bytes> {
         self.bodies.lock().unwrap().clone()
     }
@@ -128,9 +124,23 @@ impl Upstream {
     }
 }
 
-/// A piece of a stream.
+/// A piece of a stream that carries content.
 pub fn piece(text: &str) -> StreamChunk {
-    StreamChunk { bytes: Bytes::copy_from_slice(text.as_bytes()), signals: Signals::default() }
+    chunk(text, Signals { content: true, ..Signals::default() })
+}
+
+/// A piece of a stream that carries none.
+pub fn aside(text: &str) -> StreamChunk {
+    chunk(text, Signals::default())
+}
+
+/// The last piece of a whole stream.
+pub fn done() -> StreamChunk {
+    chunk("data: [DONE]\n\n", Signals { finished: true, done: true, ..Signals::default() })
+}
+
+fn chunk(text: &str, signals: Signals) -> StreamChunk {
+    StreamChunk { bytes: Bytes::copy_from_slice(text.as_bytes()), signals }
 }
 
 /// The stream of an [`Upstream`].
@@ -141,6 +151,14 @@ impl Stream for Feed {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context)
+    }
+}
+
+impl ClientFactory for Upstream {
+    type Client = Self;
+
+    fn client(&self, _: &InstanceSpec) -> Result<Self, BuildClientError> {
+        Ok(self.clone())
     }
 }
 
@@ -163,6 +181,7 @@ impl LlmClient for Upstream {
             "locked" => Err(fault(FaultKind::Auth)),
             "invalid" => Err(Fault { upstream: Some(in_its_own_words(422)), ..fault(FaultKind::Client) }),
             "filtered" => Err(Fault { upstream: Some(in_its_own_words(400)), ..fault(FaultKind::ContentFilter) }),
+            "panicking" => panic!("a mistake of ours"),
             _ => Ok(whole()),
         }
     }

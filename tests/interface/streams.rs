@@ -5,7 +5,7 @@ use tidegate_application::domain::fault::{Fault, FaultKind, TransportFault, Work
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
-    stage::{Stage, piece},
+    stage::{Stage, aside, done, piece},
     wire::{chat, exchange, rest, until},
 };
 
@@ -16,18 +16,18 @@ const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello\\u2026\
 async fn a_stream_is_forwarded_byte_for_byte() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
-    let pieces = [": ping\n\n", HELLO, "event: x\r\ndata: {\"n\":1.10}\r\n\r\n", "data: [DONE]\n\n"];
-    for text in pieces {
-        feed.send(Ok(piece(text))).unwrap();
+    let pieces = [aside(": ping\n\n"), piece(HELLO), aside("event: x\r\ndata: {\"n\":1.10}\r\n\r\n"), done()];
+    for piece in pieces.clone() {
+        feed.send(Ok(piece)).unwrap();
     }
     drop(feed);
     let answer = exchange(stage.address, &chat(REQUEST, "")).await;
-    assert_eq!(answer.body, pieces.concat().as_bytes());
+    assert_eq!(answer.body, pieces.map(|piece| piece.bytes).concat());
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
     assert_eq!(answer.header("cache-control"), Some("no-cache"));
     assert_eq!(answer.header("x-accel-buffering"), Some("no"));
-    assert_eq!(answer.header("x-tidegate-instance"), Some("primary"));
+    assert_eq!(answer.header("x-tidegate-instance"), Some("stream"));
 }
 
 #[tokio::test]
@@ -49,15 +49,38 @@ async fn a_stream_that_breaks_ends_with_one_error_event_and_no_done() {
     feed.send(Ok(piece(HELLO))).unwrap();
     let reset = FaultKind::Transport(TransportFault::Reset);
     feed.send(Err(Fault::new(reset, Work::Partial, "10.0.0.7 hung up"))).unwrap();
-    feed.send(Ok(piece("data: [DONE]\n\n"))).unwrap();
+    feed.send(Ok(done())).unwrap();
+    let body = broken_off(&stage).await;
+    assert!(!body.contains("10.0.0.7"));
+    feed.closed().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_without_a_finish_has_broken_too() {
+    let stage = Stage::new();
+    stage.upstream.feed().send(Ok(piece(HELLO))).unwrap();
+    broken_off(&stage).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_before_its_first_content_is_an_error_like_any_other() {
+    let stage = Stage::new();
+    stage.upstream.feed().send(Ok(aside(": ping\n\n"))).unwrap();
     let answer = exchange(stage.address, &chat(REQUEST, "")).await;
+    assert_eq!((answer.status, &*answer.code()), (502, "upstream_error"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+/// The body of a stream that breaks off after `HELLO`; what follows that is one error event.
+async fn broken_off(stage: &Stage) -> String {
+    let answer = exchange(stage.address, &chat(REQUEST, "")).await;
+    assert_eq!(answer.status, 200);
     let body = String::from_utf8(answer.body).unwrap();
     let event = body.strip_prefix(HELLO).unwrap().strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
     let error: Value = serde_json::from_str(event).unwrap();
     assert_eq!(error["error"]["code"], "upstream_stream_error");
     assert!(error["error"]["message"].is_string() && error["error"]["type"].is_string());
-    assert!(!body.contains("10.0.0.7"));
-    feed.closed().await;
+    body
 }
 
 #[tokio::test]
@@ -89,13 +112,14 @@ async fn a_caller_that_leaves_before_the_first_byte_stops_the_upstream() {
 async fn a_slow_reader_holds_the_stream_back_and_misses_nothing() {
     let stage = Stage::new();
     let feed = stage.upstream.feed();
-    let text = format!("data: {}\n\n", "x".repeat(64 * 1024));
-    for _ in 0..64 {
+    let text = format!("data: {}\n\n", "x".repeat(32 * 1024));
+    for _ in 0..128 {
         feed.send(Ok(piece(&text))).unwrap();
     }
+    feed.send(Ok(done())).unwrap();
     drop(feed);
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(&chat(REQUEST, "")).await.unwrap();
     tokio::task::yield_now().await;
-    assert_eq!(rest(&mut stream).await.body.len(), 64 * text.len());
+    assert_eq!(rest(&mut stream).await.body.len(), 128 * text.len() + done().bytes.len());
 }

@@ -15,6 +15,7 @@ use super::refusal::{broken_stream, interrupted_stream};
 use crate::server::{Lifecycle, PhaseReached};
 
 /// The body of a response of the data plane.
+#[expect(clippy::large_enum_variant, reason = "one per request; a box would cost every stream an allocation")]
 pub(crate) enum ResponseBody<S> {
     /// All of it, until it is sent.
     Whole(Option<Bytes>),

@@ -3,7 +3,13 @@
 //! The one hot route is matched here and keeps its own body type, so that no chunk of a stream passes a boxed body. All
 //! others go through a router.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use axum::Router;
 use http::{Method, Request, Response};
@@ -39,7 +45,8 @@ impl<C: LlmClient> DataPlane<C> {
         let id = RequestId::from_bits(fastrand::u128(..));
         let is_completion = request.method() == Method::POST && request.uri().path() == CHAT_COMPLETIONS;
         let mut response = if is_completion {
-            self.complete(request, &id).await.unwrap_or_else(Refusal::into_response)
+            let answered = unless_it_panics(self.complete(request, &id)).await;
+            answered.unwrap_or_else(Refusal::into_response)
         } else {
             let Ok(response) = self.others.clone().oneshot(request).await;
             response.map(ResponseBody::Routed)
@@ -55,6 +62,19 @@ fn others<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) -> Router {
         .route(CHAT_COMPLETIONS, axum::routing::any(async || wrong_method("POST")))
         .fallback(async || Refusal::no_such_route().into_response::<axum::body::Body>())
         .method_not_allowed_fallback(async || wrong_method("GET"))
+}
+
+/// Turns a panic into a refusal: the caller gets an answer, and the state behind the request is given back by its guards.
+async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let mut work = pin!(work);
+    poll_fn(move |context| {
+        // Nothing reads the future after a panic, and the locks behind it are made to outlive one.
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
+            tracing::error!("a request ended in a panic");
+            Poll::Ready(Err(Refusal::internal_error()))
+        })
+    })
+    .await
 }
 
 fn wrong_method(allow: &'static str) -> Response<axum::body::Body> {

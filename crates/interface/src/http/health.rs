@@ -128,3 +128,74 @@ impl From<WrapperHealth> for EntryWire {
         Self { name: name.to_string(), status, usable: None, of: None, reason }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tidegate_application::domain::pool::PoolStatus;
+
+    use super::*;
+
+    fn healthy() -> HealthReport {
+        HealthReport {
+            revision: 7,
+            pools: vec![PoolHealth {
+                name: "fast".parse().unwrap(),
+                status: PoolStatus::Active,
+                usable: 2,
+                instances: 2,
+            }],
+            task_groups: vec![GroupHealth { name: "chat".parse().unwrap(), usable_tiers: 1, tiers: 1 }],
+            wrappers: vec![WrapperHealth {
+                name: "gpt".parse().unwrap(),
+                target: "pool:fast".parse().unwrap(),
+                usable: true,
+            }],
+            store: Ok(()),
+        }
+    }
+
+    /// `expected`: the status of the whole, whether it serves, and where which reason is given.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut HealthReport), expected: (Status, bool), (place, reason): (&str, &str)) {
+        let mut report = healthy();
+        change(&mut report);
+        let wire = HealthWire::from(report);
+        assert_eq!((wire.status, wire.is_serving()), expected);
+        assert_eq!(serde_json::to_value(&wire).unwrap().pointer(place).unwrap(), reason);
+    }
+
+    #[test]
+    fn a_gateway_is_active_while_everything_is_usable() {
+        let expected = json!({
+            "status": "active",
+            "revision": 7,
+            "store": {"name": "store", "status": "active"},
+            "pools": [{"name": "fast", "status": "active", "usable": 2, "of": 2}],
+            "task_groups": [{"name": "chat", "status": "active", "usable": 1, "of": 1}],
+            "wrappers": [{"name": "gpt", "status": "active"}],
+        });
+        assert_eq!(serde_json::to_value(HealthWire::from(healthy())).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_usable_in_part_and_a_silent_store_degrade_and_no_more() {
+        let degraded = (Status::Degraded, true);
+        let reason = ("/pools/0/reason", "1 of 2 instances cannot be used");
+        check(|report| report.pools[0].usable = 1, degraded, reason);
+        let reason = ("/task_groups/0/reason", "2 of 3 tiers cannot be used");
+        check(|report| report.task_groups[0].tiers = 3, degraded, reason);
+        check(|report| report.store = Err("disk full".to_owned()), degraded, ("/store/reason", "disk full"));
+    }
+
+    #[test]
+    fn what_nobody_can_use_fails_the_whole() {
+        let inactive = (Status::Inactive, false);
+        let reason = ("/pools/0/reason", "none of 2 instances can be used");
+        check(|report| report.pools[0].usable = 0, inactive, reason);
+        let reason = ("/task_groups/0/reason", "none of 1 tiers can be used");
+        check(|report| report.task_groups[0].usable_tiers = 0, inactive, reason);
+        let reason = ("/wrappers/0/reason", "pool:fast cannot be used");
+        check(|report| report.wrappers[0].usable = false, inactive, reason);
+    }
+}

@@ -166,6 +166,13 @@ impl Refusal {
             .closing()
     }
 
+    /// A mistake of the gateway's own. It would be made again, and the work upstream may have been done already.
+    pub(super) fn internal_error() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorType::ServerError, "internal_error", "internal error")
+            .advice(Advice::GiveUp)
+            .closing()
+    }
+
     /// The response that tells the caller.
     pub(super) fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let Self { status, content, advice, attempts, allow, closes } = self;

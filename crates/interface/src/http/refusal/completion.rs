@@ -39,7 +39,7 @@ fn upstream_failed(fault: Fault, attempts: u32) -> Refusal {
         // The caller's own key is good; to pass a 401 on would make it drop that.
         Kind::Auth | Kind::Billing => settled(
             StatusCode::BAD_GATEWAY,
-            "upstream_auth_error",
+            "upstream_auth",
             "the upstream refused this gateway's own account; its operator has to look".to_owned(),
         ),
         Kind::Timeout(_) => settled(
@@ -164,7 +164,7 @@ mod tests {
         check(upstream(FaultKind::Transport(TransportFault::Reset)), failed);
         let timed_out = (504, "server_error", "upstream_timeout", Some("false"), None);
         check(upstream(FaultKind::Timeout(Phase::Total)), timed_out);
-        let refused = (502, "server_error", "upstream_auth_error", Some("false"), None);
+        let refused = (502, "server_error", "upstream_auth", Some("false"), None);
         check(upstream(FaultKind::Auth), refused);
         check(upstream(FaultKind::Billing), refused);
         check(upstream(FaultKind::Cancelled), (499, "server_error", "request_cancelled", Some("false"), None));
