@@ -2,7 +2,7 @@
 
 use layered_tests::{
     scripted::Act,
-    world::{Plan, group, pool},
+    world::{Plan, group, pool, served_by},
 };
 use tidegate_application::{ChangeError, CompileError, Owner};
 use tidegate_domain::{
@@ -21,7 +21,7 @@ fn name(name: &str) -> PoolName {
 async fn a_pool_serves_as_soon_as_it_is_created_and_no_longer_once_it_is_removed() {
     let world = Plan::default().pool("fixed", &["a"]).start().await;
     let created = world.pools.create(pool("new", &["b"], PoolPolicy::default())).await.unwrap();
-    assert_eq!(world.complete("new").await.unwrap().head.instance.as_str(), "b");
+    assert_eq!(served_by(&world.complete("new").await.unwrap()), "b");
     world.pools.remove(&name("new"), created.version).await.unwrap();
     world.complete("new").await.unwrap_err();
     assert!(world.stored_pools.list().await.unwrap().is_empty());
@@ -36,7 +36,7 @@ async fn two_writers_get_one_success_and_one_conflict() {
     assert_eq!(first.unwrap().version, Version::new(2));
     let conflict = second.unwrap_err();
     assert!(matches!(conflict, ChangeError::Repository(RepositoryError::Conflict { .. })), "{conflict:?}");
-    assert_eq!(world.complete("p").await.unwrap().head.instance.as_str(), "b");
+    assert_eq!(served_by(&world.complete("p").await.unwrap()), "b");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
 //! Names, selection and health: what leads where, and who would be asked.
 
 use layered_tests::{
-    scripted::Act,
-    world::{Plan, World},
+    scripted::{Act, Beat},
+    world::{Plan, World, read, served_by, streamed},
 };
 use tidegate_domain::{
     fault::FaultKind,
@@ -37,7 +37,7 @@ async fn every_spelling_of_a_name_leads_to_its_target() {
         ("direct:sim:c", "sim:c"),
     ];
     for (spelling, instance) in spellings {
-        assert_eq!(world.complete(spelling).await.unwrap().head.instance.as_str(), instance, "{spelling}");
+        assert_eq!(served_by(&world.complete(spelling).await.unwrap()), instance, "{spelling}");
     }
 }
 
@@ -51,7 +51,7 @@ async fn a_model_that_no_definition_names_cannot_be_asked() {
 #[tokio::test(start_paused = true)]
 async fn the_default_target_takes_what_leads_nowhere_else() {
     let world = Plan::default().pool("fast", &["a"]).default_target("pool:fast").start().await;
-    assert_eq!(world.complete("gpt-4o").await.unwrap().head.instance.as_str(), "a");
+    assert_eq!(served_by(&world.complete("gpt-4o").await.unwrap()), "a");
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,4 +116,23 @@ async fn a_check_asks_every_instance_and_changes_nothing() {
     assert_eq!(ids, ["a", "b", "sim:c"]);
     assert!(checks.iter().all(|check| check.result.is_ok()));
     assert!(world.diary.transitions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_names_its_instance_within_the_whole_gateway() {
+    let world = world().await;
+    let mut named = Vec::new();
+    for model in ["fast", "chat.tier2", "sim:c"] {
+        named.push(world.complete(model).await.unwrap().head.instance.to_string());
+    }
+    assert_eq!(named, ["fast/a", "chat.tier2/sim:c", "sim:c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_piece_of_content_may_be_of_any_size() {
+    let world = world().await;
+    let large = "x".repeat(100_000);
+    world.scripts.next("a", Act::Stream(vec![Beat::content(&large), Beat::finish()]));
+    let (text, fault) = read(streamed(world.stream("fast").await.unwrap())).await;
+    assert_eq!((text.len(), fault), (100_003, None));
 }

@@ -15,7 +15,7 @@ async fn an_answer_arrives_as_it_was_and_says_who_gave_it() {
     let answer = ask(&stage, r#"{"model":"fast","messages":[],"seed":1e400}"#, "").await;
     assert_eq!((answer.status, &answer.body[..]), (200, WHOLE.as_bytes()));
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("x-tidegate-instance"), Some("fast"));
+    assert_eq!(answer.header("x-tidegate-instance"), Some("fast/fast"));
     assert_eq!(answer.header("x-tidegate-attempts"), Some("1"));
     assert_eq!(answer.header("x-tidegate-revision"), Some("1"));
     let id = answer.header("x-tidegate-request-id").unwrap();

@@ -27,7 +27,7 @@ async fn a_stream_is_forwarded_byte_for_byte() {
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
     assert_eq!(answer.header("cache-control"), Some("no-cache"));
     assert_eq!(answer.header("x-accel-buffering"), Some("no"));
-    assert_eq!(answer.header("x-tidegate-instance"), Some("stream"));
+    assert_eq!(answer.header("x-tidegate-instance"), Some("stream/stream"));
 }
 
 #[tokio::test]

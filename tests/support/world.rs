@@ -207,6 +207,15 @@ pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     std::future::poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
+/// The id of the instance that answered, within its owner.
+pub fn served_by(completion: &Completion<ScriptedStream>) -> &str {
+    within_owner(completion.head.instance.as_str())
+}
+
+fn within_owner(label: &str) -> &str {
+    label.split_once('/').map_or(label, |(_, id)| id)
+}
+
 /// The stream of a completion.
 #[track_caller]
 pub fn streamed(completion: Completion<ScriptedStream>) -> CompletionStream<ScriptedStream> {
@@ -250,12 +259,14 @@ impl Observer for Diary {
         match event {
             Event::AttemptFinished { instance, fault, .. } => {
                 let fault = fault.map_or("ok", |fault| fault.as_str());
-                pages.attempts.push(format!("{instance} {fault}"));
+                pages.attempts.push(format!("{} {fault}", within_owner(instance.as_str())));
             }
             Event::RequestFinished { outcome, .. } => pages.outcomes.push(*outcome),
-            Event::Health { instance, transition } => pages.transitions.push(format!("{instance} {}", transition.to)),
+            Event::Health { instance, transition } => {
+                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to))
+            }
             Event::Breaker { instance, transition } => {
-                pages.transitions.push(format!("{instance} {}", transition.to.as_str()));
+                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
             Event::Published { .. } => {}
         }

@@ -106,11 +106,11 @@ impl<C> Leg<C> {
         trace: &mut Trace,
     ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         let members = LegMembers { leg: self, tried, now };
-        let picked = self.picker.pick(&members, |at| self.members[at].pick(tried, now, trace));
+        let picked = self.picker.pick(&members, |at| self.members[at].pick(tried, now));
         if picked.is_none() {
-            for instance in self.own_instances() {
+            for instance in self.instances() {
                 if let Some(reason) = instance.exclusion(now) {
-                    trace.exclude(&instance.spec.id, reason);
+                    trace.exclude(&instance.label, reason);
                 }
             }
         }
@@ -142,17 +142,12 @@ impl<C> LegMember<C> {
         }
     }
 
-    fn pick(
-        &self,
-        tried: &[Arc<LiveInstance<C>>],
-        now: Instant,
-        trace: &mut Trace,
-    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    fn pick(&self, tried: &[Arc<LiveInstance<C>>], now: Instant) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         match self {
             Self::Instance(instance) => {
                 Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
             }
-            Self::Pool(pool) => pool.pick(tried, now, trace),
+            Self::Pool(pool) => pool.pick(tried, now),
         }
     }
 }

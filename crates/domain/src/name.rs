@@ -151,6 +151,12 @@ impl InstanceId {
         Self(model.to_string().into())
     }
 
+    /// The id within the whole gateway, where several owners may use one id: `<owner>/<id>`.
+    #[must_use]
+    pub fn within(&self, owner: &dyn fmt::Display) -> Self {
+        Self(format!("{owner}/{}", self.0).into())
+    }
+
     /// The id of an instance that a pool derives from a reference: `<reference>/<model>`.
     pub fn derived(group: &GroupName, tier: Option<&TierName>, model: &ModelRef) -> Self {
         match tier {

@@ -10,7 +10,7 @@ use std::{
 
 use tidegate_domain::{
     inference::Usage,
-    name::{GroupName, PoolName, TierName},
+    name::{GroupName, InstanceId, PoolName, TierName},
     pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, PeakLatency, Random},
     resilience::{BreakerPolicy, CircuitBreaker, Pass},
     task_group::Exclusion,
@@ -27,6 +27,17 @@ pub(crate) enum Owned {
     Directly,
 }
 
+impl Owned {
+    /// The id of an instance within the whole gateway: `pool/id`, `group.tier/id`, or the id alone.
+    pub(crate) fn label(&self, id: &InstanceId) -> InstanceId {
+        match self {
+            Self::ByPool(pool) => id.within(pool),
+            Self::ByTier(group, tier) => id.within(&format_args!("{group}.{tier}")),
+            Self::Directly => id.clone(),
+        }
+    }
+}
+
 /// The policies that an instance is judged by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InstancePolicies {
@@ -39,6 +50,8 @@ pub(crate) struct InstancePolicies {
 pub(crate) struct LiveInstance<C> {
     pub(crate) owner: Owned,
     pub(crate) spec: InstanceSpec,
+    /// Its id within the whole gateway, for traces, logs and metrics.
+    pub(crate) label: InstanceId,
     pub(crate) policies: InstancePolicies,
     pub(crate) client: C,
     pub(crate) state: Arc<InstanceState>,

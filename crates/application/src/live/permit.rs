@@ -47,7 +47,7 @@ impl Permit {
         let capacity = instance.spec.max_concurrency.map_or(u32::MAX, std::num::NonZeroU32::get);
         let pass = instance.state.enter(now, capacity)?;
         Ok(Self {
-            instance: instance.spec.id.clone(),
+            instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
             pass: Some(pass),
             sent: now,

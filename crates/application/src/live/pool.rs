@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate_domain::{
-    pool::{Members, Pool, Random, Rotation, RotationKind},
-    routing::Trace,
-};
+use tidegate_domain::pool::{Members, Pool, Random, Rotation, RotationKind};
 
 use super::{LiveInstance, Owned, Permit};
 
@@ -55,32 +52,13 @@ pub(crate) struct LivePool<C> {
 }
 
 impl<C> LivePool<C> {
-    /// The next instance that may be asked at `now` and is not among `tried`, with a permit; who is passed over is noted
-    /// in `trace`.
-    pub(crate) fn pick(
-        &self,
-        tried: &[Arc<LiveInstance<C>>],
-        now: Instant,
-        trace: &mut Trace,
-    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    /// The next instance that may be asked at `now` and is not among `tried`, with a permit.
+    pub(crate) fn pick(&self, tried: &[Arc<LiveInstance<C>>], now: Instant) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         let members = PoolMembers { pool: self, tried, now };
-        let picked = self.picker.pick(&members, |at| {
+        self.picker.pick(&members, |at| {
             let instance = &self.instances[at];
             Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
-        });
-        if picked.is_none() {
-            self.note_exclusions(now, trace);
-        }
-        picked
-    }
-
-    /// Notes why each instance that cannot be asked at `now` cannot.
-    fn note_exclusions(&self, now: Instant, trace: &mut Trace) {
-        for instance in &self.instances {
-            if let Some(reason) = instance.exclusion(now) {
-                trace.exclude(&instance.spec.id, reason);
-            }
-        }
+        })
     }
 
     /// Whether `instance` is one of its own.

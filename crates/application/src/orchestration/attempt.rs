@@ -135,7 +135,7 @@ impl<C: LlmClient> Attempts<C> {
         {
             let instance = self.tried.is_empty().then(|| Arc::clone(instance))?;
             let permit = Permit::acquire(&instance, now)
-                .map_err(|reason| self.ledger.trace.exclude(&instance.spec.id, reason))
+                .map_err(|reason| self.ledger.trace.exclude(&instance.label, reason))
                 .ok()?;
             return Some(Candidate { leg: Arc::clone(&self.route.legs[self.leg]), instance, permit });
         }
@@ -257,7 +257,7 @@ async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
             return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "the stream ended before its first content"));
         };
         held.push(chunk?);
-        if held.bytes() > MAX_HELD_BYTES {
+        if !held.signals.commits() && held.bytes() > MAX_HELD_BYTES {
             return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "64 KiB of stream held no content"));
         }
     }

@@ -60,7 +60,7 @@ impl Ledger {
     pub(super) fn begin<C>(&mut self, instance: &LiveInstance<C>, leg: usize, permit: Permit) -> OpenAttempt {
         let began = self.clock.now();
         self.trace.attempts.push(AttemptRecord {
-            instance: instance.spec.id.clone(),
+            instance: instance.label.clone(),
             model: instance.spec.model.clone(),
             leg,
             started: began - self.opened,
@@ -116,7 +116,7 @@ impl Ledger {
     pub(super) fn head<C>(&self, instance: &LiveInstance<C>) -> CompletionHead {
         CompletionHead {
             request_id: self.trace.request_id.clone(),
-            instance: instance.spec.id.clone(),
+            instance: instance.label.clone(),
             attempts: u32::try_from(self.trace.attempts.len()).unwrap_or(u32::MAX),
             revision: self.trace.revision,
         }

@@ -106,7 +106,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             Some(known) => Arc::clone(&known.state),
             None => Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))),
         };
-        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, policies, client, state }))
+        let label = owner.label(&spec.id);
+        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, state }))
     }
 }
 
