@@ -2,6 +2,7 @@
 
 mod bodies;
 mod data_plane;
+mod gateway;
 mod lifecycle;
 mod limits;
 mod operations;
