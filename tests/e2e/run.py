@@ -7,22 +7,19 @@ Each scenario is one function with a gateway and two upstreams of its own, so th
 one shows its reason and the end of the gateway's log. The exit code is 0 only if all passed.
 """
 
-import json
-import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import traceback
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
 
+import refusals
+from checks import expect, raises, read, text_of
 from gateway import DRAIN, PATIENCE, POOL_OF_TWO, Gateway
 from upstream import BREAKS_OFF, FAILS, NEVER_ENDS, REFUSES, USAGE, Upstream, UpstreamProcess
 
@@ -51,33 +48,6 @@ class World:
         self.gateway.close()
         for upstream in (self.alpha, self.beta):
             upstream.kill()
-
-
-def text_of(answer):
-    return answer.choices[0].message.content
-
-
-def read(stream):
-    """The text, the last finish reason and the usage of a stream."""
-    text, finish, usage = "", None, None
-    for chunk in stream:
-        usage = chunk.usage or usage
-        for choice in chunk.choices:
-            text += choice.delta.content or ""
-            finish = choice.finish_reason or finish
-    return text, finish, usage
-
-
-def expect(actual, expected, what):
-    assert actual == expected, f"{what}: expected {expected!r}, got {actual!r}"
-
-
-def raises(error, call):
-    try:
-        result = call()
-    except error as raised:
-        return raised
-    raise AssertionError(f"expected {error.__name__}, got {result!r}")
 
 
 def the_probes_of_a_running_gateway_answer(world):
@@ -262,56 +232,6 @@ def under_load(client, kill):
         return list(workers.map(one, range(800)))
 
 
-def a_body_of_100_megabytes_is_refused(world):
-    with socket.create_connection(("127.0.0.1", world.gateway.port), timeout=PATIENCE) as connection:
-        head = "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
-        connection.sendall(f"{head}content-length: {100 * 1024 * 1024}\r\n\r\n".encode())
-        answer = connection.recv(4096).decode()
-    assert answer.startswith("HTTP/1.1 413 "), answer
-    assert "request_too_large" in answer, answer
-    expect(text_of(world.ask()), "alpha", "the next request")
-
-
-def a_body_that_is_no_json_is_refused(world):
-    request = urllib.request.Request(f"{world.gateway.base_url}/chat/completions", data=b'{"model":')
-    error = raises(urllib.error.HTTPError, lambda: urllib.request.urlopen(request, timeout=PATIENCE))
-    expect(error.code, 400, "the status")
-    expect(json.load(error)["error"]["code"], "invalid_json", "the code")
-
-
-def a_configuration_that_cannot_be_used_is_refused_with_its_place(world):
-    cases = {
-        "broken": ("[pools.fast\n", "tidegate.toml:1:"),
-        "missing variable": ('[providers.a]\nprotocol = "openai"\napi_key = "${NOT_SET_ANYWHERE}"\n', "NOT_SET_ANYWHERE"),
-        "unknown key": ("[server]\nlissten = 1\n", "listen"),
-        "dangling": ('[wrappers.w]\ntype = "pool"\npool = "nowhere"\n', "nowhere"),
-    }
-    for case, (text, named) in cases.items():
-        result = serve_once(world.binary, text)
-        expect(result.returncode, 1, f"the exit code of '{case}'")
-        assert named in result.stderr, f"'{case}' does not name {named!r}:\n{result.stderr}"
-
-
-def a_taken_port_is_refused_and_named(world):
-    result = serve_once(world.binary, f'[server]\nlisten = "127.0.0.1:{world.gateway.port}"\n')
-    expect(result.returncode, 1, "the exit code")
-    assert str(world.gateway.port) in result.stderr, result.stderr
-
-
-def a_database_that_another_process_holds_is_named_and_left_as_it_is(world):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "held.db"
-        holder = sqlite3.connect(path, isolation_level=None)
-        holder.executescript("CREATE TABLE kept (x); INSERT INTO kept VALUES (7); BEGIN EXCLUSIVE;")
-        result = serve_once(world.binary, f'[storage]\nbackend = "sqlite"\npath = "{path}"\n')
-        holder.rollback()
-        kept = holder.execute("SELECT x FROM kept").fetchall()
-        holder.close()
-    expect(result.returncode, 1, "the exit code")
-    assert "held.db" in result.stderr, result.stderr
-    expect(kept, [(7,)], "what the other process keeps")
-
-
 def an_idle_gateway_is_small(world):
     status = Path(f"/proc/{world.gateway.process.pid}/status")
     if not status.exists():
@@ -319,18 +239,6 @@ def an_idle_gateway_is_small(world):
     resident = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
     kibibytes = int(resident.split()[1])
     assert kibibytes < 15 * 1024, f"{kibibytes} KiB are resident"
-
-
-def serve_once(binary, text):
-    """Serves a configuration that must not be served, and returns how it was refused."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "tidegate.toml"
-        ports = "" if "[server]" in text else '[server]\nlisten = "127.0.0.1:0"\nadmin_listen = "127.0.0.1:0"\n'
-        config.write_text(text + ports)
-        command = [binary, "serve", "--config", str(config)]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=2 * PATIENCE, check=False, stdin=subprocess.DEVNULL, cwd=folder
-        )
 
 
 def check(binary, path):
@@ -361,12 +269,8 @@ SCENARIOS = [
     the_shipped_configuration_passes_its_check,
     a_configuration_with_a_dangling_name_fails_its_check,
     a_killed_upstream_process_loses_no_request_under_load,
-    a_body_of_100_megabytes_is_refused,
-    a_body_that_is_no_json_is_refused,
-    a_configuration_that_cannot_be_used_is_refused_with_its_place,
-    a_taken_port_is_refused_and_named,
-    a_database_that_another_process_holds_is_named_and_left_as_it_is,
     an_idle_gateway_is_small,
+    *refusals.SCENARIOS,
 ]
 
 

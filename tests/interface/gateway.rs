@@ -141,5 +141,5 @@ async fn create_and_wait(store: &Path) {
     gateway.pools().create(pool("kept", "sim:echo")).await.unwrap();
     // The test harness has standard output for itself.
     eprintln!("created");
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }

@@ -6,6 +6,7 @@ mod gateway;
 mod lifecycle;
 mod limits;
 mod operations;
+mod scenarios;
 mod stage;
 mod streams;
 mod wire;
