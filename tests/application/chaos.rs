@@ -115,7 +115,7 @@ async fn call(world: &World, number: u64, mut random: Random) -> Ending {
     // One caller in twenty goes away, at any moment.
     let patience = if random.u32(..20) == 0 { random.u64(..3_000) } else { 3_600_000 };
     let journey = async {
-        let asked = if number % 2 == 0 { world.stream(model).await } else { world.complete(model).await };
+        let asked = if number.is_multiple_of(2) { world.stream(model).await } else { world.complete(model).await };
         match asked {
             Err(CompletionError::Upstream { fault, attempts }) => Ending::Failed(format!("{} {attempts}", fault.kind)),
             Err(other) => Ending::Failed(format!("{other:?}").split(' ').next().unwrap_or_default().to_owned()),
@@ -142,7 +142,7 @@ async fn listen(mut stream: tidegate_application::CompletionStream<layered_tests
 /// The whole answer of each model.
 fn is_one_whole_answer(text: &str) -> bool {
     ["a", "b", "c", "d", "e", "f"].iter().any(|model| {
-        let tokens: String = (0..TOKENS).map(|at| format!("{model}{at} ")).collect();
+        let tokens = (0..TOKENS).fold(String::new(), |text, at| text + model + &at.to_string() + " ");
         text == *model || text == format!("role {tokens}end")
     })
 }

@@ -88,7 +88,9 @@ impl Beat {
 pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>, Arc<Mutex<Option<Improviser>>>);
 
 /// Makes up what a model does next, given the model and whether a stream is asked for.
-struct Improviser(Box<dyn FnMut(&str, bool) -> Act + Send>);
+struct Improviser(Box<Improvise>);
+
+type Improvise = dyn FnMut(&str, bool) -> Act + Send;
 
 impl std::fmt::Debug for Improviser {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
