@@ -155,7 +155,7 @@ fn check(world: &World, seed: u64, endings: &[Ending]) -> u64 {
         match ending {
             Ending::Whole(text) => assert!(is_one_whole_answer(text), "seed {seed}: '{text}' is nobody's whole answer"),
             Ending::Told { shown, .. } => {
-                assert!(!is_one_whole_answer(shown), "seed {seed}: told that '{shown}' broke")
+                assert!(!is_one_whole_answer(shown), "seed {seed}: told that '{shown}' broke");
             }
             Ending::Failed(_) | Ending::Vanished => {}
         }

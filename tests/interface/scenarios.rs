@@ -54,12 +54,12 @@ impl Pair {
         let server =
             Server::bind(ServerOptions { listen: free, admin_listen: free, ..ServerOptions::default() }).unwrap();
         let (address, admin) = (server.address(), server.admin_address());
-        let served = http::Gateway {
+        let gateway = http::Gateway {
             orchestration: Arc::clone(gateway.orchestration()),
             health: Arc::clone(gateway.health()),
             metrics: Arc::new(move || rendered.render()),
         };
-        tokio::spawn(server.serve(served, Lifecycle::default()));
+        tokio::spawn(server.serve(gateway, Lifecycle::default()));
         Self { primary, fallback, address, admin }
     }
 
