@@ -219,7 +219,7 @@ impl<C: LlmClient> Attempts<C> {
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let (until, phase) = if self.deadline <= limit { (self.deadline, Phase::Total) } else { (limit, phase) };
-        timeout_at(until, work).await.unwrap_or_else(|_| Err(timed_out(phase)))
+        timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
     }
 
     fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
@@ -281,14 +281,4 @@ async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
         }
     }
     Ok(held.with(stream))
-}
-
-pub(super) fn timed_out(phase: Phase) -> Fault {
-    let detail = match phase {
-        Phase::Headers => "no answer within the headers deadline",
-        Phase::FirstContent => "no content within the first-content deadline",
-        Phase::Idle => "no content within the idle deadline",
-        Phase::Total => "no complete answer within the deadline of the request",
-    };
-    Fault::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)
 }
