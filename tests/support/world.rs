@@ -180,7 +180,9 @@ impl World {
         timeout: Option<Duration>,
     ) -> Result<Completion<ScriptedStream>, CompletionError> {
         let request = InferenceRequest::parse(Bytes::from(body.to_owned())).unwrap();
-        self.orchestration.complete(request, RequestContext { id: RequestId::new("req"), timeout }).await
+        self.orchestration
+            .complete(request, RequestContext { timeout, ..RequestContext::new(RequestId::new("req")) })
+            .await
     }
 
     /// In-flight requests of a pool, all instances together.

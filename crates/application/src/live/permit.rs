@@ -16,6 +16,8 @@ use tidegate_domain::{
     time::after,
 };
 
+use crate::admission::Places;
+
 use super::{InstanceState, LiveInstance, instance::Guarded};
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
@@ -29,6 +31,8 @@ pub(crate) struct Permit {
     sent: Instant,
     /// Time to the whole answer or its first content.
     latency: Duration,
+    /// What the attempt holds of its tier and of its pool.
+    pub(crate) places: Places,
 }
 
 /// What changed when a permit was settled.
@@ -52,6 +56,7 @@ impl Permit {
             pass: Some(pass),
             sent: now,
             latency: Duration::ZERO,
+            places: Places::default(),
         })
     }
 

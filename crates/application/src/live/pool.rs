@@ -7,6 +7,8 @@ use std::{
 
 use tidegate_domain::pool::{Members, Pool, Random, Rotation, RotationKind};
 
+use crate::admission::Level;
+
 use super::{LiveInstance, Owned, Permit};
 
 /// A rotation with the randomness it draws from, behind one short lock.
@@ -49,6 +51,8 @@ pub(crate) struct LivePool<C> {
     pub(crate) definition: Pool,
     pub(crate) instances: Vec<Arc<LiveInstance<C>>>,
     pub(crate) picker: Picker,
+    /// What it lets in, if anything is limited.
+    pub(crate) level: Option<Level>,
 }
 
 impl<C> LivePool<C> {
