@@ -50,7 +50,7 @@ impl FixedWindow {
     /// taken in this window.
     pub fn settle(&mut self, reservation: Reservation, used: u32, now: Instant) {
         self.roll(now);
-        let Reservation { cost, at } = reservation;
+        let (cost, at) = reservation.spend();
         if used > cost {
             self.used += u64::from(used - cost);
         } else if at >= self.start {

@@ -245,7 +245,7 @@ mod tests {
     }
 
     impl Model {
-        fn push(&mut self, item: u32, key: u8, priority: Priority, now: Instant) {
+        fn push(&mut self, item: u32, (key, priority): (u8, Priority), now: Instant) {
             self.next += 1;
             self.turns.entry((priority, key)).or_insert(self.next);
             self.waiters.push((item, key, priority, now));
@@ -312,7 +312,7 @@ mod tests {
                         let pushed = queue.push(item, (key, Priority::ALL[class]), now);
                         prop_assert_eq!(pushed.is_ok(), model.waiters.len() < capacity);
                         if let Ok(ticket) = pushed {
-                            model.push(item, key, Priority::ALL[class], now);
+                            model.push(item, (key, Priority::ALL[class]), now);
                             tickets.push(ticket);
                         }
                     }

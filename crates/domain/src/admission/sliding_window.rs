@@ -64,7 +64,7 @@ impl SlidingWindow {
     /// taken, if that is still in the window.
     pub fn settle(&mut self, reservation: Reservation, used: u32, now: Instant) {
         self.slide(now);
-        let Reservation { cost, at } = reservation;
+        let (cost, at) = reservation.spend();
         if used > cost {
             self.add(u64::from(used - cost));
             return;

@@ -54,7 +54,8 @@ impl TokenBucket {
     /// Corrects a reservation by what was really used. More than reserved makes a debt, less is put back.
     pub fn settle(&mut self, reservation: Reservation, used: u32, now: Instant) {
         self.fill(now);
-        let correction = (i128::from(reservation.cost) - i128::from(used)) * unit(self.policy);
+        let (cost, _) = reservation.spend();
+        let correction = (i128::from(cost) - i128::from(used)) * unit(self.policy);
         self.level = self.level.saturating_add(correction).min(full(self.policy));
     }
 
