@@ -88,7 +88,7 @@ async fn a_rate_that_is_reached_says_when_to_come_back_and_then_lets_in() {
         world.complete("p").await.unwrap();
         let (measure, reason, wait) = refusal(world.complete("p").await);
         assert_eq!((measure, reason), (Measure::Requests, RefusalReason::Reached));
-        tokio::time::advance(wait.unwrap() - Duration::from_millis(1)).await;
+        tokio::time::advance(wait.unwrap().saturating_sub(Duration::from_millis(1))).await;
         refusal(world.complete("p").await);
         tokio::time::advance(Duration::from_millis(1)).await;
         world.complete("p").await.unwrap();

@@ -9,7 +9,10 @@ use std::{
     time::Instant,
 };
 
-use tidegate_domain::admission::{FairQueue, Limits, Measure, RateLimit, RateLimitPolicy, Refusal, Ticket};
+use tidegate_domain::{
+    admission::{FairQueue, Limits, Measure, RateLimit, RateLimitPolicy, Refusal, Reservation, Ticket},
+    time::after,
+};
 
 use super::{
     AdmissionError, Caller, Demand, Place, RefusalReason, Scope,
@@ -117,7 +120,7 @@ impl Gate {
             Some(Refusal::Until(until)) => Some(until),
             None => None,
         };
-        let end = deadline.min(tidegate_domain::time::after(now, state.limits.queue.max_wait));
+        let end = deadline.min(after(now, state.limits.queue.max_wait));
         if state.limits.queue.size == 0 || soonest.unwrap_or(now) >= end {
             let retry_after = soonest.map(|until| until.saturating_duration_since(now));
             return Err(AdmissionError { retry_after, ..self.refusal(obstacle.measure, RefusalReason::Reached) });
@@ -250,7 +253,7 @@ fn set_rate(limit: &mut Option<RateLimit>, policy: Option<RateLimitPolicy>, now:
     }
 }
 
-type Reserved = Option<tidegate_domain::admission::Reservation>;
+type Reserved = Option<Reservation>;
 
 fn reserve(limit: &mut Option<RateLimit>, cost: u32, now: Instant) -> Result<Reserved, Refusal> {
     limit.as_mut().map(|limit| limit.reserve(cost, now)).transpose()

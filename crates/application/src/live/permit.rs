@@ -16,9 +16,8 @@ use tidegate_domain::{
     time::after,
 };
 
-use crate::admission::Places;
-
 use super::{InstanceState, LiveInstance, instance::Guarded};
+use crate::admission::Places;
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
 /// the caller went away, says nothing about the instance.

@@ -7,9 +7,8 @@ use std::{
 
 use tidegate_domain::pool::{Members, Pool, Random, Rotation, RotationKind};
 
-use crate::admission::Level;
-
 use super::{LiveInstance, Owned, Permit};
+use crate::admission::Level;
 
 /// A rotation with the randomness it draws from, behind one short lock.
 #[derive(Debug)]

@@ -25,8 +25,10 @@ use tidegate_domain::{
 };
 
 use super::{LiveGroup, RoutingTable};
-use crate::admission::{Level, Scope};
-use crate::live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned};
+use crate::{
+    admission::{Level, Scope},
+    live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned},
+};
 
 /// What a table is compiled from.
 #[derive(Debug, Clone, Copy)]
