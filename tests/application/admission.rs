@@ -165,6 +165,20 @@ async fn a_request_that_waits_for_a_rate_is_let_in_the_moment_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_watches_the_clock_for_the_others_may_go_away() {
+    let requests = RateLimitPolicy { period: Duration::from_secs(5), ..rate(1).unwrap() };
+    let world = pool(queued(Limits { requests: Some(requests), ..Limits::default() }, 9)).await;
+    world.complete("p").await.unwrap();
+    let began = tokio::time::Instant::now();
+    let mut first: Request<'_> = Box::pin(world.complete("p"));
+    let mut second: Request<'_> = Box::pin(world.complete("p"));
+    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+    drop(first);
+    second.await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_and_a_wait_that_is_over_refuse() {
     let world = pool(queued(at_once(1), 1)).await;
     world.scripts.always("a", Act::Hang);
