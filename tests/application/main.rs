@@ -1,5 +1,6 @@
 //! Use cases over scripted models and paused time.
 
+mod admission;
 mod catalog;
 mod chaos;
 mod failover;

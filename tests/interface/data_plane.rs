@@ -152,3 +152,18 @@ async fn a_wrong_path_or_method_is_an_error_in_json_too() {
     let request = b"DELETE /v1/models HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
     check(&exchange(stage.address, request).await, (405, "method_not_allowed", None));
 }
+
+#[tokio::test]
+async fn a_limit_of_the_gateways_own_refuses_by_name_and_says_when_to_come_back() {
+    let stage = Stage::new();
+    assert_eq!(ask(&stage, r#"{"model":"rationed"}"#, "").await.status, 200);
+    let answer = ask(&stage, r#"{"model":"rationed"}"#, "").await;
+    check(&answer, (429, "rate_limit_exceeded", None));
+    assert_eq!(answer.json()["error"]["type"], "requests");
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(message, "the limit of pool 'rationed' on the rate of requests is reached");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=3600).contains(&wait) && answer.header("retry-after-ms").is_some());
+    assert_eq!(answer.header("x-should-retry"), Some("false"), "no SDK is to sit out an hour");
+    assert_eq!(stage.upstream.bodies().len(), 1);
+}

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -13,6 +14,7 @@ use futures_core::Stream;
 use layered_tests::world::{Diary, Plan};
 use tidegate_application::{Catalog, CatalogParts, HealthService, OrchestrationService, Routes};
 use tidegate_domain::{
+    admission::{Limits, RateLimitAlgorithm, RateLimitPolicy},
     config::Configuration,
     fault::{Fault, FaultKind, TransportFault, UpstreamError, Work},
     inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, WholeAnswer},
@@ -98,7 +100,14 @@ fn configuration() -> Configuration {
         .fold(Plan::default(), pools)
         .group("chat", &[&["openai:org/model"]])
         .wrapper("gpt", "pool:fast")
+        .pool_with("rationed", &["fast"], PoolPolicy { limits: once_an_hour(), ..PoolPolicy::default() })
         .configuration()
+}
+
+fn once_an_hour() -> Limits {
+    let (algorithm, capacity) = (RateLimitAlgorithm::FixedWindow, NonZeroU32::MIN);
+    let hourly = RateLimitPolicy { algorithm, capacity, period: Duration::from_hours(1) };
+    Limits { requests: Some(hourly), ..Limits::default() }
 }
 
 type Receiver = mpsc::UnboundedReceiver<Result<StreamChunk, Fault>>;

@@ -14,6 +14,7 @@ use tidegate_application::{
     PoolService, RequestContext, Routes, TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
+    admission::Limits,
     config::{Configuration, Declared},
     fault::Fault,
     inference::{InferenceRequest, ParameterDefaults, RequestId},
@@ -92,6 +93,18 @@ impl Plan {
     /// A model alias.
     pub fn alias(mut self, alias: &str, model: &str) -> Self {
         self.configuration.aliases.insert(alias.to_owned(), model.parse().unwrap());
+        self
+    }
+
+    /// What the whole gateway lets in.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.configuration.limits = limits;
+        self
+    }
+
+    /// A task group that is defined elsewhere.
+    pub fn task_group(mut self, group: TaskGroup) -> Self {
+        self.configuration.task_groups.push(declared(group));
         self
     }
 
@@ -180,7 +193,9 @@ impl World {
         timeout: Option<Duration>,
     ) -> Result<Completion<ScriptedStream>, CompletionError> {
         let request = InferenceRequest::parse(Bytes::from(body.to_owned())).unwrap();
-        self.orchestration.complete(request, RequestContext { id: RequestId::new("req"), timeout }).await
+        self.orchestration
+            .complete(request, RequestContext { timeout, ..RequestContext::new(RequestId::new("req")) })
+            .await
     }
 
     /// In-flight requests of a pool, all instances together.

@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let orchestration = OrchestrationService::new(routes, clock, Arc::new(NoObserver));
     let request = InferenceRequest::parse(Bytes::from_static(br#"{"model":"birds","messages":[]}"#))?;
-    let context = RequestContext { id: RequestId::new("example-1"), timeout: None };
+    let context = RequestContext::new(RequestId::new("example-1"));
     let completion = orchestration.complete(request, context).await?;
 
     assert_eq!(completion.head.instance.as_str(), "parrots:polly");

@@ -17,6 +17,7 @@
 //! [`ClientFactory`]: tidegate_domain::inference::ClientFactory
 //! [`Observer`]: tidegate_domain::observe::Observer
 
+pub mod admission;
 mod catalog;
 pub mod health;
 #[cfg(feature = "shaku")]
@@ -30,6 +31,7 @@ mod task_group_service;
 mod wrapper_service;
 mod wrappers;
 
+pub use admission::{AdmissionError, Caller, RefusalReason, Scope};
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
 pub use health::{GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
 pub use instance_check::InstanceCheck;

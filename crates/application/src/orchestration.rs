@@ -14,12 +14,16 @@ pub use error::CompletionError;
 use ledger::Ledger;
 pub use stream::CompletionStream;
 use tidegate_domain::{
+    admission::Priority,
     inference::{InferenceRequest, LlmClient, RequestId},
     observe::Observer,
     time::Clock,
 };
 
-use crate::routing_table::Routes;
+use crate::{
+    admission::{Caller, Demand},
+    routing_table::Routes,
+};
 
 /// What a request brings along besides its body.
 #[derive(Debug, Clone)]
@@ -28,6 +32,17 @@ pub struct RequestContext {
     pub id: RequestId,
     /// How long the caller will wait; it can only shorten the configured deadline.
     pub timeout: Option<Duration>,
+    /// Whose request it is: callers take turns where requests wait.
+    pub caller: Caller,
+    /// How urgent it is where requests wait.
+    pub priority: Priority,
+}
+
+impl RequestContext {
+    /// A request of an unnamed caller, which will wait as long as the configuration lets it.
+    pub fn new(id: RequestId) -> Self {
+        Self { id, timeout: None, caller: Caller::default(), priority: Priority::default() }
+    }
 }
 
 /// One name that a caller may use.
@@ -67,12 +82,15 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table
             .resolve(model)
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
+        let RequestContext { id, timeout, caller, priority } = context;
         let ledger = Ledger::open(
-            (context.id, route.target.clone(), table.revision()),
+            (id, route.target.clone(), table.revision()),
             Arc::clone(&self.clock),
             Arc::clone(&self.observer),
         );
-        Attempts::new(Arc::clone(route), ledger, context.timeout).drive(&request).await
+        let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
+        let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
+        attempts.admit(demand).await?.drive(&request).await
     }
 
     /// Every name a caller may use, sorted.

@@ -18,6 +18,7 @@ use tidegate_domain::{
 };
 
 use crate::{
+    admission::Level,
     live::LivePool,
     wrappers::{Leg, Route},
 };
@@ -27,6 +28,8 @@ use crate::{
 pub(crate) struct LiveGroup<C> {
     pub(crate) definition: TaskGroup,
     pub(crate) legs: Vec<Arc<Leg<C>>>,
+    /// What it lets in, if anything is limited.
+    pub(crate) level: Option<Level>,
 }
 
 /// One name that a caller may use.
@@ -46,6 +49,8 @@ pub struct RoutingTable<C> {
     /// Routes by every spelling that leads to them: bare names and explicit targets.
     entries: HashMap<Box<str>, Entry<C>>,
     default_route: Option<Arc<Route<C>>>,
+    /// What the whole gateway lets in, if anything is limited.
+    level: Option<Level>,
 }
 
 impl<C> RoutingTable<C> {
@@ -58,12 +63,22 @@ impl<C> RoutingTable<C> {
             wrappers: HashMap::new(),
             entries: HashMap::new(),
             default_route: None,
+            level: None,
         }
     }
 
     /// The number of this table: one more than its predecessor's.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        let of_groups = self.groups.values().flat_map(|group| {
+            let of_tiers = group.legs.iter().filter_map(|leg| leg.level.as_ref());
+            group.level.iter().chain(of_tiers)
+        });
+        let of_pools = self.pools.values().filter_map(|pool| pool.level.as_ref());
+        self.level.iter().chain(of_pools).chain(of_groups)
     }
 
     pub(crate) fn pool(&self, name: &PoolName) -> Option<&Arc<LivePool<C>>> {
@@ -106,11 +121,12 @@ impl<C> Routes<C> {
         self.0.load_full()
     }
 
-    /// Puts a table in force: its instances go on under its policies.
+    /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
         for instance in table.entries.values().flat_map(|entry| entry.route.instances()) {
             instance.state.set_policies(instance.policies);
         }
+        table.levels().for_each(Level::apply);
         self.0.store(Arc::new(table));
     }
 }

@@ -18,9 +18,11 @@ use tidegate_domain::{
     pool::Members,
     resilience::Deadlines,
     routing::{Trace, WalkPolicy},
+    task_group::Exclusion,
 };
 
 use crate::{
+    admission::Level,
     live::{LiveInstance, LivePool, Permit, Picker, SharedBudget},
     routing_table::RoutingTable,
 };
@@ -34,6 +36,8 @@ pub(crate) struct WrapperFactory<'a, C> {
     pub(crate) deadlines: Deadlines,
     /// The most repeats of an attempt whose work may have been done and billed.
     pub(crate) max_ambiguous_repeats: u32,
+    /// What the whole gateway lets in.
+    pub(crate) gateway: Option<&'a Level>,
 }
 
 /// What a name stands for, as the attempt loop sees it.
@@ -42,6 +46,9 @@ pub(crate) struct Route<C> {
     pub(crate) target: Target,
     pub(crate) legs: Vec<Arc<Leg<C>>>,
     pub(crate) walk: WalkPolicy,
+    /// What a request passes before its first attempt, in order: the level of the target, and the gateway's. Whoever waits
+    /// for a saturated target holds nothing that the others need.
+    pub(crate) levels: Vec<Level>,
     /// Pays for every attempt after a request's first one.
     pub(crate) budget: Arc<SharedBudget>,
 }
@@ -56,16 +63,33 @@ pub(crate) struct Leg<C> {
     pub(crate) defaults: ParameterDefaults,
     /// Rounds over the route that this leg permits after the first one.
     pub(crate) max_retries: u32,
+    /// What its tier lets in, if anything is limited.
+    pub(crate) level: Option<Level>,
+}
+
+/// What is asked of a leg.
+#[derive(Debug)]
+pub(crate) struct Asking<'a, C> {
+    /// Who is not asked again.
+    pub(crate) tried: &'a [Arc<LiveInstance<C>>],
+    /// What the request may cost in tokens.
+    pub(crate) tokens: u32,
+    pub(crate) now: Instant,
 }
 
 /// One candidate of a leg.
 #[derive(Debug)]
 pub(crate) enum LegMember<C> {
     Instance(Arc<LiveInstance<C>>),
-    Pool(Arc<LivePool<C>>),
+    /// With the level that an attempt passes here; none where the whole request has passed it already.
+    Pool(Arc<LivePool<C>>, Option<Level>),
 }
 
 impl<C> WrapperFactory<'_, C> {
+    fn levels(&self, of_target: Option<&Level>) -> Vec<Level> {
+        of_target.into_iter().chain(self.gateway).cloned().collect()
+    }
+
     fn budget(&self, target: &Target) -> Arc<SharedBudget> {
         self.previous.route_of(target).map(|route| Arc::clone(&route.budget)).unwrap_or_default()
     }
@@ -88,7 +112,7 @@ impl<C> Leg<C> {
     pub(crate) fn own_instances(&self) -> impl Iterator<Item = &Arc<LiveInstance<C>>> {
         self.members.iter().filter_map(|member| match member {
             LegMember::Instance(instance) => Some(instance),
-            LegMember::Pool(_) => None,
+            LegMember::Pool(..) => None,
         })
     }
 
@@ -97,24 +121,22 @@ impl<C> Leg<C> {
         self.members.iter().any(|member| member.is_usable(now))
     }
 
-    /// The next instance that may be asked at `now` and is not among `tried`, with a permit; who is passed over is noted
-    /// in `trace`.
-    pub(crate) fn pick(
-        &self,
-        tried: &[Arc<LiveInstance<C>>],
-        now: Instant,
-        trace: &mut Trace,
-    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
-        let members = LegMembers { leg: self, tried, now };
-        let picked = self.picker.pick(&members, |at| self.members[at].pick(tried, now));
-        if picked.is_none() {
-            for instance in self.instances() {
-                if let Some(reason) = instance.exclusion(now) {
-                    trace.exclude(&instance.label, reason);
-                }
+    /// The next instance that may be asked and has not been tried, with a permit; who is passed over is noted in `trace`.
+    pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+        let place = match self.level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose() {
+            Ok(place) => place,
+            Err(reason) => {
+                self.instances().for_each(|instance| trace.exclude(&instance.label, reason));
+                return None;
             }
-        }
-        picked
+        };
+        let members = LegMembers { leg: self, asking };
+        let Some((instance, mut permit)) = self.picker.pick(&members, |at| self.members[at].pick(asking)) else {
+            self.members.iter().for_each(|member| member.explain(asking, trace));
+            return None;
+        };
+        permit.places.hold(place);
+        Some((instance, permit))
     }
 }
 
@@ -122,7 +144,7 @@ impl<C> LegMember<C> {
     fn instances(&self) -> &[Arc<LiveInstance<C>>] {
         match self {
             Self::Instance(instance) => std::slice::from_ref(instance),
-            Self::Pool(pool) => &pool.instances,
+            Self::Pool(pool, _) => &pool.instances,
         }
     }
 
@@ -135,27 +157,49 @@ impl<C> LegMember<C> {
         let is_tried = |instance: &Arc<LiveInstance<C>>| tried.iter().any(|known| Arc::ptr_eq(known, instance));
         match self {
             Self::Instance(instance) => !is_tried(instance),
-            Self::Pool(pool) => {
+            Self::Pool(pool, _) => {
                 let asked = tried.iter().filter(|instance| pool.owns(instance)).count();
                 asked < pool.attempts_per_request() && asked < pool.instances.len()
             }
         }
     }
 
-    fn pick(&self, tried: &[Arc<LiveInstance<C>>], now: Instant) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    fn pick(&self, asking: &Asking<'_, C>) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         match self {
             Self::Instance(instance) => {
-                Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
+                Permit::acquire(instance, asking.now).ok().map(|permit| (Arc::clone(instance), permit))
             }
-            Self::Pool(pool) => pool.pick(tried, now),
+            Self::Pool(pool, level) => {
+                let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
+                let (instance, mut permit) = pool.pick(asking.tried, asking.now)?;
+                permit.places.hold(place);
+                Some((instance, permit))
+            }
+        }
+    }
+
+    /// Why its pool lets nobody in now; `None` if it does.
+    fn at_limit(&self, asking: &Asking<'_, C>) -> Option<Exclusion> {
+        match self {
+            Self::Instance(_) | Self::Pool(_, None) => None,
+            Self::Pool(_, Some(level)) => level.exclusion(asking.tokens, asking.now),
+        }
+    }
+
+    /// Notes why none of its instances is asked.
+    fn explain(&self, asking: &Asking<'_, C>, trace: &mut Trace) {
+        let at_limit = self.at_limit(asking);
+        for instance in self.instances() {
+            if let Some(reason) = at_limit.or_else(|| instance.exclusion(asking.now)) {
+                trace.exclude(&instance.label, reason);
+            }
         }
     }
 }
 
 struct LegMembers<'a, C> {
     leg: &'a Leg<C>,
-    tried: &'a [Arc<LiveInstance<C>>],
-    now: Instant,
+    asking: &'a Asking<'a, C>,
 }
 
 impl<C> Members for LegMembers<'_, C> {
@@ -182,6 +226,7 @@ impl<C> Members for LegMembers<'_, C> {
 
     fn is_eligible(&self, member: usize) -> bool {
         let member = &self.leg.members[member];
-        member.has_more(self.tried) && member.is_usable(self.now)
+        let asking = self.asking;
+        member.has_more(asking.tried) && member.is_usable(asking.now) && member.at_limit(asking).is_none()
     }
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 pub use problem::{Problem, Report, Severity};
 
 use crate::{
+    admission::Limits,
     name::{ModelRef, Target},
     pool::Pool,
     resilience::Deadlines,
@@ -39,6 +40,8 @@ pub struct Configuration {
     pub default_target: Option<Target>,
     /// The deadlines of what has none of its own.
     pub deadlines: Deadlines,
+    /// What the whole gateway lets in.
+    pub limits: Limits,
     /// A hash of everything that was read.
     pub content_hash: String,
 }

@@ -11,4 +11,4 @@ mod request;
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient};
 pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH, Parameter};
-pub use request::{InferenceRequest, ParameterDefaults, RequestId};
+pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest, ParameterDefaults, RequestId};

@@ -68,6 +68,8 @@ pub enum Outcome {
     Failed(FaultKind),
     /// Nobody could be asked.
     NoneAvailable,
+    /// A limit of the gateway's own refused it before the first attempt.
+    Refused,
     /// Broken off after a part was shown to the caller, who was told so.
     BrokenOff(FaultKind),
     /// The caller went away.
@@ -81,6 +83,7 @@ impl Outcome {
             Self::Completed => "completed",
             Self::Failed(_) => "failed",
             Self::NoneAvailable => "none_available",
+            Self::Refused => "refused",
             Self::BrokenOff(_) => "broken_off",
             Self::Abandoned => "abandoned",
         }

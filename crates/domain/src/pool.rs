@@ -20,6 +20,7 @@ pub use rotation::{Members, Random, Rotation, RotationKind};
 pub use statistics::{InstanceStatistics, PoolStatus};
 
 use crate::{
+    admission::Limits,
     name::{GroupName, InstanceId, PoolName, TierName},
     resilience::{BreakerPolicy, Deadlines},
 };
@@ -65,6 +66,8 @@ pub struct PoolPolicy {
     pub max_instance_attempts: NonZeroU32,
     /// How long the phases of an attempt may take.
     pub deadlines: Deadlines,
+    /// What the pool lets in, all instances together.
+    pub limits: Limits,
 }
 
 impl Default for PoolPolicy {
@@ -76,6 +79,7 @@ impl Default for PoolPolicy {
             fallback: PoolFallback::default(),
             max_instance_attempts: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),
             deadlines: Deadlines::default(),
+            limits: Limits::default(),
         }
     }
 }

@@ -10,9 +10,10 @@ use std::fmt;
 pub use fallback::{FallbackPolicy, FallbackStrategy};
 pub use repository::TaskGroupRepository;
 pub use requirements::{Exclusion, ModelRequirements, RankedModel, Selection};
-pub use tier::{InvalidTier, Tier, TierModel, TierPolicy};
+pub use tier::{InvalidTier, Tier, TierLimits, TierModel, TierPolicy};
 
 use crate::{
+    admission::Limits,
     name::{GroupName, TierName},
     resilience::BreakerPolicy,
 };
@@ -43,6 +44,7 @@ pub struct TaskGroup {
     tiers: Vec<Tier>,
     fallback: FallbackPolicy,
     breaker: BreakerPolicy,
+    limits: Limits,
 }
 
 /// Why a task group cannot be defined so.
@@ -77,7 +79,8 @@ impl TaskGroup {
             }
         }
         tiers.sort_by_key(|tier| tier.policy().priority.unwrap_or(u32::MAX));
-        Ok(Self { name, description: String::new(), tiers, fallback, breaker: BreakerPolicy::default() })
+        let (description, breaker, limits) = Default::default();
+        Ok(Self { name, description, tiers, fallback, breaker, limits })
     }
 
     /// The same group with a description for people.
@@ -91,6 +94,13 @@ impl TaskGroup {
     #[must_use]
     pub fn with_breaker(mut self, breaker: BreakerPolicy) -> Self {
         self.breaker = breaker;
+        self
+    }
+
+    /// The same group, which lets in no more than `limits`.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -119,6 +129,11 @@ impl TaskGroup {
     /// What follows a fault.
     pub fn fallback(&self) -> &FallbackPolicy {
         &self.fallback
+    }
+
+    /// What the group lets in, all tiers together.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// When the breakers of its models open and close.

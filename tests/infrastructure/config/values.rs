@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
+    admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     name::Target,
     pool::{PoolFallback, PoolMember, RotationKind},
     task_group::FallbackStrategy,
@@ -179,4 +180,74 @@ fn a_configuration_that_routes_nothing_is_pointed_out() {
     let warnings = load_text("", &[]).unwrap().warnings;
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].message, "defines nothing that a request could ask for");
+}
+
+fn limits_of(text: &str) -> Limits {
+    let text = format!("[providers.sim]\nprotocol = 'simulated'\n[[pools.p.instances]]\nmodel = 'sim:x'\n{text}");
+    load_text(&text, &[]).unwrap_or_else(|report| panic!("{report}")).configuration.pools[0].value.policy().limits
+}
+
+fn policy(algorithm: RateLimitAlgorithm, capacity: u32, seconds: u64) -> Option<RateLimitPolicy> {
+    let period = Duration::from_secs(seconds);
+    NonZeroU32::new(capacity).map(|capacity| RateLimitPolicy { algorithm, capacity, period })
+}
+
+#[test]
+fn limits_say_how_many_at_once_how_much_in_a_time_and_who_waits() {
+    assert_eq!(limits_of(""), Limits::default());
+    let limits = limits_of(
+        "[pools.p.limits]
+        max_concurrency = 3
+        queue_size = 7
+        max_wait = 2.5
+        rate = { requests = 10, tokens = 1000, period = 5 }",
+    );
+    assert_eq!(limits.max_concurrency, NonZeroU32::new(3));
+    assert_eq!(limits.queue, QueuePolicy { size: 7, max_wait: Duration::from_millis(2500) });
+    assert_eq!(limits.requests, policy(RateLimitAlgorithm::SlidingWindow, 10, 5));
+    assert_eq!(limits.tokens, policy(RateLimitAlgorithm::SlidingWindow, 1000, 5));
+}
+
+#[test]
+fn older_files_limit_the_rate_of_a_pool_by_an_algorithm_with_keys_of_its_own() {
+    use RateLimitAlgorithm::{FixedWindow, SlidingWindow, TokenBucket};
+    for (text, expected) in [
+        ("token_bucket = { bucket_size = 100, refill_rate = 2.5 }", policy(TokenBucket, 100, 40)),
+        ("bucket_size = 100\nrefill_rate = 10", policy(TokenBucket, 100, 10)),
+        ("enabled = true", policy(TokenBucket, 1000, 60)),
+        (
+            "algorithm = 'sliding_window'\nsliding_window = { window_size = 60, max_requests = 500 }",
+            policy(SlidingWindow, 500, 60),
+        ),
+        ("algorithm = 'fixed_window'\nwindow_size = 30\nmax_requests = 5", policy(FixedWindow, 5, 30)),
+        ("enabled = false\nalgorithm = 'token_bucket'\ntoken_bucket = { bucket_size = 1 }", None),
+    ] {
+        let limits = limits_of(&format!("[pools.p.rate_limiting]\n{text}"));
+        assert_eq!(limits, Limits { requests: expected, ..Limits::default() }, "{text}");
+    }
+}
+
+#[test]
+fn the_gateway_groups_and_tiers_have_limits_too_and_0_is_none() {
+    let text = format!(
+        "{BASE}
+        [limits]
+        max_concurrency = 9
+        [task_groups.g.limits.rate]
+        algorithm = 'token_bucket'
+        requests = 4
+        [task_groups.g.tiers.a]
+        models = ['sim:m']
+        concurrency_limit = 2
+        rpm_limit = 0
+        tpm_limit = 90000
+        "
+    );
+    let configuration = load_text(&text, &[]).unwrap().configuration;
+    assert_eq!(configuration.limits.max_concurrency, NonZeroU32::new(9));
+    let group = configuration.task_groups.iter().find(|group| group.value.name().as_str() == "g").unwrap();
+    assert_eq!(group.value.limits().requests, policy(RateLimitAlgorithm::TokenBucket, 4, 60));
+    let tier = group.value.tiers()[0].policy().limits;
+    assert_eq!((tier.concurrency, tier.requests_per_minute), (NonZeroU32::new(2), None));
+    assert_eq!(tier.tokens_per_minute, NonZeroU32::new(90_000));
 }

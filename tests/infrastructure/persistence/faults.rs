@@ -104,6 +104,23 @@ async fn a_document_that_cannot_be_read_is_corrupt_and_can_be_replaced() {
 }
 
 #[tokio::test]
+async fn a_document_of_before_there_were_limits_limits_nothing() {
+    let store = TemporaryDatabase::open().await;
+    let database = Database::open(&TemporaryDatabase::options(&store.directory)).await.unwrap();
+    let pools = SqlitePoolRepository::new(database.clone());
+    let groups = TaskGroups::new(SqliteTaskGroupRepository::new(database));
+    pools.insert(&pool("p", "")).await.unwrap();
+    groups.insert(&TaskGroups::entity("g", "")).await.unwrap();
+    let mut older = connect(&path_of(&store)).await;
+    older.execute("UPDATE pools SET document = json_remove(document, '$.policy.limits')").await.unwrap();
+    let of_group = "UPDATE task_groups SET document = json_remove(document, '$.limits', '$.tiers[0].limits')";
+    older.execute(of_group).await.unwrap();
+    let read = pools.lookup(&PoolName::new("p").unwrap()).await.unwrap().unwrap();
+    assert_eq!(read.value, pool("p", ""));
+    assert_eq!(groups.lookup("g").await.unwrap().unwrap().value, TaskGroups::entity("g", ""));
+}
+
+#[tokio::test]
 async fn a_name_that_is_none_is_corrupt() {
     let store = TemporaryDatabase::open().await;
     let pools = SqlitePoolRepository::new(store.database.clone());

@@ -10,12 +10,13 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use tidegate_domain::{
+    admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     inference::ParameterDefaults,
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, Weight},
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, FailureRate},
-    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
+    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
 };
 use tidegate_infrastructure::persistence::{
     Database, DatabaseOptions, InMemoryPoolRepository, InMemoryTaskGroupRepository, SqlitePoolRepository,
@@ -97,14 +98,36 @@ fn references() -> impl Strategy<Value = PoolMember> {
 
 fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
     let fallbacks = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
-    (rotations(), health_policies(), breakers(), fallbacks, non_zero(), deadlines()).prop_map(
-        |(rotation, health, breaker, fallback, max_instance_attempts, deadlines)| PoolPolicy {
+    (rotations(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
+        |(rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
             rotation,
             health,
             breaker,
             fallback,
             max_instance_attempts,
             deadlines,
+            limits,
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let queues = (any::<u32>(), durations()).prop_map(|(size, max_wait)| QueuePolicy { size, max_wait });
+    (option::of(non_zero()), option::of(rates()), option::of(rates()), queues)
+        .prop_map(|(max_concurrency, requests, tokens, queue)| Limits { max_concurrency, requests, tokens, queue })
+}
+
+fn rates() -> impl Strategy<Value = RateLimitPolicy> {
+    (select(RateLimitAlgorithm::ALL.to_vec()), non_zero(), durations())
+        .prop_map(|(algorithm, capacity, period)| RateLimitPolicy { algorithm, capacity, period })
+}
+
+fn tier_limits() -> impl Strategy<Value = TierLimits> {
+    (option::of(non_zero()), option::of(non_zero()), option::of(non_zero())).prop_map(
+        |(concurrency, requests_per_minute, tokens_per_minute)| TierLimits {
+            concurrency,
+            requests_per_minute,
+            tokens_per_minute,
         },
     )
 }
@@ -121,11 +144,11 @@ fn health_policies() -> impl Strategy<Value = HealthPolicy> {
 }
 
 fn task_groups() -> impl Strategy<Value = TaskGroup> {
-    (plain(), any::<String>(), vec(tiers(), 1..5), fallbacks(), breakers()).prop_filter_map(
+    (plain(), any::<String>(), vec(tiers(), 1..5), fallbacks(), breakers(), limits()).prop_filter_map(
         "a tier name stands twice",
-        |(name, description, tiers, fallback, breaker)| {
+        |(name, description, tiers, fallback, breaker, limits)| {
             let group = TaskGroup::new(GroupName::new(&name).ok()?, tiers, fallback).ok()?;
-            Some(group.described(description).with_breaker(breaker))
+            Some(group.described(description).with_breaker(breaker).with_limits(limits))
         },
     )
 }
@@ -145,13 +168,14 @@ fn tier_models() -> impl Strategy<Value = TierModel> {
 }
 
 fn tier_policies() -> impl Strategy<Value = TierPolicy> {
-    (option::of(any::<u32>()), rotations(), any::<u32>(), option::of(deadlines()), defaults()).prop_map(
-        |(priority, rotation, max_retries, deadlines, defaults)| TierPolicy {
+    (option::of(any::<u32>()), rotations(), any::<u32>(), option::of(deadlines()), defaults(), tier_limits()).prop_map(
+        |(priority, rotation, max_retries, deadlines, defaults, limits)| TierPolicy {
             priority,
             rotation,
             max_retries,
             deadlines,
             defaults,
+            limits,
         },
     )
 }

@@ -17,6 +17,7 @@ use tidegate_domain::{
 };
 
 use super::{InstanceState, LiveInstance, instance::Guarded};
+use crate::admission::Places;
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
 /// the caller went away, says nothing about the instance.
@@ -29,6 +30,8 @@ pub(crate) struct Permit {
     sent: Instant,
     /// Time to the whole answer or its first content.
     latency: Duration,
+    /// What the attempt holds of its tier and of its pool.
+    pub(crate) places: Places,
 }
 
 /// What changed when a permit was settled.
@@ -52,6 +55,7 @@ impl Permit {
             pass: Some(pass),
             sent: now,
             latency: Duration::ZERO,
+            places: Places::default(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::{
 use tidegate_domain::pool::{Members, Pool, Random, Rotation, RotationKind};
 
 use super::{LiveInstance, Owned, Permit};
+use crate::admission::Level;
 
 /// A rotation with the randomness it draws from, behind one short lock.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct LivePool<C> {
     pub(crate) definition: Pool,
     pub(crate) instances: Vec<Arc<LiveInstance<C>>>,
     pub(crate) picker: Picker,
+    /// What it lets in, if anything is limited.
+    pub(crate) level: Option<Level>,
 }
 
 impl<C> LivePool<C> {

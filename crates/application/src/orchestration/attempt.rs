@@ -26,8 +26,9 @@ use super::{
     stream::{Held, StreamDeadlines},
 };
 use crate::{
+    admission::Demand,
     live::{LiveInstance, Permit},
-    wrappers::{Leg, Route},
+    wrappers::{Asking, Leg, Route},
 };
 
 /// The most bytes of a stream that are held before its first content.
@@ -37,6 +38,8 @@ const MAX_HELD_BYTES: usize = 64 * 1024;
 pub(super) struct Attempts<C> {
     route: Arc<Route<C>>,
     ledger: Ledger,
+    /// What the request may cost in tokens.
+    tokens: u32,
     walk: Walk,
     /// The end of the request, with every attempt and every wait in it.
     deadline: Instant,
@@ -71,12 +74,13 @@ enum Beginning<S> {
 }
 
 impl<C: LlmClient> Attempts<C> {
-    pub(super) fn new(route: Arc<Route<C>>, ledger: Ledger, timeout: Option<Duration>) -> Self {
+    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), ledger: Ledger, timeout: Option<Duration>) -> Self {
         let total = route.legs.first().map(|leg| leg.deadlines.total).unwrap_or_default();
         let total = timeout.map_or(total, |timeout| timeout.min(total));
         Self {
             deadline: Instant::from_std(ledger.opened()) + total,
             walk: Walk::new(route.walk),
+            tokens,
             leg: 0,
             tried: Vec::new(),
             barred: Vec::new(),
@@ -84,6 +88,21 @@ impl<C: LlmClient> Attempts<C> {
             route,
             ledger,
         }
+    }
+
+    /// Passes every level of the route, waiting where that is allowed: all of them, or none.
+    pub(super) async fn admit(mut self, demand: Demand) -> Result<Self, CompletionError> {
+        let route = Arc::clone(&self.route);
+        for level in &route.levels {
+            match level.gate.admit(demand, self.deadline.into_std()).await {
+                Ok(place) => self.ledger.admitted(place),
+                Err(refusal) => {
+                    self.ledger.refused();
+                    return Err(refusal.into());
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// Makes attempts until one answers or the walk is over.
@@ -141,7 +160,8 @@ impl<C: LlmClient> Attempts<C> {
         }
         loop {
             let leg = self.route.legs.get(self.leg)?;
-            if let Some((instance, permit)) = leg.pick(&self.tried, now, &mut self.ledger.trace) {
+            let asking = Asking { tried: &self.tried, tokens: self.tokens, now };
+            if let Some((instance, permit)) = leg.pick(&asking, &mut self.ledger.trace) {
                 return Some(Candidate { leg: Arc::clone(leg), instance, permit });
             }
             // Whoever may not leave the leg after a fault may still leave one in which nobody could be asked.

@@ -7,6 +7,8 @@ use tidegate_domain::{
     name::Target,
 };
 
+use crate::admission::AdmissionError;
+
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CompletionError {
@@ -30,6 +32,9 @@ pub enum CompletionError {
         /// Attempts made.
         attempts: u32,
     },
+    /// A limit of this gateway's own did not let it in. Nobody was asked.
+    #[error(transparent)]
+    Refused(#[from] AdmissionError),
     /// The last attempt failed.
     #[error("the last of {attempts} attempts failed: {fault}")]
     Upstream {

@@ -16,6 +16,7 @@ use tidegate_domain::{
 };
 
 use crate::{
+    admission::{Place, Places},
     live::{LiveInstance, Permit},
     orchestration::CompletionHead,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Ledger {
     pub(super) trace: Trace,
     usage: Option<Usage>,
     outcome: Outcome,
+    /// What the request holds of the gateway and of its target, until it is over.
+    places: Places,
 }
 
 /// An attempt under way: the permit that it holds, and when it began.
@@ -45,7 +48,7 @@ impl Ledger {
     ) -> Self {
         let opened = clock.now();
         let trace = Trace::new(request_id, target, revision);
-        Self { clock, observer, opened, trace, usage: None, outcome: Outcome::Abandoned }
+        Self { clock, observer, opened, trace, usage: None, outcome: Outcome::Abandoned, places: Places::default() }
     }
 
     pub(super) fn opened(&self) -> Instant {
@@ -56,9 +59,21 @@ impl Ledger {
         self.clock.now()
     }
 
+    /// The request was let in.
+    pub(super) fn admitted(&mut self, place: Place) {
+        self.places.hold(Some(place));
+    }
+
+    /// The request was not let in: closes the account.
+    pub(super) fn refused(mut self) {
+        self.outcome = Outcome::Refused;
+    }
+
     /// Notes an attempt that is about to be made.
-    pub(super) fn begin<C>(&mut self, instance: &LiveInstance<C>, leg: usize, permit: Permit) -> OpenAttempt {
+    pub(super) fn begin<C>(&mut self, instance: &LiveInstance<C>, leg: usize, mut permit: Permit) -> OpenAttempt {
         let began = self.clock.now();
+        self.places.begin();
+        permit.places.begin();
         self.trace.attempts.push(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),
@@ -78,33 +93,41 @@ impl Ledger {
     }
 
     /// The attempt failed before it answered.
-    pub(super) fn failed(&mut self, attempt: OpenAttempt, fault: &Fault) {
+    pub(super) fn failed(&mut self, mut attempt: OpenAttempt, fault: &Fault) {
         let now = self.clock.now();
+        self.places.fail(fault);
+        attempt.permit.places.fail(fault);
         attempt.permit.failed(now, fault, &*self.observer);
         self.finish_attempt(now - attempt.began, Some(fault.kind));
     }
 
     /// The answer is complete: closes the account.
-    pub(super) fn complete(mut self, attempt: OpenAttempt, usage: Option<Usage>) {
+    pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Option<Usage>) {
+        self.used(&mut attempt, usage);
         attempt.permit.completed(self.clock.now(), usage, &*self.observer);
-        self.usage = usage;
         self.outcome = Outcome::Completed;
     }
 
     /// The answer broke off after the caller had seen a part: closes the account.
-    pub(super) fn broken_off(mut self, attempt: OpenAttempt, fault: &Fault, usage: Option<Usage>) {
+    pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Option<Usage>) {
+        self.used(&mut attempt, usage);
         attempt.permit.failed(self.clock.now(), fault, &*self.observer);
         if let Some(record) = self.trace.attempts.last_mut() {
             record.fault = Some(fault.kind);
         }
-        self.usage = usage;
         self.outcome = Outcome::BrokenOff(fault.kind);
     }
 
     /// The caller went away amid the answer: closes the account, which says nothing about the instance.
-    pub(super) fn abandoned(mut self, attempt: OpenAttempt, usage: Option<Usage>) {
-        drop(attempt);
+    pub(super) fn abandoned(mut self, mut attempt: OpenAttempt, usage: Option<Usage>) {
+        self.used(&mut attempt, usage);
+    }
+
+    /// Notes what the answer cost, on every level that reserved for it.
+    fn used(&mut self, attempt: &mut OpenAttempt, usage: Option<Usage>) {
         self.usage = usage;
+        self.places.answered(usage);
+        attempt.permit.places.answered(usage);
     }
 
     /// There is no answer: closes the account.

@@ -25,7 +25,10 @@ use tidegate_domain::{
 };
 
 use super::{LiveGroup, RoutingTable};
-use crate::live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned};
+use crate::{
+    admission::{Level, Scope},
+    live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned},
+};
 
 /// What a table is compiled from.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,8 @@ pub(crate) struct Compiler<'a, C> {
     previous: &'a RoutingTable<C>,
     pools: HashMap<PoolName, Arc<LivePool<C>>>,
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
+    /// What the whole gateway lets in.
+    level: Option<Level>,
 }
 
 impl<'a, C: LlmClient> Compiler<'a, C> {
@@ -50,7 +55,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         factory: &'a dyn ClientFactory<Client = C>,
         previous: &'a RoutingTable<C>,
     ) -> Self {
-        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new() }
+        let level = Level::following(previous.level.as_ref(), Scope::Gateway, input.configuration.limits);
+        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level }
     }
 
     /// Compiles the successor of the previous table.
@@ -70,9 +76,9 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             None => None,
         };
         let wrappers = self.wrappers().map(|wrapper| (wrapper.name().clone(), wrapper.clone())).collect();
-        let Self { previous, pools, groups, .. } = self;
+        let Self { previous, pools, groups, level, .. } = self;
         let revision = previous.revision + 1;
-        Ok(RoutingTable { revision, pools, groups, wrappers, entries: entries.into_map(), default_route })
+        Ok(RoutingTable { revision, pools, groups, wrappers, entries: entries.into_map(), default_route, level })
     }
 
     fn wrappers(&self) -> impl Iterator<Item = &'a Wrapper> + use<'a, C> {

@@ -25,7 +25,9 @@ impl<C> WrapperFactory<'_, C> {
                 deadlines: self.deadlines,
                 defaults: ParameterDefaults::default(),
                 max_retries: 0,
+                level: None,
             })],
+            levels: self.levels(None),
             budget: self.budget(&target),
             target,
             walk: WalkPolicy {

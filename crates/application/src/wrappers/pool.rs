@@ -27,12 +27,14 @@ impl<C> WrapperFactory<'_, C> {
         Route {
             legs: vec![Arc::new(Leg {
                 tier: None,
-                members: vec![LegMember::Pool(Arc::clone(pool))],
+                members: vec![LegMember::Pool(Arc::clone(pool), None)],
                 picker: Picker::new(RotationKind::Declared, 0),
                 deadlines: policy.deadlines,
                 defaults: ParameterDefaults::default(),
                 max_retries: 0,
+                level: None,
             })],
+            levels: self.levels(pool.level.as_ref()),
             budget: self.budget(&target),
             target,
             walk: WalkPolicy {

@@ -24,6 +24,7 @@ impl<C> WrapperFactory<'_, C> {
         let target = Target::Group { group: group.definition.name().clone(), tier: start.cloned() };
         Route {
             legs,
+            levels: self.levels(group.level.as_ref()),
             budget: self.budget(&target),
             target,
             walk: WalkPolicy {

@@ -66,6 +66,18 @@ impl InferenceRequest {
         &self.envelope
     }
 
+    /// What it may cost in tokens, before anybody has counted: a quarter of its bytes, and as much answer as it allows, or
+    /// [`ASSUMED_ANSWER_TOKENS`] where it is silent.
+    pub fn estimated_tokens(&self) -> u32 {
+        let allowed = |parameter| {
+            let span = self.envelope.span(parameter)?;
+            std::str::from_utf8(&self.body[span]).ok()?.parse::<u32>().ok()
+        };
+        let answer = allowed(Parameter::MaxCompletionTokens).or_else(|| allowed(Parameter::MaxTokens));
+        let prompt = u32::try_from(self.body.len() / 4).unwrap_or(u32::MAX);
+        prompt.saturating_add(answer.unwrap_or(ASSUMED_ANSWER_TOKENS))
+    }
+
     /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left
     /// open put in front, and, for a stream, a demand for its usage.
     pub fn body_for(&self, model: &str, defaults: &ParameterDefaults) -> Bytes {
@@ -118,6 +130,9 @@ impl InferenceRequest {
         out.into()
     }
 }
+
+/// The answer, in tokens, that a request is expected to take that allows any.
+pub const ASSUMED_ANSWER_TOKENS: u32 = 1024;
 
 const USAGE_DEMAND: &str = r#"{"include_usage":true}"#;
 
@@ -236,6 +251,19 @@ mod tests {
             let request = InferenceRequest::parse(body("f", given).into()).unwrap();
             let sent = body("gpt-4o", sent);
             assert_eq!(request.body_for("gpt-4o", &ParameterDefaults::default()), sent.as_bytes());
+        }
+    }
+
+    #[test]
+    fn tokens_are_estimated_from_the_bytes_and_the_answer_it_allows() {
+        for (body, expected) in [
+            (r#"{"model":"f"}"#, 3 + 1024),
+            (r#"{"model":"f","max_tokens":100}"#, 7 + 100),
+            (r#"{"model":"f","max_tokens":9,"max_completion_tokens":50}"#, 13 + 50),
+            (r#"{"model":"f","max_tokens":null}"#, 7 + 1024),
+            (r#"{"model":"f","max_tokens":4294967295}"#, u32::MAX),
+        ] {
+            assert_eq!(InferenceRequest::parse(body.into()).unwrap().estimated_tokens(), expected, "{body}");
         }
     }
 

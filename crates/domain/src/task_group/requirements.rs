@@ -28,6 +28,8 @@ pub enum Exclusion {
     CoolingDown(Instant),
     /// It serves as many requests as it may.
     AtCapacity,
+    /// Its tier or pool has let in as much as it may, until then if that is known.
+    AtLimit(Option<Instant>),
     /// It has been tried for this request.
     Tried,
 }
@@ -37,6 +39,7 @@ impl Exclusion {
     pub fn until(self) -> Option<Instant> {
         match self {
             Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
+            Self::AtLimit(until) => until,
             Self::Drained | Self::ExcludedByCaller | Self::AtCapacity | Self::Tried => None,
         }
     }
@@ -50,6 +53,7 @@ impl Exclusion {
             Self::CircuitOpen(_) => "circuit_open",
             Self::CoolingDown(_) => "cooling_down",
             Self::AtCapacity => "at_capacity",
+            Self::AtLimit(_) => "at_limit",
             Self::Tried => "tried",
         }
     }

@@ -1,8 +1,9 @@
 //! A tier: models of about the same quality, and how they are used.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use crate::{
+    admission::{Limits, QueuePolicy, RateLimitPolicy},
     inference::ParameterDefaults,
     name::{ModelRef, PoolName, TierName},
     pool::RotationKind,
@@ -40,6 +41,32 @@ pub struct TierPolicy {
     pub deadlines: Option<Deadlines>,
     /// Values for what the caller left open.
     pub defaults: ParameterDefaults,
+    /// What the tier lets in; a request beyond it goes to the next tier.
+    pub limits: TierLimits,
+}
+
+/// What a tier lets in: attempts at its models. Whatever is absent is unlimited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TierLimits {
+    /// The most attempts at once.
+    pub concurrency: Option<NonZeroU32>,
+    /// The most attempts in any minute.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// The most tokens in any minute.
+    pub tokens_per_minute: Option<NonZeroU32>,
+}
+
+impl From<TierLimits> for Limits {
+    fn from(limits: TierLimits) -> Self {
+        let TierLimits { concurrency, requests_per_minute, tokens_per_minute } = limits;
+        Self {
+            max_concurrency: concurrency,
+            requests: requests_per_minute.map(RateLimitPolicy::per_minute),
+            tokens: tokens_per_minute.map(RateLimitPolicy::per_minute),
+            // Nobody waits at a tier: the next one may have room.
+            queue: QueuePolicy::default(),
+        }
+    }
 }
 
 impl Default for TierPolicy {
@@ -50,6 +77,7 @@ impl Default for TierPolicy {
             max_retries: 0,
             deadlines: None,
             defaults: ParameterDefaults::default(),
+            limits: TierLimits::default(),
         }
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn compile(layout: Option<Layout>, environment: &Environment, finding
         aliases,
         default_target: root.target,
         deadlines: root.deadlines,
+        limits: root.limits,
         content_hash: hash(sources.texts(), &read),
     };
     let settings = Settings { server: root.server, storage: root.storage, providers, log: root.log };

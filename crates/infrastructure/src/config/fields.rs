@@ -89,9 +89,14 @@ impl<'f> Fields<'f> {
 
     /// Reports that a key is missing, unless it was there and has been reported as something else.
     pub(super) fn require(&self, key: &'static str, help: &str) {
-        if !self.asked.iter().any(|(asked, origin)| *asked == key && origin.is_some()) {
+        if !self.was_given(key) {
             self.findings.error(&self.here(), format!("'{key}' is missing"), help);
         }
+    }
+
+    /// Whether a key that was asked for is there.
+    pub(super) fn was_given(&self, key: &str) -> bool {
+        self.asked.iter().any(|(asked, origin)| *asked == key && origin.is_some())
     }
 
     pub(super) fn error(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {

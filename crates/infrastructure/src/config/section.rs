@@ -3,6 +3,7 @@
 //! Each module reads one kind of table into a private `*Toml` struct, checks its ranges, and converts it.
 
 pub(super) mod alias;
+pub(super) mod limits;
 pub(super) mod policy;
 pub(super) mod pool;
 pub(super) mod process;

@@ -4,11 +4,13 @@
 //! is unknown makes a document unreadable: to drop it would be to lose it at the next replacement. A duration is an
 //! object of `secs` and `nanos`, which holds every [`Duration`] exactly.
 
+mod limits;
 mod pool;
 mod task_group;
 
 use std::{num::NonZeroU32, time::Duration};
 
+use limits::LimitsDocument;
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     pool::RotationKind,

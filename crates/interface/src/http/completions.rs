@@ -1,11 +1,15 @@
 //! `POST /v1/chat/completions`.
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use tidegate_application::{
+    admission::Caller,
     domain::inference::{InferenceRequest, LlmClient, RequestId},
     orchestration::{Answer, Completion, CompletionHead, RequestContext},
 };
@@ -40,13 +44,19 @@ impl<C: LlmClient> DataPlane<C> {
         let timeout = timeout_of(&head.headers)?;
         let body = self.intake.read(&head.headers, body).await?;
         let request = InferenceRequest::parse(body)?;
-        let context = RequestContext { id: id.clone(), timeout };
+        let context = RequestContext { timeout, caller: caller_of(&head.headers), ..RequestContext::new(id.clone()) };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
         Ok(match answer {
             Answer::Whole(whole) => whole_response(whole.body, &head),
             Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle), &head),
         })
     }
+}
+
+/// Callers are told apart by the credential that they send, of which nothing but a digest is kept.
+fn caller_of(headers: &HeaderMap) -> Caller {
+    let credential = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
 }
 
 fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
@@ -84,6 +94,15 @@ mod tests {
     fn check(value: &'static str, expected: Option<Duration>) {
         let headers = HeaderMap::from_iter([(TIMEOUT_MS.parse().unwrap(), HeaderValue::from_static(value))]);
         assert_eq!(timeout_of(&headers).ok().flatten(), expected);
+    }
+
+    #[test]
+    fn callers_are_told_apart_by_their_credentials() {
+        let caller =
+            |value| caller_of(&HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]));
+        assert_eq!(caller("Bearer a"), caller("Bearer a"));
+        assert_ne!(caller("Bearer a"), caller("Bearer b"));
+        assert_ne!(caller("Bearer a"), caller_of(&HeaderMap::new()));
     }
 
     #[test]

@@ -61,6 +61,7 @@ struct ErrorBody {
 enum ErrorType {
     InvalidRequestError,
     Requests,
+    Tokens,
     ServerError,
 }
 

@@ -56,6 +56,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             previous: self.previous,
             deadlines: self.input.configuration.deadlines,
             max_ambiguous_repeats: 1,
+            gateway: self.level.as_ref(),
         };
         for pool in self.pools.values() {
             entries.add(pool.definition.name().as_str(), "pool", wrap.pool(pool));

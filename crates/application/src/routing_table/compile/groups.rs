@@ -12,6 +12,7 @@ use tidegate_domain::{
 
 use super::{CompileError, Compiler, seed};
 use crate::{
+    admission::{Level, Scope},
     live::{InstancePolicies, LiveInstance, Owned, Picker},
     routing_table::LiveGroup,
     wrappers::{Leg, LegMember},
@@ -20,17 +21,18 @@ use crate::{
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn group(&self, definition: &TaskGroup) -> Result<LiveGroup<C>, CompileError> {
         let legs = definition.tiers().iter().map(|tier| self.leg(definition, tier).map(Arc::new));
-        Ok(LiveGroup { legs: legs.collect::<Result<_, _>>()?, definition: definition.clone() })
+        let previous = self.previous.group(definition.name()).and_then(|group| group.level.as_ref());
+        let level = Level::following(previous, Scope::Group(definition.name().clone()), *definition.limits());
+        Ok(LiveGroup { legs: legs.collect::<Result<_, _>>()?, definition: definition.clone(), level })
     }
 
     fn leg(&self, group: &TaskGroup, tier: &Tier) -> Result<Leg<C>, CompileError> {
         let owner = Owned::ByTier(group.name().clone(), tier.name().clone());
-        let predecessors: Vec<_> = self
+        let previous = self
             .previous
             .group(group.name())
-            .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())))
-            .map(|leg| leg.own_instances().cloned().collect())
-            .unwrap_or_default();
+            .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())));
+        let predecessors: Vec<_> = previous.map(|leg| leg.own_instances().cloned().collect()).unwrap_or_default();
         let member = |model: &TierModel| match model {
             TierModel::Direct(model) => {
                 self.direct((&owner, model), *group.breaker(), &predecessors).map(LegMember::Instance)
@@ -41,11 +43,14 @@ impl<C: LlmClient> Compiler<'_, C> {
                     tier: tier.name().clone(),
                     pool: pool.clone(),
                 })?;
-                Ok(LegMember::Pool(live))
+                let level = live.level.clone();
+                Ok(LegMember::Pool(live, level))
             }
         };
         let members = tier.models().iter().map(member).collect::<Result<_, _>>()?;
         let policy = tier.policy();
+        let scope = Scope::Tier(group.name().clone(), tier.name().clone());
+        let level = Level::following(previous.and_then(|leg| leg.level.as_ref()), scope, policy.limits.into());
         Ok(Leg {
             tier: Some(tier.name().clone()),
             members,
@@ -53,6 +58,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             deadlines: policy.deadlines.unwrap_or(self.input.configuration.deadlines),
             defaults: policy.defaults.clone(),
             max_retries: policy.max_retries,
+            level,
         })
     }
 

@@ -10,7 +10,10 @@ use tidegate_domain::{
 };
 
 use super::{CompileError, Compiler, seed, survivors};
-use crate::live::{InstancePolicies, LiveInstance, LivePool, Owned, Picker};
+use crate::{
+    admission::{Level, Scope},
+    live::{InstancePolicies, LiveInstance, LivePool, Owned, Picker},
+};
 
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn pool(&self, definition: &Pool) -> Result<LivePool<C>, CompileError> {
@@ -28,7 +31,9 @@ impl<C: LlmClient> Compiler<'_, C> {
             Some(pool) => pool.picker.rearranged(rotation, &survivors(&pool.instances, &instances)),
             None => Picker::new(rotation, seed(definition.name().as_str())),
         };
-        Ok(LivePool { definition: definition.clone(), instances, picker })
+        let scope = Scope::Pool(definition.name().clone());
+        let level = Level::following(previous.and_then(|pool| pool.level.as_ref()), scope, definition.policy().limits);
+        Ok(LivePool { definition: definition.clone(), instances, picker, level })
     }
 
     /// The instances of a pool: those it lists, and one per distinct model of each reference.

@@ -9,7 +9,7 @@ use tidegate_domain::{
 use validator::Validate;
 
 use super::{
-    Context, Mentions, name,
+    Context, Mentions, limits, name,
     policy::{breaker, count, deadlines, health, rotation},
     provider::base_url,
     split_model,
@@ -84,6 +84,7 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
         fallback,
         max_instance_attempts,
         deadlines: deadlines(fields, context.deadlines).unwrap_or(context.deadlines),
+        limits: limits::read(fields),
     }
 }
 

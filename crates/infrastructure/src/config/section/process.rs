@@ -1,11 +1,11 @@
-//! `[server]`, `[storage]`, `[observability]`, `[defaults]`, `[registry]` and `[global]`: what is no entry.
+//! `[server]`, `[storage]`, `[observability]`, `[defaults]`, `[limits]`, `[registry]` and `[global]`: what is no entry.
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use tidegate_domain::{name::Target, resilience::Deadlines};
+use tidegate_domain::{admission::Limits, name::Target, resilience::Deadlines};
 use validator::Validate;
 
-use super::{Mentions, policy::deadlines, policy::seconds};
+use super::{Mentions, limits::limits, policy::deadlines, policy::seconds};
 use crate::config::{
     fields::Fields,
     kind::Kind,
@@ -35,6 +35,7 @@ pub(in crate::config) struct Root {
     pub(in crate::config) storage: StorageSettings,
     pub(in crate::config) log: LogSettings,
     pub(in crate::config) deadlines: Deadlines,
+    pub(in crate::config) limits: Limits,
     pub(in crate::config) target: Option<Target>,
     /// Whether an entry with errors is left out instead of making the whole unusable.
     pub(in crate::config) is_lenient: bool,
@@ -58,6 +59,7 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         storage: fields.table("storage").map_or_else(Default::default, storage),
         log: fields.table("observability").map_or_else(Default::default, log),
         deadlines,
+        limits: limits(fields),
         target,
         is_lenient: fields.table("global").is_some_and(is_lenient),
     }

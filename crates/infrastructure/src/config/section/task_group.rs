@@ -8,7 +8,7 @@ use tidegate_domain::{
 use validator::Validate;
 
 use super::{
-    Context, Mentions, name,
+    Context, Mentions, limits, name,
     policy::{breaker, count, seconds},
     tier,
 };
@@ -33,6 +33,7 @@ pub(in crate::config) fn read(
     let name = name(fields, word, GroupName::new);
     let description = fields.text("description").unwrap_or_default();
     let breaker = breaker(fields);
+    let limits = limits::limits(fields);
     let fallback = fallback(fields);
     let tables = fields.named("tiers").unwrap_or_default();
     let tiers: Vec<_> = tables
@@ -45,7 +46,7 @@ pub(in crate::config) fn read(
         .collect();
     let tiers = tiers.into_iter().collect::<Option<Vec<_>>>()?;
     match TaskGroup::new(name?, tiers, fallback) {
-        Ok(group) => Some(group.described(description).with_breaker(breaker.unwrap_or_default())),
+        Ok(group) => Some(group.described(description).with_breaker(breaker.unwrap_or_default()).with_limits(limits)),
         Err(invalid) => {
             let (place, help) = match &invalid {
                 InvalidTaskGroup::NoTiers(_) => (fields.here(), "write [task_groups.NAME.tiers.tier1] with 'models'"),

@@ -1,10 +1,12 @@
 //! `[task_groups.X.tiers.Y]`.
 
+use std::num::NonZeroU32;
+
 use tidegate_domain::{
     inference::ParameterDefaults,
     name::{PoolName, TierName},
     pool::RotationKind,
-    task_group::{InvalidTier, Tier, TierModel, TierPolicy},
+    task_group::{InvalidTier, Tier, TierLimits, TierModel, TierPolicy},
 };
 use validator::Validate;
 
@@ -24,6 +26,12 @@ struct TierToml {
     temperature: Option<f64>,
     #[validate(range(min = 1, max = 10_000_000))]
     max_tokens: Option<i64>,
+    #[validate(range(min = 0, max = 1_000_000))]
+    concurrency_limit: Option<i64>,
+    #[validate(range(min = 0, max = 1_000_000_000))]
+    rpm_limit: Option<i64>,
+    #[validate(range(min = 0, max = 4_000_000_000_i64))]
+    tpm_limit: Option<i64>,
 }
 
 /// Reads a tier.
@@ -66,9 +74,12 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> TierPolicy {
         max_retries: fields.integer("max_retries"),
         temperature: fields.number("temperature"),
         max_tokens: fields.integer("max_tokens"),
+        concurrency_limit: fields.integer("concurrency_limit"),
+        rpm_limit: fields.integer("rpm_limit"),
+        tpm_limit: fields.integer("tpm_limit"),
     };
     fields.check(&read);
-    let TierToml { priority, max_retries, temperature, max_tokens } = read;
+    let TierToml { priority, max_retries, temperature, max_tokens, concurrency_limit, rpm_limit, tpm_limit } = read;
     let small = |number: i64| u32::try_from(number).ok();
     TierPolicy {
         priority: priority.and_then(small),
@@ -76,6 +87,12 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> TierPolicy {
         max_retries: max_retries.and_then(small).unwrap_or_default(),
         deadlines: deadlines(fields, context.deadlines),
         defaults: ParameterDefaults::new(temperature, max_tokens.and_then(small)),
+        // 0 has always meant unlimited.
+        limits: TierLimits {
+            concurrency: concurrency_limit.and_then(small).and_then(NonZeroU32::new),
+            requests_per_minute: rpm_limit.and_then(small).and_then(NonZeroU32::new),
+            tokens_per_minute: tpm_limit.and_then(small).and_then(NonZeroU32::new),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use tidegate_domain::{
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
 };
 
-use super::{BreakerDocument, DeadlinesDocument, rotation_of};
+use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, rotation_of};
 use crate::persistence::{Cause, table::Stored};
 
 impl Stored for Pool {
@@ -105,11 +105,13 @@ struct PolicyDocument {
     fallback: FallbackDocument,
     max_instance_attempts: NonZeroU32,
     deadlines: DeadlinesDocument,
+    #[serde(default)]
+    limits: LimitsDocument,
 }
 
 impl From<&PoolPolicy> for PolicyDocument {
     fn from(policy: &PoolPolicy) -> Self {
-        let PoolPolicy { rotation, health, breaker, fallback, max_instance_attempts, deadlines } = policy;
+        let PoolPolicy { rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits } = policy;
         Self {
             rotation: rotation.as_str().to_owned(),
             health: health.into(),
@@ -117,6 +119,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             fallback: (*fallback).into(),
             max_instance_attempts: *max_instance_attempts,
             deadlines: deadlines.into(),
+            limits: limits.into(),
         }
     }
 }
@@ -125,7 +128,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
     type Error = Cause;
 
     fn try_from(document: PolicyDocument) -> Result<Self, Cause> {
-        let PolicyDocument { rotation, health, breaker, fallback, max_instance_attempts, deadlines } = document;
+        let PolicyDocument { rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits } = document;
         Ok(Self {
             rotation: rotation_of(rotation)?,
             health: health.into(),
@@ -133,6 +136,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             fallback: fallback.into(),
             max_instance_attempts,
             deadlines: deadlines.into(),
+            limits: limits.try_into()?,
         })
     }
 }

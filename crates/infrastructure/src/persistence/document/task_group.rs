@@ -10,7 +10,7 @@ use tidegate_domain::{
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
 };
 
-use super::{BreakerDocument, DeadlinesDocument, UnknownWord, rotation_of};
+use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, UnknownWord, limits::TierLimitsDocument, rotation_of};
 use crate::persistence::{Cause, table::Stored};
 
 impl Stored for TaskGroup {
@@ -23,10 +23,10 @@ impl Stored for TaskGroup {
     }
 
     fn from_document(name: &str, document: &str) -> Result<Self, Cause> {
-        let TaskGroupDocument { description, tiers, fallback, breaker } = serde_json::from_str(document)?;
+        let TaskGroupDocument { description, tiers, fallback, breaker, limits } = serde_json::from_str(document)?;
         let tiers = tiers.into_iter().map(Tier::try_from).collect::<Result<_, _>>()?;
         let group = Self::new(GroupName::new(name)?, tiers, fallback.try_into()?)?;
-        Ok(group.described(description).with_breaker(breaker.into()))
+        Ok(group.described(description).with_breaker(breaker.into()).with_limits(limits.try_into()?))
     }
 }
 
@@ -37,6 +37,8 @@ struct TaskGroupDocument {
     tiers: Vec<TierDocument>,
     fallback: FallbackDocument,
     breaker: BreakerDocument,
+    #[serde(default)]
+    limits: LimitsDocument,
 }
 
 impl From<&TaskGroup> for TaskGroupDocument {
@@ -46,6 +48,7 @@ impl From<&TaskGroup> for TaskGroupDocument {
             tiers: group.tiers().iter().map(Into::into).collect(),
             fallback: group.fallback().into(),
             breaker: group.breaker().into(),
+            limits: group.limits().into(),
         }
     }
 }
@@ -60,11 +63,13 @@ struct TierDocument {
     max_retries: u32,
     deadlines: Option<DeadlinesDocument>,
     defaults: DefaultsDocument,
+    #[serde(default)]
+    limits: TierLimitsDocument,
 }
 
 impl From<&Tier> for TierDocument {
     fn from(tier: &Tier) -> Self {
-        let TierPolicy { priority, rotation, max_retries, deadlines, defaults } = tier.policy();
+        let TierPolicy { priority, rotation, max_retries, deadlines, defaults, limits } = tier.policy();
         Self {
             name: tier.name().to_string(),
             models: tier.models().iter().map(Into::into).collect(),
@@ -73,6 +78,7 @@ impl From<&Tier> for TierDocument {
             max_retries: *max_retries,
             deadlines: deadlines.as_ref().map(Into::into),
             defaults: defaults.into(),
+            limits: limits.into(),
         }
     }
 }
@@ -81,13 +87,14 @@ impl TryFrom<TierDocument> for Tier {
     type Error = Cause;
 
     fn try_from(document: TierDocument) -> Result<Self, Cause> {
-        let TierDocument { name, models, priority, rotation, max_retries, deadlines, defaults } = document;
+        let TierDocument { name, models, priority, rotation, max_retries, deadlines, defaults, limits } = document;
         let policy = TierPolicy {
             priority,
             rotation: rotation_of(rotation)?,
             max_retries,
             deadlines: deadlines.map(Into::into),
             defaults: defaults.try_into()?,
+            limits: limits.into(),
         };
         let models = models.into_iter().map(TierModel::try_from).collect::<Result<_, _>>()?;
         Ok(Self::new(TierName::new(&name)?, models, policy)?)

@@ -5,7 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use tidegate_application::{
-    domain::fault::{Fault, FaultKind},
+    AdmissionError, RefusalReason,
+    domain::{
+        admission::Measure,
+        fault::{Fault, FaultKind},
+    },
     orchestration::CompletionError,
 };
 
@@ -16,12 +20,37 @@ impl From<CompletionError> for Refusal {
         match error {
             CompletionError::UnknownModel { model, nearest } => Self::unknown_model(&model, &nearest),
             CompletionError::NoneAvailable { retry_after, attempts, .. } => none_available(retry_after, attempts),
+            CompletionError::Refused(refused) => not_let_in(&refused),
             CompletionError::Upstream { fault, attempts } => {
                 Self { attempts: Some(attempts), ..upstream_failed(fault, attempts) }
             }
         }
     }
 }
+
+/// A limit of our own: a rate is the caller's to keep, too many at once are ours to make room for.
+fn not_let_in(refused: &AdmissionError) -> Refusal {
+    let kind = match refused.measure {
+        Measure::Requests => ErrorType::Requests,
+        Measure::Tokens => ErrorType::Tokens,
+        Measure::Concurrency => return overloaded(refused),
+    };
+    let limited =
+        |code, advice| Refusal::new(StatusCode::TOO_MANY_REQUESTS, kind, code, refused.to_string()).advice(advice);
+    match refused.reason {
+        RefusalReason::Reached => limited("rate_limit_exceeded", refused.retry_after.map_or(SOON, Advice::Wait)),
+        RefusalReason::Exceeded => limited("request_exceeds_limit", Advice::GiveUp),
+        RefusalReason::QueueFull | RefusalReason::WaitOver => overloaded(refused),
+    }
+}
+
+fn overloaded(refused: &AdmissionError) -> Refusal {
+    let message = refused.to_string();
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, ErrorType::ServerError, "gateway_overloaded", message).advice(SOON)
+}
+
+/// Where nobody knows when there is room.
+const SOON: Advice = Advice::Wait(Duration::from_secs(1));
 
 fn none_available(retry_after: Option<Duration>, attempts: u32) -> Refusal {
     let message = "no instance of this model can be asked at the moment";
@@ -120,7 +149,13 @@ fn last_event(message: String) -> Bytes {
 mod tests {
     use http::{HeaderMap, Response};
     use serde_json::Value;
-    use tidegate_application::domain::fault::{Phase, TransportFault, UpstreamError, Work};
+    use tidegate_application::{
+        Scope,
+        domain::{
+            fault::{Phase, TransportFault, UpstreamError, Work},
+            name::PoolName,
+        },
+    };
 
     use super::*;
 
@@ -186,6 +221,38 @@ mod tests {
         check(none_for(Some(wait)), (503, "server_error", "no_available_instance", None, Some("2")));
         let (_, headers, _) = answered(none_for(Some(wait)));
         assert_eq!(headers["retry-after-ms"], "1200");
+    }
+
+    fn refused(measure: Measure, reason: RefusalReason, retry_after: Option<Duration>) -> CompletionError {
+        let scope = Scope::Pool(PoolName::new("fast").unwrap());
+        AdmissionError { scope, measure, reason, retry_after }.into()
+    }
+
+    #[test]
+    fn a_rate_that_is_reached_says_which_and_when_to_come_back() {
+        let wait = Some(Duration::from_millis(2500));
+        let requests = refused(Measure::Requests, RefusalReason::Reached, wait);
+        check(requests.clone(), (429, "requests", "rate_limit_exceeded", None, Some("3")));
+        let (_, headers, body) = answered(requests);
+        assert_eq!(headers["retry-after-ms"], "2500");
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("the limit of pool 'fast' on the rate of requests is reached"), "{body}");
+        let tokens = refused(Measure::Tokens, RefusalReason::Reached, wait);
+        check(tokens, (429, "tokens", "rate_limit_exceeded", None, Some("3")));
+    }
+
+    #[test]
+    fn a_request_that_no_waiting_lets_in_is_not_invited_back() {
+        let exceeded = refused(Measure::Tokens, RefusalReason::Exceeded, None);
+        check(exceeded, (429, "tokens", "request_exceeds_limit", Some("false"), None));
+    }
+
+    #[test]
+    fn a_gateway_without_room_asks_for_a_second() {
+        let overloaded = (503, "server_error", "gateway_overloaded", None, Some("1"));
+        check(refused(Measure::Concurrency, RefusalReason::Reached, None), overloaded);
+        check(refused(Measure::Requests, RefusalReason::QueueFull, None), overloaded);
+        check(refused(Measure::Tokens, RefusalReason::WaitOver, None), overloaded);
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! What a request holds of a level, and how much of it stays used once it is given back.
+
+use std::sync::Arc;
+
+use tidegate_domain::{
+    admission::Reservation,
+    fault::{Fault, Work},
+    inference::Usage,
+};
+
+use super::Gate;
+
+/// What was reserved of the rates of a level.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) requests: Option<Reservation>,
+    pub(super) tokens: Option<Reservation>,
+}
+
+/// One request's place at a level. Dropping it frees the place and settles what was reserved: nothing if nobody was asked;
+/// the tokens that the upstream counted; the estimate where work may have been done that nobody counted.
+#[derive(Debug)]
+#[must_use = "the place is given back as soon as this is dropped"]
+pub(crate) struct Place {
+    gate: Arc<Gate>,
+    taken: Taken,
+    was_asked: bool,
+    /// Whether an attempt is under way, or one that is over may have done work.
+    may_have_worked: bool,
+    /// What was so before the attempt under way.
+    had_worked: bool,
+    usage: Option<Usage>,
+}
+
+impl Place {
+    pub(super) fn new(gate: Arc<Gate>, taken: Taken) -> Self {
+        Self { gate, taken, was_asked: false, may_have_worked: false, had_worked: false, usage: None }
+    }
+
+    fn begin(&mut self) {
+        self.was_asked = true;
+        self.had_worked = self.may_have_worked;
+        self.may_have_worked = true;
+    }
+
+    fn fail(&mut self, fault: &Fault) {
+        self.may_have_worked = self.had_worked || matches!(fault.work, Work::Ambiguous | Work::Partial);
+    }
+
+    fn tokens(&self) -> u32 {
+        if let Some(usage) = self.usage {
+            return u32::try_from(usage.input_tokens.saturating_add(usage.output_tokens)).unwrap_or(u32::MAX);
+        }
+        let reserved = self.taken.tokens.as_ref().map_or(0, Reservation::cost);
+        if self.may_have_worked { reserved } else { 0 }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let (requests, tokens) = (u32::from(self.was_asked), self.tokens());
+        self.gate.leave(std::mem::take(&mut self.taken), requests, tokens);
+    }
+}
+
+/// The places that a request, or an attempt, holds.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Vec<Place>);
+
+impl Places {
+    pub(crate) fn hold(&mut self, place: Option<Place>) {
+        self.0.extend(place);
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(&mut self) {
+        self.0.iter_mut().for_each(Place::begin);
+    }
+
+    /// The attempt failed before it answered.
+    pub(crate) fn fail(&mut self, fault: &Fault) {
+        self.0.iter_mut().for_each(|place| place.fail(fault));
+    }
+
+    /// The answer is over, complete or not; `usage` is absent if nobody counted.
+    pub(crate) fn answered(&mut self, usage: Option<Usage>) {
+        self.0.iter_mut().for_each(|place| place.usage = usage);
+    }
+}
