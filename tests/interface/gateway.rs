@@ -51,7 +51,7 @@ async fn gateway(storage: StorageSettings) -> Gateway {
 
 async fn ask(gateway: &Gateway, model: &str) -> Bytes {
     let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
-    let context = RequestContext { id: RequestId::new("test"), timeout: None };
+    let context = RequestContext::new(RequestId::new("test"));
     let request = InferenceRequest::parse(body.into()).unwrap();
     let completion = gateway.orchestration().complete(request, context).await.unwrap();
     let Answer::Whole(answer) = completion.answer else { panic!("no stream was asked for") };

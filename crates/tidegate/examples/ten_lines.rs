@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
 
     let body = r#"{"model": "assistant", "messages": [{"role": "user", "content": "Which way does the tide go?"}]}"#;
     let request = InferenceRequest::parse(body.into())?;
-    let context = RequestContext { id: RequestId::new("example-1"), timeout: None };
+    let context = RequestContext::new(RequestId::new("example-1"));
     let completion = gateway.orchestration().complete(request, context).await?;
 
     let Answer::Whole(answer) = completion.answer else { anyhow::bail!("no stream was asked for") };

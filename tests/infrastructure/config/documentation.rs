@@ -33,7 +33,7 @@ fn check(block: &str, place: &str) {
     let Err(report) = load_with(&file, None, &VARIABLES) else { return };
     let is_whole = block.contains("[providers.");
     for problem in report.problems() {
-        let left_out = ["is not defined", "there is no", "has no tiers", "has no instances"];
+        let left_out = ["is not defined", "there is no", "has no tier", "has no instances"];
         let left_out = left_out.iter().any(|words| problem.message.contains(words));
         assert!(left_out && !is_whole, "{place}: {problem}\n\n{block}");
     }
