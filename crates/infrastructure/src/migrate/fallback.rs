@@ -8,12 +8,15 @@ use super::{
     yaml::{Map, Node, Value},
 };
 
+/// A mapping, and where it stands.
+type Placed = (Map, Place);
+
 /// The global settings, for groups without any.
 #[derive(Default)]
-pub(super) struct Defaults(Option<(Map, Place)>);
+pub(super) struct Defaults(Option<Placed>);
 
 impl Defaults {
-    pub(super) fn of(global: Option<(Map, Place)>) -> Self {
+    pub(super) fn of(global: Option<Placed>) -> Self {
         Self(global)
     }
 }
@@ -64,7 +67,7 @@ pub(super) fn convert(group: &Group<'_>, map: &mut Map, defaults: &Defaults, int
 
 /// The group's own breaker stands above the one beside its fallback settings.
 fn breaker(
-    (own, other): (Option<(Map, Place)>, Option<(Map, Place)>),
+    (own, other): (Option<Placed>, Option<Placed>),
     is_other_own: bool,
     (body, conversion): (&mut Body, &mut Conversion),
 ) {

@@ -105,7 +105,8 @@ impl Reading<'_> {
     /// Fills in what `map` inherits; `chain` holds the files it stands in, the innermost last.
     fn inherit(&mut self, map: &mut Map, chain: &mut Vec<PathBuf>, place: &Place) {
         let Some(Node { value, line }) = map.take("inherits_from") else { return };
-        let place = place.below("inherits_from", line);
+        // Lines are those of the file that the entry stands in.
+        let here = place.below("inherits_from", if chain.len() == 1 { line } else { 0 });
         let directory = chain.last().and_then(|file| file.parent()).unwrap_or(self.home).to_owned();
         // The last parent wins over the others, and a child over all.
         for parent in value.into_items(line).into_iter().rev() {
@@ -113,19 +114,19 @@ impl Reading<'_> {
             let path = if Path::new(&name).extension().is_some() { name.clone() } else { format!("{name}.yaml") };
             let path = directory.join(path);
             if chain.contains(&path) || chain.len() > MAX_ANCESTORS {
-                self.note(NoteKind::Warning, &place, format!("'{name}' inherits from itself; it is ignored"));
+                self.note(NoteKind::Warning, &here, format!("'{name}' inherits from itself; it is ignored"));
                 continue;
             }
             self.seen.insert(path.clone());
             match yaml::read(&path) {
                 Ok(mut document) => {
                     chain.push(path);
-                    self.inherit(&mut document.map, chain, &place);
+                    self.inherit(&mut document.map, chain, place);
                     chain.pop();
                     map.inherit(document.map);
-                    self.note(NoteKind::Converted, &place, format!("what '{name}' says is written out here"));
+                    self.note(NoteKind::Converted, &here, format!("what '{name}' says is written out here"));
                 }
-                Err(error) => self.note(NoteKind::Warning, &place, format!("'{name}' {error}; it is ignored")),
+                Err(error) => self.note(NoteKind::Warning, &here, format!("'{name}' {error}; it is ignored")),
             }
         }
     }

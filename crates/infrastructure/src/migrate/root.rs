@@ -39,7 +39,10 @@ pub(super) fn convert(
     let mut body = Body::default();
     let Legacy { groups: _, pools: _, globals, options, comments } = legacy;
     if let Some((options, place)) = options {
-        body.table("global", global(options, &place, conversion));
+        let global = global(options, &place, conversion);
+        if !global.is_empty() {
+            body.table("global", global);
+        }
     }
     body.table("providers", providers(conversion));
     section("pools", pools.iter().map(|pool| &pool.entry), &mut body);

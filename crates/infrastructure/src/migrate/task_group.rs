@@ -25,6 +25,7 @@ pub(super) struct RewrittenGroup {
 
 struct Tier {
     name: String,
+    place: Place,
     priority: Option<i64>,
     body: Body,
 }
@@ -60,7 +61,9 @@ pub(super) fn convert(entry: LegacyEntry, defaults: &Defaults, conversion: &mut 
     let group = fallback::Group { name: &name, place: &place, tiers: &names };
     fallback::convert(&group, &mut map, defaults, (&mut body, conversion));
     let mut all = Body::default();
-    tiers.into_iter().for_each(|tier| all.table(&tier.name, tier.body));
+    for tier in tiers {
+        all.table(&tier.name, tier.body);
+    }
     body.table("tiers", all);
     carry_rest(map, "task_group", &place, (&mut body, &mut conversion.notes));
     let file = entry_file(path, "task_group", body, &head(&comments, &place));
@@ -105,7 +108,7 @@ fn tiers(map: &mut Map, place: &Place, conversion: &mut Conversion) -> Vec<Tier>
     for tier in &tiers {
         if tier.priority.is_some_and(|priority| !seen.insert(priority)) {
             let message = "two tiers have this priority; they keep the order of the file";
-            conversion.notes.add(NoteKind::Warning, &place.below(&tier.name, place.line), message);
+            conversion.notes.add(NoteKind::Warning, &tier.place, message);
         }
     }
     tiers
@@ -139,7 +142,7 @@ fn tier((place, name, node): (Place, String, Node), conversion: &mut Conversion)
     body.key("models", models.iter().map(String::as_str).collect::<Array>());
     let priority = map.get("priority").and_then(|node| node.value.as_text().parse().ok());
     carry_rest(map, "tier", &place, (&mut body, &mut conversion.notes));
-    Some(Tier { name, priority, body })
+    Some(Tier { name, place, priority, body })
 }
 
 fn models(node: Option<Node>, place: &Place, conversion: &mut Conversion) -> Vec<String> {

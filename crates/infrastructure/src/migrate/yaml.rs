@@ -122,6 +122,20 @@ fn map(pairs: impl Iterator<Item = (Node, Node)>) -> Map {
     map
 }
 
+impl Node {
+    fn without_lines(self) -> Self {
+        let value = match self.value {
+            Value::List(items) => Value::List(items.into_iter().map(Self::without_lines).collect()),
+            Value::Map(Map { entries }) => {
+                let entries = entries.into_iter().map(|(key, node)| (key, node.without_lines())).collect();
+                Value::Map(Map { entries })
+            }
+            scalar => scalar,
+        };
+        Self { value, line: 0 }
+    }
+}
+
 impl Map {
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
@@ -152,11 +166,12 @@ impl Map {
         }
     }
 
-    /// Adds what is not there, at every depth: what `inherits_from` means.
+    /// Adds what is not there, at every depth: what `inherits_from` means. What is added has no line, since it stands in
+    /// another file.
     pub(super) fn inherit(&mut self, parent: Map) {
         for (key, node) in parent.entries {
             match self.entries.iter_mut().find(|(name, _)| *name == key) {
-                None => self.entries.push((key, node)),
+                None => self.entries.push((key, node.without_lines())),
                 Some((_, Node { value: Value::Map(own), .. })) => {
                     if let Value::Map(inherited) = node.value {
                         own.inherit(inherited);

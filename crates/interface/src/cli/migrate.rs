@@ -1,6 +1,6 @@
 //! `tidegate migrate`: its arguments, and what it prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -10,14 +10,14 @@ use super::ReportFormat;
 /// Which configuration is migrated.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum MigrateCommand {
-    /// The YAML layout of the Python predecessor: groups/, polling_pools/ and the global files.
+    /// The YAML layout of the Python predecessor: groups, polling pools and the global files.
     Yaml(MigrateYamlArgs),
 }
 
 /// The arguments of `migrate yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct MigrateYamlArgs {
-    /// The directory that holds groups/ and polling_pools/.
+    /// The directory that holds the groups and the polling pools.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// Write the TOML files here.
@@ -103,19 +103,21 @@ fn text(report: &MigrationReport) -> String {
     for of_kind in notes.chunk_by(|a, b| a.kind == b.kind) {
         rendered.push_str(&section(of_kind));
     }
-    let out = out.display();
-    let count = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
-    rendered.push_str(&match outcome {
-        MigrationOutcome::NotWritten => format!("nothing was written: this would be {count} in {out}\n"),
-        MigrationOutcome::Written { backup: None } => format!("{count} written to {out}\n"),
-        MigrationOutcome::Written { backup: Some(backup) } => {
-            format!("{count} written to {out}; what was there is in {} now\n", backup.display())
-        }
-    });
-    if matches!(outcome, MigrationOutcome::Written { .. }) {
-        rendered.push_str(&format!("next: tidegate check --config {out}\n"));
-    }
+    rendered.push_str(&ending(out, outcome, files.len()));
     rendered
+}
+
+fn ending(out: &Path, outcome: &MigrationOutcome, files: usize) -> String {
+    let out = out.display();
+    let count = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let next = format!("next: tidegate check --config {out}");
+    match outcome {
+        MigrationOutcome::NotWritten => format!("nothing was written: this would be {count} in {out}\n"),
+        MigrationOutcome::Written { backup: None } => format!("{count} written to {out}\n{next}\n"),
+        MigrationOutcome::Written { backup: Some(backup) } => {
+            format!("{count} written to {out}; what was there is in {} now\n{next}\n", backup.display())
+        }
+    }
 }
 
 /// The notes of one kind. Those that say the same of one file share a line.
@@ -127,19 +129,21 @@ fn section(notes: &[MigrationNote]) -> String {
             None => lines.push((note, vec![&note.key])),
         }
     }
-    let mut rendered = format!("{}:\n", notes.first().map_or("", |note| note.kind));
-    for (note, keys) in lines {
-        let keys: Vec<_> = keys.into_iter().filter(|key| !key.is_empty()).collect();
-        let place = match (note.file.as_str(), note.line) {
-            ("", _) => String::new(),
-            (file, 0) => format!("{file}: "),
-            (file, line) => format!("{file}:{line}: "),
-        };
-        let keys = if keys.is_empty() { String::new() } else { format!("{}: ", keys.join(", ")) };
-        rendered.push_str(&format!("  {place}{keys}{}\n", note.message));
-    }
-    rendered.push('\n');
-    rendered
+    let kind = notes.first().map_or("", |note| note.kind);
+    let lines: String = lines.iter().map(|(note, keys)| line(note, keys)).collect();
+    format!("{kind}:\n{lines}\n")
+}
+
+fn line(note: &MigrationNote, keys: &[&str]) -> String {
+    let MigrationNote { kind: _, file, line, key: _, message } = note;
+    let place = match (file.as_str(), line) {
+        ("", _) => String::new(),
+        (file, 0) => format!("{file}: "),
+        (file, line) => format!("{file}:{line}: "),
+    };
+    let keys: Vec<_> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
+    let keys = if keys.is_empty() { String::new() } else { format!("{}: ", keys.join(", ")) };
+    format!("  {place}{keys}{message}\n")
 }
 
 fn json(report: &MigrationReport) -> String {
