@@ -57,8 +57,16 @@ pub enum MigrateYamlError {
     #[error("there is no directory {0}; name the one that holds groups/ and polling_pools/")]
     NoDirectory(PathBuf),
     /// It holds neither a registry nor files of groups or pools.
-    #[error("{0} holds no groups/_task_groups.yaml, and no groups or pools; name the directory that does")]
-    Nothing(PathBuf),
+    #[error(
+        "{directory} holds no groups/_task_groups.yaml and no groups or pools that can be read; \
+         name the directory that does{unreadable}"
+    )]
+    Nothing {
+        /// The directory.
+        directory: PathBuf,
+        /// What was found and cannot be read, in brackets; empty if nothing was found.
+        unreadable: String,
+    },
     /// The model map cannot be read.
     #[error(
         "the model map {path} cannot be read: {problem}; write lines such as \"old-name\" = \"provider:model\" below [models]"
@@ -110,7 +118,7 @@ pub fn migrate_yaml(directory: &Path, model_map: Option<&Path>) -> Result<Migrat
     let mut conversion = Conversion::new(ModelMap::read(model_map)?);
     let mut legacy = layout::read(directory, &mut conversion);
     if legacy.groups.is_empty() && legacy.pools.is_empty() {
-        return Err(MigrateYamlError::Nothing(directory.to_owned()));
+        return Err(nothing(directory, conversion.notes));
     }
     let defaults = fallback::Defaults::of(legacy.globals.fallback.take());
     let groups: Vec<_> =
@@ -124,6 +132,12 @@ pub fn migrate_yaml(directory: &Path, model_map: Option<&Path>) -> Result<Migrat
     files.extend(entries.filter_map(|entry| entry.file));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Migration { files, notes: conversion.notes.into_sorted() })
+}
+
+fn nothing(directory: &Path, notes: Notes) -> MigrateYamlError {
+    let notes = notes.into_sorted().into_iter().filter(|note| note.kind == NoteKind::Skipped);
+    let unreadable = notes.map(|Note { file, line, message, .. }| format!(" ({file}:{line}: {message})")).collect();
+    MigrateYamlError::Nothing { directory: directory.to_owned(), unreadable }
 }
 
 impl Migration {

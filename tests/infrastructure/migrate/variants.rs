@@ -48,7 +48,13 @@ fn what_is_broken_is_reported_and_the_rest_goes_on() {
     let configuration = loaded(&migration).configuration;
     let [good] = &configuration.task_groups[..] else { panic!("one group can be used") };
     assert_eq!(good.value.description(), "inherited");
-    let models: Vec<_> = good.value.tiers().iter().flat_map(|tier| tier.models()).map(ToString::to_string).collect();
+    let models: Vec<_> = good
+        .value
+        .tiers()
+        .iter()
+        .flat_map(tidegate_domain::task_group::Tier::models)
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(models, ["house:best-7b", "unknown:house-made", "openai:gpt-4"]);
     assert_eq!(configuration.pools.len(), 1, "a pool without groups is switched off");
 }
@@ -136,9 +142,43 @@ fn a_map_that_cannot_be_read_stops_everything() {
 }
 
 #[test]
+fn a_file_that_nests_without_end_is_an_error_that_says_where() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("groups")).unwrap();
+    let group = format!("name: g\na: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    fs::write(directory.path().join("groups/g.yaml"), group).unwrap();
+    let error = migrate_yaml(directory.path(), None).unwrap_err().to_string();
+    assert!(error.contains("(groups/g.yaml:2: the file is no valid YAML"), "{error}");
+}
+
+#[test]
+fn a_tier_in_both_forms_is_taken_once() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("groups")).unwrap();
+    let group = "name: g\none: {models: [gpt-4o]}\nechelons:\n  one: {models: [gpt-4.1]}\n";
+    fs::write(directory.path().join("groups/g.yaml"), group).unwrap();
+    let migration = migrate_yaml(directory.path(), None).unwrap();
+    assert!(notes(&migration, NoteKind::Skipped).contains("g.yaml:2 one: there is another tier"));
+    assert!(text(&migration, "task-groups/g.toml").contains("models = [\"openai:gpt-4.1\"]"));
+}
+
+#[test]
+fn two_names_never_share_a_file() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("groups")).unwrap();
+    let group = |name: &str| format!("  {name}: {{tier: {{models: [gpt-4o]}}}}\n");
+    let registry = format!("task_groups:\n{}{}{}", group("a_b"), group("a-b"), group("A_B"));
+    fs::write(directory.path().join("groups/_task_groups.yaml"), registry).unwrap();
+    let migration = migrate_yaml(directory.path(), None).unwrap();
+    let paths: Vec<_> = migration.files.iter().map(|file| &*file.path).filter(|path| path.contains('/')).collect();
+    assert_eq!(paths, ["task-groups/A-B-3.toml", "task-groups/a-b-2.toml", "task-groups/a-b.toml"]);
+    assert_eq!(loaded(&migration).configuration.task_groups.len(), 3);
+}
+
+#[test]
 fn a_directory_with_nothing_to_migrate_is_an_error() {
     let empty = TempDir::new().unwrap();
-    assert!(matches!(migrate_yaml(empty.path(), None), Err(MigrateYamlError::Nothing(_))));
+    assert!(matches!(migrate_yaml(empty.path(), None), Err(MigrateYamlError::Nothing { .. })));
     let missing = empty.path().join("gone");
     assert!(matches!(migrate_yaml(&missing, None), Err(MigrateYamlError::NoDirectory(_))));
 }

@@ -8,6 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 use tidegate_infrastructure::migrate::{MigratedFile, Migration, Overwrite, WriteMigrationError};
+use tidegate_interface::cli::{Cli, Command, MigrateCommand, MigrateYamlArgs};
 
 use super::{fixture, migrated, written};
 
@@ -40,6 +41,27 @@ fn the_same_input_gives_the_same_bytes() {
     assert_eq!(before.len(), first.files.len());
     second.write(&out, Overwrite::KeepBackup { source: &fixture("standard") }).unwrap();
     assert_eq!(contents(&out), before);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let arguments = MigrateYamlArgs {
+        directory: fixture("standard"),
+        out: directory.path().join("new"),
+        dry_run: true,
+        model_map: None,
+        force: true,
+        json: true,
+    };
+    let run = |arguments: &MigrateYamlArgs| {
+        let command = Command::Migrate(MigrateCommand::Yaml(arguments.clone()));
+        tidegate::commands::run(Cli { command }).unwrap();
+    };
+    run(&arguments);
+    assert_eq!(names(directory.path()), [""; 0]);
+    run(&MigrateYamlArgs { dry_run: false, ..arguments });
+    assert_eq!(names(directory.path()), ["new"]);
 }
 
 #[test]

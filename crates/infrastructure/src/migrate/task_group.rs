@@ -102,11 +102,18 @@ fn tiers(map: &mut Map, place: &Place, conversion: &mut Conversion) -> Vec<Tier>
     map.entries = rest;
     let flat: Vec<(String, Node)> = flat;
     found.extend(flat.into_iter().map(|(name, node)| (place.below(&name, node.line), name, node)));
-    let mut seen = BTreeSet::new();
-    let tiers: Vec<_> =
-        found.into_iter().filter_map(|(place, name, node)| tier((place, name, node), conversion)).collect();
+    let tiers: Vec<_> = found.into_iter().filter_map(|found| tier(found, conversion)).collect();
+    let (mut names, mut priorities) = (BTreeSet::new(), BTreeSet::new());
+    let is_first = |tier: &Tier| {
+        let is_first = names.insert(tier.name.clone());
+        if !is_first {
+            conversion.notes.add(NoteKind::Skipped, &tier.place, "there is another tier of this name");
+        }
+        is_first
+    };
+    let tiers: Vec<_> = tiers.into_iter().filter(is_first).collect();
     for tier in &tiers {
-        if tier.priority.is_some_and(|priority| !seen.insert(priority)) {
+        if tier.priority.is_some_and(|priority| !priorities.insert(priority)) {
             let message = "two tiers have this priority; they keep the order of the file";
             conversion.notes.add(NoteKind::Warning, &tier.place, message);
         }

@@ -191,12 +191,32 @@ mod tests {
     #[test]
     fn what_is_said_of_several_keys_is_said_once() {
         let written = MigrationOutcome::Written { backup: Some("new.backup-1".into()) };
-        insta::assert_snapshot!(render_migration(&report(written), ReportFormat::Text), @"");
+        insta::assert_snapshot!(render_migration(&report(written), ReportFormat::Text), @r#"
+        skipped:
+          groups/a.yaml: there is no such limit
+
+        not carried over:
+          groups/a.yaml:3: one.rpm_limit, two.rpm_limit: there is no such limit
+
+        1 file written to new; what was there is in new.backup-1 now
+        next: tidegate check --config new
+        "#);
     }
 
     #[test]
     fn a_dry_run_shows_the_files() {
-        insta::assert_snapshot!(render_migration(&report(MigrationOutcome::NotWritten), ReportFormat::Text), @"");
+        insta::assert_snapshot!(render_migration(&report(MigrationOutcome::NotWritten), ReportFormat::Text), @r#"
+        ==> tidegate.toml <==
+        [pools]
+
+        skipped:
+          groups/a.yaml: there is no such limit
+
+        not carried over:
+          groups/a.yaml:3: one.rpm_limit, two.rpm_limit: there is no such limit
+
+        nothing was written: this would be 1 file in new
+        "#);
     }
 
     #[test]
