@@ -23,6 +23,7 @@ mod yaml;
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -135,8 +136,11 @@ pub fn migrate_yaml(directory: &Path, model_map: Option<&Path>) -> Result<Migrat
 }
 
 fn nothing(directory: &Path, notes: Notes) -> MigrateYamlError {
-    let notes = notes.into_sorted().into_iter().filter(|note| note.kind == NoteKind::Skipped);
-    let unreadable = notes.map(|Note { file, line, message, .. }| format!(" ({file}:{line}: {message})")).collect();
+    let mut unreadable = String::new();
+    for Note { kind: _, file, line, key: _, message } in notes.into_skipped() {
+        // Writing to a string cannot fail.
+        let _ = write!(unreadable, " ({file}:{line}: {message})");
+    }
     MigrateYamlError::Nothing { directory: directory.to_owned(), unreadable }
 }
 

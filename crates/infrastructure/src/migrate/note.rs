@@ -76,6 +76,11 @@ impl Notes {
         self.0.push(Note { kind, file, line, key, message: message.into() });
     }
 
+    /// What is left out, in order.
+    pub(super) fn into_skipped(self) -> Vec<Note> {
+        self.into_sorted().into_iter().filter(|note| note.kind == NoteKind::Skipped).collect()
+    }
+
     pub(super) fn into_sorted(mut self) -> Vec<Note> {
         self.0.sort();
         self.0.dedup();
