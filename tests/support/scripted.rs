@@ -85,7 +85,18 @@ impl Beat {
 
 /// The scripts of every model, shared by all clients.
 #[derive(Debug, Clone, Default)]
-pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>);
+pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>, Arc<Mutex<Option<Improviser>>>);
+
+/// Makes up what a model does next, given the model and whether a stream is asked for.
+struct Improviser(Box<Improvise>);
+
+type Improvise = dyn FnMut(&str, bool) -> Act + Send;
+
+impl std::fmt::Debug for Improviser {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Improviser")
+    }
+}
 
 #[derive(Debug, Default)]
 struct Script {
@@ -104,6 +115,15 @@ impl Scripts {
     /// Sets what `model` does whenever nothing is queued; it answers until told otherwise.
     pub fn always(&self, model: &str, act: Act) {
         self.with(model, |script| script.always = Some(act));
+    }
+
+    /// Makes up what happens whenever nothing is queued or set.
+    pub fn improvise(&self, act: impl FnMut(&str, bool) -> Act + Send + 'static) {
+        *self.1.lock().unwrap() = Some(Improviser(Box::new(act)));
+    }
+
+    fn improvised(&self, model: &str, stream: bool) -> Option<Act> {
+        self.1.lock().unwrap().as_mut().map(|improviser| (improviser.0)(model, stream))
     }
 
     /// How often `model` was asked.
@@ -150,6 +170,7 @@ impl LlmClient for ScriptedClient {
             script.bodies.push(body);
             script.queue.pop_front().or_else(|| script.always.clone())
         });
+        let act = act.or_else(|| self.scripts.improvised(call.model, stream));
         let act = act.unwrap_or_else(|| if stream { Act::tokens(3) } else { Act::Answer });
         match act {
             Act::Answer => Ok(answer(call.model)),

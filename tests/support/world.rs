@@ -263,7 +263,7 @@ impl Observer for Diary {
             }
             Event::RequestFinished { outcome, .. } => pages.outcomes.push(*outcome),
             Event::Health { instance, transition } => {
-                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to))
+                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to));
             }
             Event::Breaker { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));

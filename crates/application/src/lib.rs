@@ -21,6 +21,7 @@ mod catalog;
 pub mod health;
 #[cfg(feature = "shaku")]
 mod injection;
+mod instance_check;
 mod live;
 pub mod orchestration;
 mod pool_service;
@@ -31,11 +32,12 @@ mod wrappers;
 
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
 pub use health::{GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
+pub use instance_check::InstanceCheck;
 pub use orchestration::{
     Answer, Completion, CompletionError, CompletionHead, CompletionStream, ModelEntry, OrchestrationService,
     RequestContext,
 };
-pub use pool_service::{InstanceCheck, PoolService, PoolStatistics, PoolView};
+pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
 pub use tidegate_domain as domain;

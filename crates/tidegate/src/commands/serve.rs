@@ -16,14 +16,14 @@ use tidegate_interface::{
 use super::config_source;
 use crate::{BuildGatewayError, Gateway, logging};
 
-pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = config_source(&arguments.config).load_all().map_err(BuildGatewayError::Configuration)?;
     logging::start(loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let Settings { server, storage, providers, log: _ } = loaded.settings;
-    let options = options(server, &arguments);
+    let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
     let builder = providers
@@ -75,8 +75,8 @@ async fn upkeep(metrics: MetricsHandle) {
     }
 }
 
-fn options(settings: ServerSettings, arguments: &ServeArgs) -> ServerOptions {
-    let ServerSettings {
+fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
+    let &ServerSettings {
         listen,
         admin_listen,
         max_body_bytes,
