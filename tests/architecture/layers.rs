@@ -23,9 +23,11 @@ const LAYERS: [(&str, &[&str]); 5] = [
 const OUTSIDE: [&str; 1] = ["layered-tests"];
 
 /// Technologies, with the one layer that may name them.
-const CONFINED: [(&str, &str); 9] = [
+const CONFINED: [(&str, &str); 11] = [
     ("sqlx", INFRASTRUCTURE),
     ("toml", INFRASTRUCTURE),
+    ("toml_edit", INFRASTRUCTURE),
+    ("saphyr", INFRASTRUCTURE),
     ("validator", INFRASTRUCTURE),
     ("hyper-rustls", INFRASTRUCTURE),
     ("redis", INFRASTRUCTURE),

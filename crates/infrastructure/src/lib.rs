@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`clock`] | the time that tokio's timers go by |
 //! | [`config`] | the configuration, from TOML files |
+//! | [`migrate`] | configurations of the Python predecessor, rewritten as TOML |
 //! | [`operations`] | one question to a running gateway |
 //! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`provider`] | clients of providers, and a simulated one |
@@ -14,6 +15,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod migrate;
 pub mod operations;
 pub mod persistence;
 pub mod provider;

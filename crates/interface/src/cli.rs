@@ -5,6 +5,7 @@
 
 mod check;
 mod colour;
+mod migrate;
 mod status;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -12,6 +13,9 @@ use std::{net::SocketAddr, path::PathBuf};
 pub use check::{ReportFormat, render_report};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use colour::Colour;
+pub use migrate::{
+    MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, render_migration,
+};
 pub use status::{ReadStatusError, render_status};
 
 /// An OpenAI-compatible gateway over pools and task groups of LLM instances.
@@ -32,6 +36,9 @@ pub enum Command {
     Check(CheckArgs),
     /// Show how a running gateway is; exits with 1 if something cannot be used.
     Status(StatusArgs),
+    /// Rewrite the configuration of another system for this one.
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
 }
 
 /// Where the configuration is.
@@ -131,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn migrate_refuses_to_guess_where_to_write() {
+        let line = "tidegate migrate yaml old --out new --dry-run --model-map map.toml";
+        let Command::Migrate(MigrateCommand::Yaml(yaml)) = parsed(line) else { panic!("not migrate") };
+        assert_eq!((yaml.directory, yaml.out), ("old".into(), "new".into()));
+        assert_eq!((yaml.model_map, yaml.dry_run, yaml.force), (Some("map.toml".into()), true, false));
+        assert!(Cli::try_parse_from(["tidegate", "migrate", "yaml", "old"]).is_err());
+    }
+
+    #[test]
     fn an_address_without_a_port_is_a_mistake() {
         assert!(Cli::try_parse_from(["tidegate", "serve", "--listen", "localhost"]).is_err());
     }
@@ -143,10 +159,11 @@ mod tests {
         Usage: tidegate <COMMAND>
 
         Commands:
-          serve   Serve requests until SIGTERM or SIGINT; a second signal ends at once
-          check   Report every problem of a configuration; exits with 1 if there is an error
-          status  Show how a running gateway is; exits with 1 if something cannot be used
-          help    Print this message or the help of the given subcommand(s)
+          serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once
+          check    Report every problem of a configuration; exits with 1 if there is an error
+          status   Show how a running gateway is; exits with 1 if something cannot be used
+          migrate  Rewrite the configuration of another system for this one
+          help     Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help

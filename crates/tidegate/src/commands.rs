@@ -1,6 +1,7 @@
 //! What the binary does: one module per command.
 
 mod check;
+mod migrate;
 mod serve;
 mod status;
 
@@ -18,6 +19,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Migrate(command) => migrate::run(command),
     }
 }
 
