@@ -43,9 +43,10 @@ const fn pending(path: &'static str, shape: Shape, why: &'static str) -> Rule {
 }
 
 const SECONDS: Shape = Shape::Number(0.001, 86400.0);
-const NO_TIER_LIMIT: &str = "a tier has no such limit here yet";
-const NO_RATE_LIMIT: &str = "there are no rate limits here yet";
-const NO_LEVELS: &str = "there are no concurrency levels here yet; an instance has 'max_concurrency'";
+const GATEWAY_RATE: &str =
+    "the rate of the whole gateway is [limits.rate] here: say how many 'requests' in which 'period'";
+const NO_LEVELS: &str =
+    "limits at once are set where they hold here: [limits], pools, task groups, tiers and instances";
 const ON_REQUEST: &str = "it is the caller's to say: send it with the request";
 const IN_PROVIDER: &str = "credentials and addresses belong to a provider: see [providers] in tidegate.toml";
 
@@ -55,9 +56,9 @@ const RULES: &[Rule] = &[
     key("tier.max_retries", Shape::Integer(0, 10)),
     key("tier.temperature", Shape::Number(0.0, 2.0)),
     key("tier.max_tokens", Shape::IntegerOrDefault(1, 10_000_000)),
-    pending("tier.concurrency_limit", Shape::IntegerOrDefault(1, 1_000_000), NO_TIER_LIMIT),
-    pending("tier.rpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000), NO_TIER_LIMIT),
-    pending("tier.tpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000), NO_TIER_LIMIT),
+    key("tier.concurrency_limit", Shape::IntegerOrDefault(1, 1_000_000)),
+    key("tier.rpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000)),
+    key("tier.tpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000)),
     pending("tier.function_calling", Shape::Any, ON_REQUEST),
     pending("tier.response_format", Shape::Any, ON_REQUEST),
     pending("tier.thinking_config", Shape::Any, ON_REQUEST),
@@ -76,10 +77,10 @@ const RULES: &[Rule] = &[
     pending("pool.health_check.interval", SECONDS, "health is passive here: it follows from the requests themselves"),
     key("pool.fallback.max_instance_attempts", Shape::Integer(1, 100)),
     pending("pool.fallback.fallback_pools", Shape::Any, "a pool cannot fall back to another one here yet"),
-    pending("pool.rate_limiting", Shape::Any, NO_RATE_LIMIT),
+    key("pool.rate_limiting", Shape::Any),
     pending("pool.concurrency_control", Shape::Any, NO_LEVELS),
     pending("limits.concurrency", Shape::Any, NO_LEVELS),
-    pending("limits.rate_limiting", Shape::Any, NO_RATE_LIMIT),
+    pending("limits.rate_limiting", Shape::Any, GATEWAY_RATE),
     pending("global.reload_interval", Shape::Integer(1, 86400), "files are read once, at the start"),
     pending("global.cache_enabled", Shape::Any, "there is no cache of files to switch off"),
     pending("global.use_defaults_on_failure", Shape::Any, "a configuration with errors is not served at all"),
