@@ -268,7 +268,7 @@ impl Observer for Diary {
             Event::Breaker { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
-            Event::Published { .. } => {}
+            Event::Published { .. } | Event::Reloaded(_) => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use tidegate_domain::{
     task_group::{TaskGroup, Tier, TierModel},
 };
 
-use super::{CompileError, Compiler, seed};
+use super::{CompileError, Compiler, seed, survivors};
 use crate::{
     live::{InstancePolicies, LiveInstance, Owned, Picker},
     routing_table::LiveGroup,
@@ -25,12 +25,11 @@ impl<C: LlmClient> Compiler<'_, C> {
 
     fn leg(&self, group: &TaskGroup, tier: &Tier) -> Result<Leg<C>, CompileError> {
         let owner = Owned::ByTier(group.name().clone(), tier.name().clone());
-        let predecessors: Vec<_> = self
+        let previous = self
             .previous
             .group(group.name())
-            .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())))
-            .map(|leg| leg.own_instances().cloned().collect())
-            .unwrap_or_default();
+            .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())));
+        let predecessors: Vec<_> = previous.map(|leg| leg.own_instances().cloned().collect()).unwrap_or_default();
         let member = |model: &TierModel| match model {
             TierModel::Direct(model) => {
                 self.direct((&owner, model), *group.breaker(), &predecessors).map(LegMember::Instance)
@@ -44,12 +43,16 @@ impl<C: LlmClient> Compiler<'_, C> {
                 Ok(LegMember::Pool(live))
             }
         };
-        let members = tier.models().iter().map(member).collect::<Result<_, _>>()?;
+        let members: Vec<_> = tier.models().iter().map(member).collect::<Result<_, _>>()?;
         let policy = tier.policy();
+        let picker = match previous {
+            Some(leg) => leg.picker.rearranged(policy.rotation, &survivors(&leg.members, &members, LegMember::name)),
+            None => Picker::new(policy.rotation, seed(tier.name().as_str())),
+        };
         Ok(Leg {
             tier: Some(tier.name().clone()),
             members,
-            picker: Picker::new(policy.rotation, seed(tier.name().as_str())),
+            picker,
             deadlines: policy.deadlines.unwrap_or(self.input.configuration.deadlines),
             defaults: policy.defaults.clone(),
             max_retries: policy.max_retries,
