@@ -2,5 +2,6 @@
 
 mod catalog;
 mod failover;
+mod reload;
 mod selection;
 mod streaming;

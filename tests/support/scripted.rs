@@ -13,7 +13,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Usage, WholeAnswer},
+    inference::{
+        BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Succession, Usage, WholeAnswer,
+    },
     pool::InstanceSpec,
 };
 use tokio::time::Sleep;
@@ -83,9 +85,19 @@ impl Beat {
     }
 }
 
-/// The scripts of every model, shared by all clients.
+/// The scripts of every model, shared by all clients, and where their one provider is.
 #[derive(Debug, Clone, Default)]
-pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>);
+pub struct Scripts {
+    by_model: Arc<Mutex<HashMap<String, Script>>>,
+    provider: Provider,
+}
+
+/// Where a provider is, and what it knows us by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Provider {
+    place: &'static str,
+    key: &'static str,
+}
 
 #[derive(Debug, Default)]
 struct Script {
@@ -106,6 +118,11 @@ impl Scripts {
         self.with(model, |script| script.always = Some(act));
     }
 
+    /// The same scripts for clients of a provider at `place` that are known there by `key`.
+    pub fn at(&self, place: &'static str, key: &'static str) -> Self {
+        Self { provider: Provider { place, key }, ..self.clone() }
+    }
+
     /// How often `model` was asked.
     pub fn asked(&self, model: &str) -> usize {
         self.with(model, |script| script.bodies.len())
@@ -122,7 +139,7 @@ impl Scripts {
     }
 
     fn with<T>(&self, model: &str, work: impl FnOnce(&mut Script) -> T) -> T {
-        work(self.0.lock().unwrap().entry(model.to_owned()).or_default())
+        work(self.by_model.lock().unwrap().entry(model.to_owned()).or_default())
     }
 }
 
@@ -170,6 +187,15 @@ impl LlmClient for ScriptedClient {
 
     async fn check(&self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn succession(&self, predecessor: &Self) -> Succession {
+        let (own, old) = (self.scripts.provider, predecessor.scripts.provider);
+        match (own.place == old.place, own.key == old.key) {
+            (true, true) => Succession::Same,
+            (true, false) => Succession::OtherCredential,
+            (false, _) => Succession::OtherUpstream,
+        }
     }
 }
 

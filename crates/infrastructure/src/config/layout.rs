@@ -133,6 +133,8 @@ fn root_file(path: &Path, findings: &Findings) -> Option<PathBuf> {
     if !path.is_dir() {
         return Some(path.to_owned());
     }
+    // It could become a file one day.
+    findings.footprint.borrow_mut().add_file(path, None);
     let found: Vec<_> = ROOTS.iter().map(|name| path.join(name)).filter(|root| root.is_file()).collect();
     if found.len() != 1 {
         for name in ROOTS {

@@ -66,6 +66,12 @@ impl ConfigWatcher {
         Self { options, footprint, watcher: watcher.ok(), events, watched: BTreeSet::new() }
     }
 
+    /// Only looks every so often, for file systems that tell of no change.
+    pub fn polling(footprint: watch::Receiver<Footprint>, options: WatchOptions) -> Self {
+        let (_, events) = mpsc::channel(1);
+        Self { options, footprint, watcher: None, events, watched: BTreeSet::new() }
+    }
+
     /// Resolves once the files differ from what the last load read and have come to rest. To be followed by a load: until
     /// then it resolves at once. Dropping the future loses nothing.
     pub async fn changed(&mut self) {
