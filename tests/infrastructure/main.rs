@@ -3,3 +3,4 @@
 mod config;
 mod persistence;
 mod provider;
+mod reload;
