@@ -39,9 +39,9 @@ impl Site {
         let location = ConfigLocation { path: directory.path().to_owned(), environment: None };
         let source = TomlConfigSource::new(location, Environment::default());
         let attempt = source.attempt();
-        let settings = attempt.outcome.unwrap().settings;
+        let loaded = attempt.outcome.unwrap();
         let gateway = Gateway::builder().config(directory.path()).unwrap().build().await.unwrap();
-        let reloads = gateway.reload_service(TomlReloadSource::new(source, settings, attempt.footprint));
+        let reloads = gateway.reload_service(TomlReloadSource::new(source, &loaded, attempt.footprint));
         Self { directory, gateway: Arc::new(gateway), reloads }
     }
 

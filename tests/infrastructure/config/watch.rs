@@ -15,9 +15,7 @@ use std::{
 use tempfile::TempDir;
 use tidegate_domain::config::{ReloadSource, Report, Successor};
 use tidegate_infrastructure::{
-    config::{
-        Attempt, ConfigLocation, ConfigWatcher, Environment, Settings, TomlConfigSource, TomlReloadSource, WatchOptions,
-    },
+    config::{Attempt, ConfigLocation, ConfigWatcher, Environment, TomlConfigSource, TomlReloadSource, WatchOptions},
     provider::Providers,
 };
 
@@ -39,8 +37,7 @@ impl Watched {
         let location = ConfigLocation { path: path.to_owned(), environment: None };
         let source = TomlConfigSource::new(location, Environment::default());
         let Attempt { footprint, outcome } = source.attempt();
-        outcome.unwrap();
-        let source = TomlReloadSource::new(source, Settings::default(), footprint);
+        let source = TomlReloadSource::new(source, &outcome.unwrap(), footprint);
         // Nothing is found by looking: the events must do.
         let options = WatchOptions { interval: NEVER * 2, ..WatchOptions::default() };
         let watcher = ConfigWatcher::new(source.footprint(), options);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tidegate_domain::config::{Problem, ReloadSource, Report, Successor};
 use tokio::sync::watch;
 
-use super::{Attempt, Footprint, Settings, TomlConfigSource, compile::interrupted};
+use super::{Attempt, Footprint, Loaded, Settings, TomlConfigSource, compile::interrupted};
 use crate::provider::Providers;
 
 /// Loads the files again, with the providers that they name, and publishes what each load looked at.
@@ -20,10 +20,14 @@ pub struct TomlReloadSource {
 }
 
 impl TomlReloadSource {
-    /// Reloads `source`, whose load at the start looked at `footprint` and found these settings.
-    pub fn new(source: TomlConfigSource, started_with: Settings, footprint: Footprint) -> Self {
-        let footprint = watch::Sender::new(footprint);
-        Self { source, started_with, footprint, warned: Mutex::default() }
+    /// Reloads `source`, whose load at the start looked at `footprint` and found what is `loaded`.
+    pub fn new(source: TomlConfigSource, loaded: &Loaded, footprint: Footprint) -> Self {
+        Self {
+            source,
+            started_with: loaded.settings.clone(),
+            footprint: watch::Sender::new(footprint),
+            warned: Mutex::new(loaded.warnings.clone()),
+        }
     }
 
     /// What the last load looked at.

@@ -35,7 +35,7 @@ pub struct WatchOptions {
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(100), patience: Duration::from_secs(2), interval: Duration::from_secs(30) }
+        Self { quiet: Duration::from_millis(100), patience: Duration::from_secs(1), interval: Duration::from_secs(30) }
     }
 }
 
@@ -79,12 +79,15 @@ impl ConfigWatcher {
             // Watch first and look then: what happens in between is seen either way.
             self.watch_places().await;
             if !self.is_current().await {
+                // What was found at once may still be in the making, or a passing state.
                 self.rest().await;
                 if !self.is_current().await {
                     return;
                 }
             }
             self.prompt().await;
+            // Not a look for every event: something else in a directory may be written all the time.
+            self.rest().await;
         }
     }
 

@@ -42,8 +42,11 @@ impl Observer for LogObserver {
             Event::Breaker { instance, transition } => {
                 tracing::info!(%instance, from = transition.from.as_str(), to = transition.to.as_str(), "circuit changed");
             }
+            Event::Reloaded(outcome @ ReloadOutcome::Applied { deferred, .. }) if !deferred.is_empty() => {
+                tracing::warn!(%outcome, "configuration reloaded in part");
+            }
             Event::Reloaded(outcome @ ReloadOutcome::Applied { .. }) => {
-                tracing::info!(%outcome, "configuration reloaded")
+                tracing::info!(%outcome, "configuration reloaded");
             }
             Event::Reloaded(outcome @ ReloadOutcome::Unchanged) => tracing::debug!(%outcome, "configuration reloaded"),
             Event::Reloaded(ReloadOutcome::Rejected(report)) => {

@@ -247,3 +247,30 @@ fn describe(recorder: &PrometheusRecorder) {
     );
     gauge("tidegate_routing_table_revision", "Revision of the routing table in force");
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_domain::config::{ConfigDiff, Problem};
+
+    use super::*;
+
+    #[test]
+    fn reloads_are_counted_by_result_and_the_last_one_stands_for_the_files() {
+        let observer = PrometheusObserver::new().unwrap();
+        let applied = ReloadOutcome::Applied { revision: 2, diff: ConfigDiff::default(), deferred: Vec::new() };
+        let rejected = ReloadOutcome::Rejected(Problem::error("", "broken").into());
+        let steps =
+            [(None, "1"), (Some(&applied), "1"), (Some(&rejected), "0"), (Some(&ReloadOutcome::Unchanged), "1")];
+        for (outcome, successful) in steps {
+            if let Some(outcome) = outcome {
+                observer.observe(&Event::Reloaded(outcome));
+            }
+            let text = observer.handle().render();
+            assert!(text.contains(&format!("\ntidegate_config_last_reload_successful {successful}\n")), "{text}");
+        }
+        let text = observer.handle().render();
+        for result in ["applied", "rejected", "unchanged"] {
+            assert!(text.contains(&format!("tidegate_config_reloads_total{{result=\"{result}\"}} 1\n")), "{text}");
+        }
+    }
+}

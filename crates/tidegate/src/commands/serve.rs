@@ -6,7 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tidegate_infrastructure::{
-    config::{Attempt, ServerSettings, Settings},
+    config::{Attempt, ServerSettings, Settings, TomlReloadSource},
     telemetry::{LogObserver, MetricsHandle, PrometheusObserver},
 };
 use tidegate_interface::{
@@ -15,7 +15,7 @@ use tidegate_interface::{
     server::{Ended, Lifecycle, Server, ServerOptions},
 };
 
-use self::reloading::{Origin, Reloading};
+use self::reloading::Reloading;
 use super::config_source;
 use crate::{BuildGatewayError, Gateway, logging};
 
@@ -27,8 +27,8 @@ pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let origin = Origin { source, settings: loaded.settings.clone(), footprint };
-    let Settings { server, storage, providers, log: _, reload: _ } = loaded.settings;
+    let source = TomlReloadSource::new(source, &loaded, footprint);
+    let Settings { server, storage, providers, log: _, reload } = loaded.settings;
     let options = options(server, &arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
                 }
             });
             let upkeep = tokio::spawn(upkeep(rendered.clone()));
-            let reloading = tokio::spawn(Reloading::new(&gateway, origin)?.follow());
+            let reloading = tokio::spawn(Reloading::new(&gateway, source, reload)?.follow());
             let served = http::Gateway {
                 orchestration: Arc::clone(gateway.orchestration()),
                 health: Arc::clone(gateway.health()),

@@ -4,18 +4,9 @@ use std::io;
 
 use tidegate_application::ReloadService;
 use tidegate_domain::config::ReloadOutcome;
-use tidegate_infrastructure::config::{
-    ConfigWatcher, Footprint, Settings, TomlConfigSource, TomlReloadSource, WatchOptions,
-};
+use tidegate_infrastructure::config::{ConfigWatcher, ReloadSettings, TomlReloadSource, WatchOptions};
 
 use crate::Gateway;
-
-/// What a gateway was started with, and where from.
-pub(super) struct Origin {
-    pub(super) source: TomlConfigSource,
-    pub(super) settings: Settings,
-    pub(super) footprint: Footprint,
-}
 
 /// Reloads one gateway.
 pub(super) struct Reloading {
@@ -30,12 +21,9 @@ impl Reloading {
     ///
     /// # Errors
     /// The system's, if the signal cannot be listened for.
-    pub(super) fn new(gateway: &Gateway, origin: Origin) -> io::Result<Self> {
-        let Origin { source, settings, footprint } = origin;
-        let reload = settings.reload;
-        let source = TomlReloadSource::new(source, settings, footprint);
-        let options = WatchOptions { interval: reload.interval, ..WatchOptions::default() };
-        let watcher = reload.is_enabled.then(|| ConfigWatcher::new(source.footprint(), options));
+    pub(super) fn new(gateway: &Gateway, source: TomlReloadSource, settings: ReloadSettings) -> io::Result<Self> {
+        let options = WatchOptions { interval: settings.interval, ..WatchOptions::default() };
+        let watcher = settings.is_enabled.then(|| ConfigWatcher::new(source.footprint(), options));
         Ok(Self { service: gateway.reload_service(source), watcher, hangups: Hangups::new()? })
     }
 
