@@ -30,6 +30,7 @@ pub trait ReloadSource: Send + Sync + 'static {
 }
 
 /// What became of a reload.
+#[expect(clippy::large_enum_variant, reason = "there is one for each reload")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadOutcome {
     /// The new configuration is in force, all of it.
