@@ -109,7 +109,7 @@ impl Plan {
 
     /// The configuration so far, under a hash of its own.
     pub fn hashed(mut self, content_hash: &str) -> Configuration {
-        self.configuration.content_hash = content_hash.to_owned();
+        content_hash.clone_into(&mut self.configuration.content_hash);
         self.configuration
     }
 
@@ -285,7 +285,7 @@ impl Observer for Diary {
             }
             Event::RequestFinished { outcome, .. } => pages.outcomes.push(*outcome),
             Event::Health { instance, transition } => {
-                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to))
+                pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to));
             }
             Event::Breaker { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));

@@ -15,7 +15,7 @@ use tidegate_interface::cli::{Cli, Command, ConfigArgs};
 /// What went wrong, for a person to read.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
     }

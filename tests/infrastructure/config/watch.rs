@@ -22,7 +22,7 @@ use tidegate_infrastructure::{
 use super::{BASE, directory};
 
 /// So long that a test which needs it has hung.
-const NEVER: Duration = Duration::from_secs(60);
+const NEVER: Duration = Duration::from_mins(1);
 
 /// A configuration under a watcher, as a gateway keeps it.
 struct Watched {
@@ -147,7 +147,7 @@ async fn a_half_written_file_is_refused_and_the_whole_one_is_taken_once() {
     let (_directory, path) = one_file();
     let mut watched = Watched::new(&path);
     let whole = with_pool("new");
-    let half = format!("{}[pools.ne", BASE);
+    let half = format!("{BASE}[pools.ne");
     fs::write(&path, half).unwrap();
     assert!(watched.load().await.unwrap_err().to_string().contains("is not valid TOML"));
     assert!(watched.is_settled().await, "what is known to be broken is not read again and again");
@@ -224,6 +224,9 @@ async fn files_and_directories_that_appear_are_noticed_and_so_are_those_that_go(
     fs::create_dir_all(&deep).unwrap();
     fs::write(deep.join("c.toml"), "task_groups = [\"chat\"]").unwrap();
     assert_eq!(watched.pools().await, ["fast", "c"]);
+    // Another directory under the old name: the watch on the first one went with it.
+    fs::write(deep.join("d.toml"), "task_groups = [\"chat\"]").unwrap();
+    assert_eq!(watched.pools().await, ["fast", "c", "d"]);
 }
 
 #[tokio::test]

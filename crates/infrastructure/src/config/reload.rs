@@ -38,7 +38,9 @@ impl TomlReloadSource {
     fn warn(&self, warnings: Vec<Problem>) {
         let mut warned = self.warned.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *warned != warnings {
-            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            for warning in &warnings {
+                tracing::warn!("{warning}");
+            }
             *warned = warnings;
         }
     }

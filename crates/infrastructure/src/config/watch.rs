@@ -144,7 +144,7 @@ fn watch_place(watcher: &mut RecommendedWatcher, place: &Path, is_new: bool) {
 
 async fn event(events: &mut mpsc::Receiver<()>, is_watching: bool) {
     if !is_watching || events.recv().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

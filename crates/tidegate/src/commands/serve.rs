@@ -19,7 +19,7 @@ use self::reloading::Reloading;
 use super::config_source;
 use crate::{BuildGatewayError, Gateway, logging};
 
-pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
     let source = config_source(&arguments.config);
     let Attempt { footprint, outcome } = source.attempt();
     let loaded = outcome.map_err(BuildGatewayError::Configuration)?;
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let source = TomlReloadSource::new(source, &loaded, footprint);
     let Settings { server, storage, providers, log: _, reload } = loaded.settings;
-    let options = options(server, &arguments);
+    let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
     let builder = providers
@@ -83,7 +83,7 @@ async fn upkeep(metrics: MetricsHandle) {
     }
 }
 
-fn options(settings: ServerSettings, arguments: &ServeArgs) -> ServerOptions {
+fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
     let ServerSettings {
         listen,
         admin_listen,
@@ -92,7 +92,7 @@ fn options(settings: ServerSettings, arguments: &ServeArgs) -> ServerOptions {
         header_timeout,
         body_timeout,
         drain_timeout,
-    } = settings;
+    } = *settings;
     ServerOptions {
         listen: arguments.listen.unwrap_or(listen),
         admin_listen: arguments.admin_listen.unwrap_or(admin_listen),
