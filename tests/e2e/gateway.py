@@ -51,17 +51,27 @@ type = "task_group"
 task_group = "chat"
 """
 
+# Beside the providers, one pool that shares its requests between them.
+POOL_OF_TWO = """
+[pools.two]
+[[pools.two.instances]]
+model = "alpha:model-a"
+[[pools.two.instances]]
+model = "beta:model-b"
+"""
+
 
 class Gateway:
     """A running gateway: tier 1 of `chat` is `alpha`, tier 2 is `beta`."""
 
-    def __init__(self, binary, alpha, beta):
+    def __init__(self, binary, alpha, beta, more=""):
         self.folder = tempfile.TemporaryDirectory(prefix="tidegate-e2e-")
         self.port, self.admin_port = free_ports(2)
         folder = Path(self.folder.name)
         self.config = folder / "tidegate.toml"
         self.config.write_text(
-            CONFIG.format(
+            more
+            + CONFIG.format(
                 port=self.port, admin_port=self.admin_port, drain=DRAIN, alpha=alpha.base_url, beta=beta.base_url
             )
         )
@@ -123,6 +133,12 @@ class Gateway:
 
     def tail_of_log(self, lines=25):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
         if self.process.poll() is None:

@@ -13,12 +13,15 @@ import tempfile
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
 
-from gateway import DRAIN, PATIENCE, Gateway
-from upstream import BREAKS_OFF, FAILS, NEVER_ENDS, REFUSES, USAGE, Upstream
+import refusals
+from checks import expect, raises, read, text_of
+from gateway import DRAIN, PATIENCE, POOL_OF_TWO, Gateway
+from upstream import BREAKS_OFF, FAILS, NEVER_ENDS, REFUSES, USAGE, Upstream, UpstreamProcess
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -45,33 +48,6 @@ class World:
         self.gateway.close()
         for upstream in (self.alpha, self.beta):
             upstream.kill()
-
-
-def text_of(answer):
-    return answer.choices[0].message.content
-
-
-def read(stream):
-    """The text, the last finish reason and the usage of a stream."""
-    text, finish, usage = "", None, None
-    for chunk in stream:
-        usage = chunk.usage or usage
-        for choice in chunk.choices:
-            text += choice.delta.content or ""
-            finish = choice.finish_reason or finish
-    return text, finish, usage
-
-
-def expect(actual, expected, what):
-    assert actual == expected, f"{what}: expected {expected!r}, got {actual!r}"
-
-
-def raises(error, call):
-    try:
-        result = call()
-    except error as raised:
-        return raised
-    raise AssertionError(f"expected {error.__name__}, got {result!r}")
 
 
 def the_probes_of_a_running_gateway_answer(world):
@@ -249,6 +225,47 @@ def a_configuration_with_a_dangling_name_fails_its_check(world):
     assert "nobody" in said, f"the report does not name the culprit:\n{said}"
 
 
+def a_killed_upstream_process_loses_no_request_under_load(world):
+    """200 requests a second for four seconds, half of them streamed; half way, one of two upstreams is killed."""
+    with UpstreamProcess("gamma") as gamma, UpstreamProcess("delta") as delta:
+        with Gateway(world.binary, gamma, delta, POOL_OF_TWO) as gateway:
+            gateway.wait_until_ready()
+            client = openai.OpenAI(base_url=gateway.base_url, api_key="any", timeout=PATIENCE, max_retries=0)
+            answered = under_load(client, kill=gamma.kill)
+    expect(len(answered), 800, "requests")
+    lost = [each for each in answered if each not in ("gamma", "delta")]
+    expect(lost, [], "lost requests")
+    assert "gamma" in answered[:200] and "delta" in answered, "both upstreams were to share the load"
+
+
+def under_load(client, kill):
+    """Who answered each of 800 requests, or how it failed."""
+    began = time.monotonic()
+
+    def one(number):
+        time.sleep(max(0.0, began + number / 200 - time.monotonic()))
+        if number == 400:
+            kill()
+        try:
+            if number % 2:
+                return read(client.chat.completions.create(model="two", messages=HELLO, stream=True))[0]
+            return text_of(client.chat.completions.create(model="two", messages=HELLO))
+        except Exception as error:  # Any failure is a lost request, and is shown as what it was.
+            return f"{type(error).__name__}: {error}"
+
+    with ThreadPoolExecutor(max_workers=32) as workers:
+        return list(workers.map(one, range(800)))
+
+
+def an_idle_gateway_is_small(world):
+    status = Path(f"/proc/{world.gateway.process.pid}/status")
+    if not status.exists():
+        return  # Only Linux tells.
+    resident = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    kibibytes = int(resident.split()[1])
+    assert kibibytes < 15 * 1024, f"{kibibytes} KiB are resident"
+
+
 def check(binary, path):
     command = [binary, "check", "--config", str(path)]
     return subprocess.run(
@@ -278,6 +295,9 @@ SCENARIOS = [
     a_gateway_that_stops_is_not_ready,
     the_shipped_configuration_passes_its_check,
     a_configuration_with_a_dangling_name_fails_its_check,
+    a_killed_upstream_process_loses_no_request_under_load,
+    an_idle_gateway_is_small,
+    *refusals.SCENARIOS,
 ]
 
 

@@ -6,6 +6,8 @@ remembers every body that it was sent. Only the standard library: what fails her
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +54,26 @@ class Upstream:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # It is closed already.
+
+
+class UpstreamProcess:
+    """An upstream in a process of its own, so that it can be killed as processes are."""
+
+    def __init__(self, name):
+        command = [sys.executable, __file__, name]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.base_url = self.process.stdout.readline().strip()
+
+    def kill(self):
+        self.process.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -144,3 +166,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def error(kind, message):
     return {"error": {"type": kind, "message": message, "param": None, "code": None}}
+
+
+if __name__ == "__main__":
+    print(Upstream(sys.argv[1]).base_url, flush=True)
+    threading.Event().wait()

@@ -2,6 +2,7 @@
 
 mod broken;
 mod directory;
+mod documentation;
 mod lenient;
 mod secrets;
 mod shipped;

@@ -2,9 +2,11 @@
 
 mod bodies;
 mod data_plane;
+mod gateway;
 mod lifecycle;
 mod limits;
 mod operations;
+mod scenarios;
 mod stage;
 mod streams;
 mod wire;

@@ -89,6 +89,7 @@ impl Beat {
 #[derive(Debug, Clone, Default)]
 pub struct Scripts {
     by_model: Arc<Mutex<HashMap<String, Script>>>,
+    improviser: Arc<Mutex<Option<Improviser>>>,
     provider: Provider,
 }
 
@@ -97,6 +98,17 @@ pub struct Scripts {
 struct Provider {
     place: &'static str,
     key: &'static str,
+}
+
+/// Makes up what a model does next, given the model and whether a stream is asked for.
+struct Improviser(Box<Improvise>);
+
+type Improvise = dyn FnMut(&str, bool) -> Act + Send;
+
+impl std::fmt::Debug for Improviser {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Improviser")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +133,15 @@ impl Scripts {
     /// The same scripts for clients of a provider at `place` that are known there by `key`.
     pub fn at(&self, place: &'static str, key: &'static str) -> Self {
         Self { provider: Provider { place, key }, ..self.clone() }
+    }
+
+    /// Makes up what happens whenever nothing is queued or set.
+    pub fn improvise(&self, act: impl FnMut(&str, bool) -> Act + Send + 'static) {
+        *self.improviser.lock().unwrap() = Some(Improviser(Box::new(act)));
+    }
+
+    fn improvised(&self, model: &str, stream: bool) -> Option<Act> {
+        self.improviser.lock().unwrap().as_mut().map(|improviser| (improviser.0)(model, stream))
     }
 
     /// How often `model` was asked.
@@ -167,6 +188,7 @@ impl LlmClient for ScriptedClient {
             script.bodies.push(body);
             script.queue.pop_front().or_else(|| script.always.clone())
         });
+        let act = act.or_else(|| self.scripts.improvised(call.model, stream));
         let act = act.unwrap_or_else(|| if stream { Act::tokens(3) } else { Act::Answer });
         match act {
             Act::Answer => Ok(answer(call.model)),

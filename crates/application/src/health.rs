@@ -8,11 +8,8 @@ use tidegate_domain::{
     pool::PoolStatus,
     time::Clock,
 };
-use tokio::task::JoinSet;
 
-use crate::{
-    InstanceCheck, catalog::Catalog, live::LiveInstance, pool_service, routing_table::Routes, wrapper_service,
-};
+use crate::{catalog::Catalog, pool_service, routing_table::Routes, wrapper_service};
 
 /// Reports on everything.
 pub struct HealthService<C> {
@@ -134,20 +131,6 @@ impl<C: LlmClient> HealthService<C> {
             ConfigurationHealth { content_hash: table.content_hash().to_owned(), rejected: self.catalog.rejected() };
         HealthReport { revision: table.revision(), configuration, pools, task_groups, wrappers, store }
     }
-}
-
-/// Asks the provider of each instance, all at once, whether it answers; the answers are in the order of the instances.
-pub(crate) async fn check_all<C: LlmClient>(instances: Vec<Arc<LiveInstance<C>>>) -> Vec<InstanceCheck> {
-    let mut checks = JoinSet::new();
-    for (at, instance) in instances.into_iter().enumerate() {
-        checks.spawn(async move {
-            let result = instance.client.check().await;
-            (at, InstanceCheck { id: instance.spec.id.clone(), result })
-        });
-    }
-    let mut checked = checks.join_all().await;
-    checked.sort_by_key(|(at, _)| *at);
-    checked.into_iter().map(|(_, check)| check).collect()
 }
 
 impl<C> fmt::Debug for HealthService<C> {

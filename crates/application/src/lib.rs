@@ -22,6 +22,7 @@ mod catalog;
 pub mod health;
 #[cfg(feature = "shaku")]
 mod injection;
+mod instance_check;
 mod live;
 pub mod orchestration;
 mod pool_service;
@@ -33,11 +34,12 @@ mod wrappers;
 
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
 pub use health::{ConfigurationHealth, GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
+pub use instance_check::InstanceCheck;
 pub use orchestration::{
     Answer, Completion, CompletionError, CompletionHead, CompletionStream, ModelEntry, OrchestrationService,
     RequestContext,
 };
-pub use pool_service::{InstanceCheck, PoolService, PoolStatistics, PoolView};
+pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use reload_service::ReloadService;
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};

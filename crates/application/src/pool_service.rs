@@ -3,9 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use tidegate_domain::{
-    fault::Fault,
     inference::LlmClient,
-    name::{InstanceId, PoolName},
+    name::PoolName,
     pool::{InstanceStatistics, Pool, PoolStatus},
     repository::{RepositoryError, Version, Versioned},
     time::Clock,
@@ -13,6 +12,7 @@ use tidegate_domain::{
 
 use crate::{
     catalog::{Catalog, Change, ChangeError, Owner},
+    instance_check::{InstanceCheck, check_all},
     live::LivePool,
     routing_table::Routes,
 };
@@ -59,15 +59,6 @@ impl PoolStatistics {
     pub fn failures(&self) -> u64 {
         self.instances.iter().map(|instance| instance.failures).sum()
     }
-}
-
-/// What an instance said when it was checked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InstanceCheck {
-    /// The instance.
-    pub id: InstanceId,
-    /// Whether its provider answers.
-    pub result: Result<(), Fault>,
 }
 
 impl<C: LlmClient> PoolService<C> {
@@ -132,7 +123,7 @@ impl<C: LlmClient> PoolService<C> {
     /// It tells, and changes nothing: only attempts move an instance's health.
     pub async fn check_health(&self, name: &PoolName) -> Option<Vec<InstanceCheck>> {
         let table = self.routes.load();
-        Some(crate::health::check_all(table.pool(name)?.instances.clone()).await)
+        Some(check_all(table.pool(name)?.instances.clone()).await)
     }
 
     /// What the pool and its instances have done; `None` if there is no such pool.

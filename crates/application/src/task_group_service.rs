@@ -12,8 +12,8 @@ use tidegate_domain::{
 };
 
 use crate::{
-    InstanceCheck,
     catalog::{Catalog, Change, ChangeError, Owner},
+    instance_check::{InstanceCheck, check_all},
     live::LiveInstance,
     routing_table::Routes,
 };
@@ -116,7 +116,7 @@ impl<C: LlmClient> TaskGroupService<C> {
     pub async fn check_health(&self, name: &GroupName) -> Option<Vec<InstanceCheck>> {
         let table = self.routes.load();
         let instances = table.group(name)?.legs.iter().flat_map(|leg| leg.instances()).cloned().collect();
-        Some(crate::health::check_all(instances).await)
+        Some(check_all(instances).await)
     }
 
     /// What the group has done; `None` if there is no such group.

@@ -247,6 +247,17 @@ impl Fault {
         Self { kind, work, retry_after: None, upstream: None, detail: detail.into() }
     }
 
+    /// The fault of a deadline that ran out in `phase`: nobody can tell what the upstream has done by then.
+    pub fn timed_out(phase: Phase) -> Self {
+        let detail = match phase {
+            Phase::Headers => "no answer within the headers deadline",
+            Phase::FirstContent => "no content within the first-content deadline",
+            Phase::Idle => "no content within the idle deadline",
+            Phase::Total => "no complete answer within the deadline of the request",
+        };
+        Self::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)
+    }
+
     /// How long the instance is left alone: what it asked for, else what the kind calls for. What came of the request or its
     /// caller never benches an instance.
     pub fn cooldown(&self) -> Option<Duration> {

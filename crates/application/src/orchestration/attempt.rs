@@ -181,15 +181,34 @@ impl<C: LlmClient> Attempts<C> {
             defaults: &leg.defaults,
             request_id: &self.ledger.trace.request_id,
         };
-        // The head of a whole answer comes with its last token: only the end of the request bounds it.
-        let head = if request.envelope().stream() { began + leg.deadlines.headers } else { self.deadline };
+        let share = self.share(began, instance);
+        // The head of a whole answer comes with its last token: only the request's time bounds it.
+        let head = if request.envelope().stream() { share.min(began + leg.deadlines.headers) } else { share };
         match self.within(Phase::Headers, head, instance.client.send(call)).await? {
             Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
             Reply::Stream(stream) => {
-                let first = began + leg.deadlines.first_content;
+                let first = share.min(began + leg.deadlines.first_content);
                 self.within(Phase::FirstContent, first, hold(stream)).await.map(Beginning::Stream)
             }
         }
+    }
+
+    /// When an attempt must have begun to answer: half of the request's remaining time is kept for whoever else could be
+    /// asked, so that one silent upstream cannot use up all of it.
+    fn share(&self, now: Instant, asked: &LiveInstance<C>) -> Instant {
+        let later_legs = match self.walk.reach() {
+            Reach::Nowhere | Reach::Instance => return self.deadline,
+            Reach::Leg => 0,
+            Reach::Route => self.route.legs.len(),
+        };
+        let now_std = self.ledger.now();
+        let mut others = self.route.legs[self.leg..].iter().take(later_legs.max(1)).flat_map(|leg| leg.instances());
+        let is_left = |other: &Arc<LiveInstance<C>>| {
+            !std::ptr::eq(&raw const **other, asked)
+                && !self.tried.iter().any(|tried| Arc::ptr_eq(tried, other))
+                && other.exclusion(now_std).is_none()
+        };
+        if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
     }
 
     /// Bounds `work` by the limit of its phase and by the end of the request.
@@ -200,7 +219,7 @@ impl<C: LlmClient> Attempts<C> {
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let (until, phase) = if self.deadline <= limit { (self.deadline, Phase::Total) } else { (limit, phase) };
-        timeout_at(until, work).await.unwrap_or_else(|_| Err(timed_out(phase)))
+        timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
     }
 
     fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
@@ -262,14 +281,4 @@ async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
         }
     }
     Ok(held.with(stream))
-}
-
-pub(super) fn timed_out(phase: Phase) -> Fault {
-    let detail = match phase {
-        Phase::Headers => "no answer within the headers deadline",
-        Phase::FirstContent => "no content within the first-content deadline",
-        Phase::Idle => "no content within the idle deadline",
-        Phase::Total => "no complete answer within the deadline of the request",
-    };
-    Fault::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)
 }

@@ -20,7 +20,7 @@ use tidegate_domain::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Ledger, attempt::timed_out, ledger::OpenAttempt};
+use super::{Ledger, ledger::OpenAttempt};
 
 /// What was read of a stream before its first content.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl<S: AnswerStream> CompletionStream<S> {
             return Ok(());
         }
         self.last_content = Instant::now();
-        if self.last_content >= self.deadlines.total { Err(timed_out(Phase::Total)) } else { Ok(()) }
+        if self.last_content >= self.deadlines.total { Err(Fault::timed_out(Phase::Total)) } else { Ok(()) }
     }
 
     /// Whether a deadline has run out; otherwise wakes the task when the next one does.
@@ -101,7 +101,7 @@ impl<S: AnswerStream> CompletionStream<S> {
             let next = idle.min(self.deadlines.total);
             if Instant::now() >= next {
                 let phase = if idle <= self.deadlines.total { Phase::Idle } else { Phase::Total };
-                return Poll::Ready(timed_out(phase));
+                return Poll::Ready(Fault::timed_out(phase));
             }
             self.timer.as_mut().reset(next);
         }

@@ -31,8 +31,8 @@ impl Default for RetryBudgetPolicy {
     fn default() -> Self {
         Self {
             percent: 20,
-            per_second: 3,
-            minimum: NonZeroU32::new(3).unwrap_or(NonZeroU32::MIN),
+            per_second: 10,
+            minimum: NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN),
             window: Duration::from_secs(10),
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn policy(percent: u32, per_second: u32) -> RetryBudgetPolicy {
-        RetryBudgetPolicy { percent, per_second, ..RetryBudgetPolicy::default() }
+        RetryBudgetPolicy { percent, per_second, minimum: NonZeroU32::new(3).unwrap(), ..RetryBudgetPolicy::default() }
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             budget.deposit(now);
             extra += (0..2).filter(|_| budget.withdraw(now)).count();
         }
-        assert!((1_900..=2_000 + 20 * 3 + 3).contains(&extra), "{extra}");
+        assert!((1_900..=2_000 + 20 * 10 + 10).contains(&extra), "{extra}");
     }
 
     proptest! {

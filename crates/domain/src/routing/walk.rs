@@ -97,6 +97,13 @@ impl Walk {
         self.attempts
     }
 
+    /// Whether the bounds permit another attempt after the one that is being made.
+    pub fn may_go_on(&self) -> bool {
+        self.attempts < self.policy.max_attempts.get()
+            && self.policy.reach != Reach::Nowhere
+            && self.ambiguous < self.policy.max_ambiguous_repeats
+    }
+
     /// Counts an attempt that is about to be made.
     pub fn attempting(&mut self) {
         self.attempts += 1;

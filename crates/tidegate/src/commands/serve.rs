@@ -84,7 +84,7 @@ async fn upkeep(metrics: MetricsHandle) {
 }
 
 fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
-    let ServerSettings {
+    let &ServerSettings {
         listen,
         admin_listen,
         max_body_bytes,
@@ -92,7 +92,7 @@ fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
         header_timeout,
         body_timeout,
         drain_timeout,
-    } = *settings;
+    } = settings;
     ServerOptions {
         listen: arguments.listen.unwrap_or(listen),
         admin_listen: arguments.admin_listen.unwrap_or(admin_listen),
