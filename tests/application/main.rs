@@ -4,5 +4,6 @@ mod admission;
 mod catalog;
 mod chaos;
 mod failover;
+mod reload;
 mod selection;
 mod streaming;

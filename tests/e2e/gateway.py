@@ -1,5 +1,6 @@
 """The gateway under test: the release binary as a process, on a temporary configuration and free ports."""
 
+import json
 import os
 import signal
 import socket
@@ -67,8 +68,8 @@ class Gateway:
         self.folder = tempfile.TemporaryDirectory(prefix="tidegate-e2e-")
         self.port, self.admin_port = free_ports(2)
         folder = Path(self.folder.name)
-        config = folder / "tidegate.toml"
-        config.write_text(
+        self.config = folder / "tidegate.toml"
+        self.config.write_text(
             more
             + CONFIG.format(
                 port=self.port, admin_port=self.admin_port, drain=DRAIN, alpha=alpha.base_url, beta=beta.base_url
@@ -77,7 +78,7 @@ class Gateway:
         self.log = folder / "gateway.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [binary, "serve", "--config", str(config)],
+                [binary, "serve", "--config", str(self.config)],
                 cwd=folder,
                 env={**os.environ, "TIDEGATE_E2E_KEY": "not-a-key"},
                 stdin=subprocess.DEVNULL,
@@ -105,6 +106,20 @@ class Gateway:
             return answer.code
         except OSError:
             return None
+
+    def rewrite(self, old, new):
+        """Changes the configuration as an editor does: a draft takes the file's place."""
+        draft = self.config.with_suffix(".draft")
+        draft.write_text(self.config.read_text().replace(old, new))
+        draft.replace(self.config)
+
+    def health(self):
+        """The health report."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/healthz", timeout=5) as answer:
+            return json.load(answer)
+
+    def hang_up(self):
+        self.process.send_signal(signal.SIGHUP)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

@@ -147,6 +147,31 @@ def an_upstream_is_left_alone_when_its_caller_hangs_up(world):
     assert world.alpha.hung_up.wait(PATIENCE), "the upstream still streams to nobody"
 
 
+def a_changed_file_is_in_force_without_a_restart(world):
+    with world.ask(stream=True) as stream:
+        world.gateway.rewrite('"alpha:model-a"', '"beta:model-a"')
+        wait_until(lambda: world.gateway.health()["revision"] == 2, "the new configuration is in force")
+        expect(read(stream), ("alpha", "stop", None), "the stream from before")
+    expect(text_of(world.ask()), "beta", "the answer from after")
+
+
+def a_broken_file_changes_nothing_and_shows(world):
+    world.gateway.rewrite("[wrappers.assistant]", "[wrappers.assistant")
+    wait_until(lambda: world.gateway.health()["status"] == "degraded", "the rejected file shows")
+    world.gateway.hang_up()
+    expect(text_of(world.ask("assistant")), "alpha", "the answer")
+    world.gateway.rewrite("[wrappers.assistant", "[wrappers.assistant]")
+    wait_until(lambda: world.gateway.health()["status"] == "active", "the file is usable again")
+    expect(world.gateway.health()["revision"], 1, "the revision")
+
+
+def wait_until(reached, what):
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
+        time.sleep(0.02)
+
+
 def an_idle_gateway_stops_at_once(world):
     world.gateway.terminate()
     expect(world.gateway.wait_for_exit(within=DRAIN), 0, "the exit code")
@@ -263,6 +288,8 @@ SCENARIOS = [
     two_failing_upstreams_are_asked_once_each,
     a_stream_that_breaks_off_raises_in_the_sdk,
     an_upstream_is_left_alone_when_its_caller_hangs_up,
+    a_changed_file_is_in_force_without_a_restart,
+    a_broken_file_changes_nothing_and_shows,
     an_idle_gateway_stops_at_once,
     a_gateway_that_stops_ends_its_open_streams_truthfully,
     a_gateway_that_stops_is_not_ready,

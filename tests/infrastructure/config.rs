@@ -7,6 +7,7 @@ mod lenient;
 mod secrets;
 mod shipped;
 mod values;
+mod watch;
 
 use std::{fs, path::Path};
 

@@ -4,3 +4,4 @@ mod config;
 mod migrate;
 mod persistence;
 mod provider;
+mod reload;

@@ -44,6 +44,7 @@ async fn health_follows_what_becomes_of_requests_and_says_why() {
     let stage = Stage::new();
     let report = check_health(&stage, (200, "active")).await;
     assert_eq!(report["revision"], 1);
+    assert_eq!(report["configuration"], json!({"name": "configuration", "status": "active", "content_hash": ""}));
     assert_eq!(report["store"], json!({"name": "store", "status": "active"}));
     let locked = json!({"name": "locked", "status": "active", "usable": 1, "of": 1});
     assert_eq!(entry(&report, "pools", "locked"), locked);

@@ -3,3 +3,4 @@
 pub mod scripted;
 pub mod upstream;
 pub mod world;
+pub mod written;

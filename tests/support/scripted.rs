@@ -13,7 +13,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Usage, WholeAnswer},
+    inference::{
+        BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Succession, Usage, WholeAnswer,
+    },
     pool::InstanceSpec,
 };
 use tokio::time::Sleep;
@@ -83,9 +85,20 @@ impl Beat {
     }
 }
 
-/// The scripts of every model, shared by all clients.
+/// The scripts of every model, shared by all clients, and where their one provider is.
 #[derive(Debug, Clone, Default)]
-pub struct Scripts(Arc<Mutex<HashMap<String, Script>>>, Arc<Mutex<Option<Improviser>>>);
+pub struct Scripts {
+    by_model: Arc<Mutex<HashMap<String, Script>>>,
+    improviser: Arc<Mutex<Option<Improviser>>>,
+    provider: Provider,
+}
+
+/// Where a provider is, and what it knows us by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Provider {
+    place: &'static str,
+    key: &'static str,
+}
 
 /// Makes up what a model does next, given the model and whether a stream is asked for.
 struct Improviser(Box<Improvise>);
@@ -117,13 +130,18 @@ impl Scripts {
         self.with(model, |script| script.always = Some(act));
     }
 
+    /// The same scripts for clients of a provider at `place` that are known there by `key`.
+    pub fn at(&self, place: &'static str, key: &'static str) -> Self {
+        Self { provider: Provider { place, key }, ..self.clone() }
+    }
+
     /// Makes up what happens whenever nothing is queued or set.
     pub fn improvise(&self, act: impl FnMut(&str, bool) -> Act + Send + 'static) {
-        *self.1.lock().unwrap() = Some(Improviser(Box::new(act)));
+        *self.improviser.lock().unwrap() = Some(Improviser(Box::new(act)));
     }
 
     fn improvised(&self, model: &str, stream: bool) -> Option<Act> {
-        self.1.lock().unwrap().as_mut().map(|improviser| (improviser.0)(model, stream))
+        self.improviser.lock().unwrap().as_mut().map(|improviser| (improviser.0)(model, stream))
     }
 
     /// How often `model` was asked.
@@ -142,7 +160,7 @@ impl Scripts {
     }
 
     fn with<T>(&self, model: &str, work: impl FnOnce(&mut Script) -> T) -> T {
-        work(self.0.lock().unwrap().entry(model.to_owned()).or_default())
+        work(self.by_model.lock().unwrap().entry(model.to_owned()).or_default())
     }
 }
 
@@ -191,6 +209,15 @@ impl LlmClient for ScriptedClient {
 
     async fn check(&self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn succession(&self, predecessor: &Self) -> Succession {
+        let (own, old) = (self.scripts.provider, predecessor.scripts.provider);
+        match (own.place == old.place, own.key == old.key) {
+            (true, true) => Succession::Same,
+            (true, false) => Succession::OtherCredential,
+            (false, _) => Succession::OtherUpstream,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_application::{
     Answer, Catalog, CatalogParts, Completion, CompletionError, CompletionStream, HealthService, OrchestrationService,
-    PoolService, RequestContext, Routes, TaskGroupService, WrapperService,
+    PoolService, ReloadService, RequestContext, Routes, TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
     admission::Limits,
@@ -30,7 +30,10 @@ use tidegate_infrastructure::{
     persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
 };
 
-use crate::scripted::{ScriptedClient, ScriptedStream, Scripts};
+use crate::{
+    scripted::{ScriptedClient, ScriptedStream, Scripts},
+    written::Written,
+};
 
 /// A composed engine over scripted models.
 pub struct World {
@@ -46,6 +49,9 @@ pub struct World {
     pub health: HealthService<ScriptedClient>,
     pub orchestration: OrchestrationService<ScriptedClient>,
     pub stored_pools: InMemoryPoolRepository,
+    /// What the next reload finds.
+    pub written: Written,
+    pub reloads: ReloadService<Written>,
 }
 
 /// What a world is made of before it starts.
@@ -114,6 +120,12 @@ impl Plan {
         self
     }
 
+    /// The configuration so far, under a hash of its own.
+    pub fn hashed(mut self, content_hash: &str) -> Configuration {
+        content_hash.clone_into(&mut self.configuration.content_hash);
+        self.configuration
+    }
+
     /// The configuration so far.
     pub fn configuration(self) -> Configuration {
         self.configuration
@@ -132,7 +144,11 @@ impl Plan {
             observer: Arc::new(diary.clone()),
         }));
         catalog.load(self.configuration).await.unwrap();
+        let written = Written::new(scripts.clone());
+        let observer = Arc::new(diary.clone());
         World {
+            reloads: ReloadService::new(Arc::clone(&catalog), written.clone(), scripts.clone(), observer),
+            written,
             pools: PoolService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
             groups: TaskGroupService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
             wrappers: WrapperService::new(Arc::clone(&routes), clock.clone()),
@@ -249,6 +265,7 @@ struct Pages {
     outcomes: Vec<Outcome>,
     attempts: Vec<String>,
     transitions: Vec<String>,
+    reloads: Vec<&'static str>,
 }
 
 impl Diary {
@@ -260,6 +277,11 @@ impl Diary {
     /// The instance of every attempt so far, and what failed it.
     pub fn attempts(&self) -> Vec<String> {
         self.0.lock().unwrap().attempts.clone()
+    }
+
+    /// What became of every reload so far.
+    pub fn reloads(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().reloads.clone()
     }
 
     /// Every change of health and of a circuit so far.
@@ -283,6 +305,7 @@ impl Observer for Diary {
             Event::Breaker { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
+            Event::Reloaded(outcome) => pages.reloads.push(outcome.as_str()),
             Event::Published { .. } => {}
         }
     }

@@ -6,11 +6,16 @@
 
 mod change;
 
-use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+};
 
 pub(crate) use change::Change;
 use tidegate_domain::{
-    config::{Configuration, Declared},
+    config::{ConfigDiff, Configuration, Declared},
     inference::{ClientFactory, LlmClient},
     observe::{Event, Observer},
     pool::{Pool, PoolRepository},
@@ -57,7 +62,7 @@ pub struct CatalogParts<C> {
     pub pools: Arc<dyn PoolRepository>,
     /// Where task groups are stored.
     pub task_groups: Arc<dyn TaskGroupRepository>,
-    /// How instances are reached.
+    /// How instances are reached, until a replacement brings another way.
     pub factory: Arc<dyn ClientFactory<Client = C>>,
     /// Where tables are published.
     pub routes: Arc<Routes<C>>,
@@ -68,7 +73,24 @@ pub struct CatalogParts<C> {
 /// Every definition there is, and the one way to change them.
 pub struct Catalog<C> {
     parts: CatalogParts<C>,
-    configuration: Mutex<Configuration>,
+    current: Mutex<Current<C>>,
+    /// What kept the last reload from taking effect.
+    rejected: std::sync::Mutex<Option<usize>>,
+}
+
+/// What the table in force was compiled from, beside the store.
+struct Current<C> {
+    configuration: Configuration,
+    factory: Factory<C>,
+}
+
+type Factory<C> = Arc<dyn ClientFactory<Client = C>>;
+
+/// What a replacement did.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    pub(crate) revision: u64,
+    pub(crate) diff: ConfigDiff,
 }
 
 /// What a table is compiled from: the files' definitions and the store's.
@@ -85,7 +107,8 @@ pub struct Definitions {
 impl<C: LlmClient> Catalog<C> {
     /// A catalog without definitions; [`Catalog::load`] gives it some.
     pub fn new(parts: CatalogParts<C>) -> Self {
-        Self { parts, configuration: Mutex::default() }
+        let current = Current { configuration: Configuration::default(), factory: Arc::clone(&parts.factory) };
+        Self { parts, current: Mutex::new(current), rejected: std::sync::Mutex::default() }
     }
 
     /// Takes over what the files define, together with what the store holds, and returns the new table's revision.
@@ -93,11 +116,41 @@ impl<C: LlmClient> Catalog<C> {
     /// # Errors
     /// [`ChangeError`] if the store cannot be read or the definitions do not make a table.
     pub async fn load(&self, configuration: Configuration) -> Result<u64, ChangeError> {
-        let mut current = self.configuration.lock().await;
+        let mut current = self.current.lock().await;
+        let factory = Arc::clone(&current.factory);
+        self.put_in_force(&mut current, Current { configuration, factory }).await.map(|replaced| replaced.revision)
+    }
+
+    /// Takes over what the files define together with another way to reach instances, both or neither, and returns the new
+    /// table's revision. State is carried over for every instance that its new client says is the same.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if the store cannot be read or the definitions do not make a table.
+    pub async fn replace(
+        &self,
+        configuration: Configuration,
+        factory: Arc<dyn ClientFactory<Client = C>>,
+    ) -> Result<u64, ChangeError> {
+        self.succeed(configuration, factory).await.map(|replaced| replaced.revision)
+    }
+
+    /// As [`Catalog::replace`], and says what differs.
+    pub(crate) async fn succeed(
+        &self,
+        configuration: Configuration,
+        factory: Factory<C>,
+    ) -> Result<Replaced, ChangeError> {
+        let mut current = self.current.lock().await;
+        self.put_in_force(&mut current, Current { configuration, factory }).await
+    }
+
+    async fn put_in_force(&self, current: &mut Current<C>, next: Current<C>) -> Result<Replaced, ChangeError> {
+        let Current { configuration, factory } = next;
         let definitions = self.read(configuration).await?;
-        let table = self.compile(&definitions)?;
-        *current = definitions.configuration;
-        Ok(self.publish(table))
+        let table = self.compile(&definitions, &*factory)?;
+        let diff = ConfigDiff::between(&current.configuration, &definitions.configuration);
+        *current = Current { configuration: definitions.configuration, factory };
+        Ok(Replaced { revision: self.publish(table), diff })
     }
 
     /// Every definition, as of now.
@@ -105,17 +158,17 @@ impl<C: LlmClient> Catalog<C> {
     /// # Errors
     /// [`RepositoryError`] if the store cannot be read.
     pub async fn definitions(&self) -> Result<Definitions, RepositoryError> {
-        let configuration = self.configuration.lock().await.clone();
+        let configuration = self.current.lock().await.configuration.clone();
         self.read(configuration).await
     }
 
     /// Makes a change and returns the version that the store gave it; `None` for a removal.
     pub(crate) async fn change(&self, change: Change<'_>) -> Result<Option<Version>, ChangeError> {
-        let current = self.configuration.lock().await;
-        change.check_owner(&current)?;
-        let mut definitions = self.read(current.clone()).await?;
+        let current = self.current.lock().await;
+        change.check_owner(&current.configuration)?;
+        let mut definitions = self.read(current.configuration.clone()).await?;
         change.apply(&mut definitions)?;
-        let table = self.compile(&definitions)?;
+        let table = self.compile(&definitions, &*current.factory)?;
         let version = change.store(&self.parts).await?;
         self.publish(table);
         Ok(version)
@@ -124,6 +177,20 @@ impl<C: LlmClient> Catalog<C> {
     /// Whether the store can be read.
     pub(crate) async fn check_store(&self) -> Result<(), RepositoryError> {
         self.parts.pools.list().await.map(drop)
+    }
+
+    /// The hash of the files' configuration that is in force.
+    pub(crate) fn content_hash(&self) -> String {
+        self.parts.routes.load().content_hash().to_owned()
+    }
+
+    /// How many errors kept the last reload from taking effect; `None` if none did.
+    pub(crate) fn rejected(&self) -> Option<usize> {
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_rejected(&self, errors: Option<usize>) {
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = errors;
     }
 
     async fn read(&self, configuration: Configuration) -> Result<Definitions, RepositoryError> {
@@ -136,13 +203,17 @@ impl<C: LlmClient> Catalog<C> {
         Ok(Definitions { configuration, pools, task_groups })
     }
 
-    fn compile(&self, definitions: &Definitions) -> Result<RoutingTable<C>, CompileError> {
+    fn compile(
+        &self,
+        definitions: &Definitions,
+        factory: &dyn ClientFactory<Client = C>,
+    ) -> Result<RoutingTable<C>, CompileError> {
         let Definitions { configuration, pools, task_groups } = definitions;
         let pools: Vec<&Pool> = values(&configuration.pools).chain(pools.iter().map(|stored| &stored.value)).collect();
         let groups: Vec<&TaskGroup> =
             values(&configuration.task_groups).chain(task_groups.iter().map(|stored| &stored.value)).collect();
         let input = TableInput { configuration, pools: &pools, groups: &groups };
-        Compiler::new(input, &*self.parts.factory, &self.parts.routes.load()).compile()
+        Compiler::new(input, factory, &self.parts.routes.load()).compile()
     }
 
     fn publish(&self, table: RoutingTable<C>) -> u64 {

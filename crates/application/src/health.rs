@@ -23,6 +23,8 @@ pub struct HealthService<C> {
 pub struct HealthReport {
     /// The revision of the routing table in force.
     pub revision: u64,
+    /// The files' configuration.
+    pub configuration: ConfigurationHealth,
     /// The pools, by name.
     pub pools: Vec<PoolHealth>,
     /// The task groups, by name.
@@ -31,6 +33,15 @@ pub struct HealthReport {
     pub wrappers: Vec<WrapperHealth>,
     /// Whether the store can be read; if not, why.
     pub store: Result<(), String>,
+}
+
+/// What is in force of the configuration's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationHealth {
+    /// The hash of what is in force.
+    pub content_hash: String,
+    /// How many errors kept the last reload from taking effect; `None` if the files are in force.
+    pub rejected: Option<usize>,
 }
 
 /// How a pool is doing.
@@ -116,7 +127,9 @@ impl<C: LlmClient> HealthService<C> {
                 usable: view.usable,
             })
             .collect();
-        HealthReport { revision: table.revision(), pools, task_groups, wrappers, store }
+        let configuration =
+            ConfigurationHealth { content_hash: table.content_hash().to_owned(), rejected: self.catalog.rejected() };
+        HealthReport { revision: table.revision(), configuration, pools, task_groups, wrappers, store }
     }
 }
 

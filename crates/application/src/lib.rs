@@ -11,6 +11,7 @@
 //! | [`WrapperService`] | public names: list, get, where they lead |
 //! | [`OrchestrationService`] | answers a request: resolve the name, admit, drive attempts, account |
 //! | [`HealthService`] | how all of it is doing |
+//! | [`ReloadService`] | puts another configuration in force while all of it serves |
 //!
 //! The services are generic over the client, so that an attempt costs no boxed future and a chunk no dynamic dispatch.
 //!
@@ -26,6 +27,7 @@ mod instance_check;
 mod live;
 pub mod orchestration;
 mod pool_service;
+mod reload_service;
 mod routing_table;
 mod task_group_service;
 mod wrapper_service;
@@ -33,13 +35,14 @@ mod wrappers;
 
 pub use admission::{AdmissionError, Caller, RefusalReason, Scope};
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
-pub use health::{GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
+pub use health::{ConfigurationHealth, GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
 pub use instance_check::InstanceCheck;
 pub use orchestration::{
     Answer, Completion, CompletionError, CompletionHead, CompletionStream, ModelEntry, OrchestrationService,
     RequestContext,
 };
 pub use pool_service::{PoolService, PoolStatistics, PoolView};
+pub use reload_service::ReloadService;
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
 pub use tidegate_domain as domain;

@@ -43,6 +43,8 @@ struct Entry<C> {
 #[derive(Debug)]
 pub struct RoutingTable<C> {
     revision: u64,
+    /// The hash of the configuration that it was compiled from; the store's definitions are no part of it.
+    content_hash: String,
     pools: HashMap<PoolName, Arc<LivePool<C>>>,
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
     wrappers: HashMap<WrapperName, Wrapper>,
@@ -58,6 +60,7 @@ impl<C> RoutingTable<C> {
     fn empty() -> Self {
         Self {
             revision: 0,
+            content_hash: String::new(),
             pools: HashMap::new(),
             groups: HashMap::new(),
             wrappers: HashMap::new(),
@@ -79,6 +82,11 @@ impl<C> RoutingTable<C> {
         });
         let of_pools = self.pools.values().filter_map(|pool| pool.level.as_ref());
         self.level.iter().chain(of_pools).chain(of_groups)
+    }
+
+    /// The hash of the files' configuration that is in force.
+    pub fn content_hash(&self) -> &str {
+        &self.content_hash
     }
 
     pub(crate) fn pool(&self, name: &PoolName) -> Option<&Arc<LivePool<C>>> {
@@ -124,7 +132,7 @@ impl<C> Routes<C> {
     /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
         for instance in table.entries.values().flat_map(|entry| entry.route.instances()) {
-            instance.state.set_policies(instance.policies);
+            instance.state.go_on(instance.policies, instance.credential);
         }
         table.levels().for_each(Level::apply);
         self.0.store(Arc::new(table));

@@ -141,6 +141,14 @@ impl<C> Leg<C> {
 }
 
 impl<C> LegMember<C> {
+    /// What tells it from the other members of its leg.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Instance(instance) => instance.spec.id.as_str(),
+            Self::Pool(pool, _) => pool.definition.name().as_str(),
+        }
+    }
+
     fn instances(&self) -> &[Arc<LiveInstance<C>>] {
         match self {
             Self::Instance(instance) => std::slice::from_ref(instance),

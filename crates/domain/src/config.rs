@@ -1,11 +1,15 @@
-//! A loaded configuration, where each part of it was written, and what can be wrong with it.
+//! A loaded configuration, where each part of it was written, what can be wrong with it, and how it follows another.
 
+mod diff;
 mod problem;
+mod reload;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use async_trait::async_trait;
+pub use diff::{Changes, ConfigDiff};
 pub use problem::{Problem, Report, Severity};
+pub use reload::{ReloadOutcome, ReloadSource, Successor};
 
 use crate::{
     admission::Limits,

@@ -166,6 +166,24 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is the credential that was refused, so that another one deserves a fresh start.
+    pub fn is_about_credential(self) -> bool {
+        match self {
+            Self::Auth | Self::Billing => true,
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::ModelMissing
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed
+            | Self::Cancelled => false,
+        }
+    }
+
     /// The word for logs, metrics and traces.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,6 +9,6 @@ mod envelope;
 mod request;
 
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
-pub use client::{BuildClientError, Call, ClientFactory, LlmClient};
+pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
 pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH, Parameter};
 pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest, ParameterDefaults, RequestId};

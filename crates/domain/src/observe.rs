@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    config::ReloadOutcome,
     fault::FaultKind,
     inference::Usage,
     name::{InstanceId, ModelRef, Target},
@@ -57,6 +58,8 @@ pub enum Event<'a> {
         /// Its revision.
         revision: u64,
     },
+    /// The configuration was loaded again, and this became of it.
+    Reloaded(&'a ReloadOutcome),
 }
 
 /// How a request ended. Every request has exactly one outcome.

@@ -3,7 +3,8 @@
 //! Loading goes in stages, each a module: `layout` parses the files (inheritance included) and merges them into tables
 //! whose every value knows its place; `interpolate` fills in variables and secret files; `section` reads the tables into
 //! domain values, `references` and `cycles` check what concerns several of them. No stage stops at the first problem: a
-//! report holds all of them, each with its place and a way out, and none with a secret.
+//! report holds all of them, each with its place and a way out, and none with a secret. `footprint` remembers what was looked
+//! at, `watch` notices when that changes, `reload` loads it again.
 //!
 //! A key is accepted only if it does something: one for a feature that does not exist is unknown.
 
@@ -14,17 +15,20 @@ mod environment;
 mod fields;
 mod file;
 mod findings;
+mod footprint;
 mod interpolate;
 mod kind;
 mod layout;
 mod ranges;
 mod redaction;
 mod references;
+mod reload;
 mod section;
 mod settings;
 mod source;
 mod suggest;
 mod tree;
+mod watch;
 mod word;
 
 use std::path::PathBuf;
@@ -33,7 +37,10 @@ use async_trait::async_trait;
 use tidegate_domain::config::{ConfigSource, Configuration, Problem, Report};
 
 pub use environment::Environment;
-pub use settings::{LogFormat, LogLevel, LogSettings, ServerSettings, Settings, StorageSettings};
+pub use footprint::Footprint;
+pub use reload::TomlReloadSource;
+pub use settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, Settings, StorageSettings};
+pub use watch::{ConfigWatcher, WatchOptions};
 
 /// Where the files are.
 #[derive(Debug, Clone)]
@@ -57,6 +64,15 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
+/// What came of reading the files, and what that looked at.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Where a change of any of it would show.
+    pub footprint: Footprint,
+    /// What the files say, or every problem at once.
+    pub outcome: Result<Loaded, Report>,
+}
+
 /// TOML files as a [`ConfigSource`].
 #[derive(Debug, Clone)]
 pub struct TomlConfigSource {
@@ -75,6 +91,11 @@ impl TomlConfigSource {
     /// # Errors
     /// A [`Report`] with every problem at once; it holds no secret.
     pub fn load_all(&self) -> Result<Loaded, Report> {
+        self.attempt().outcome
+    }
+
+    /// As [`TomlConfigSource::load_all`], with what it looked at even if it fails.
+    pub fn attempt(&self) -> Attempt {
         let mut findings = findings::Findings::default();
         let layout = layout::read(&self.location, &mut findings);
         compile::compile(layout, &self.environment, findings)

@@ -25,7 +25,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk},
+    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk, Succession},
     name::ProviderName,
     pool::InstanceSpec,
 };
@@ -45,13 +45,13 @@ pub use self::{
 /// The largest answer of a running gateway that is read.
 const MAX_REPORT_BYTES: usize = 16 * 1024 * 1024;
 
-/// The configured providers, each with its connections.
-#[derive(Debug, Default)]
+/// The configured providers, each with its connections. Clones share them.
+#[derive(Debug, Clone, Default)]
 pub struct Providers {
     by_name: BTreeMap<ProviderName, Provider>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Provider {
     OpenAi { transport: Transport, base_url: Option<String>, headers: HeaderMap },
     Simulated(Arc<Simulation>),
@@ -82,11 +82,20 @@ impl Providers {
     /// # Errors
     /// [`BuildProvidersError`] names the provider and what is wrong with it.
     pub fn new(settings: Vec<ProviderSettings>) -> Result<Self, BuildProvidersError> {
+        Self::default().succeeded_by(settings)
+    }
+
+    /// Builds the providers that take over from these. One that connects as its predecessor did goes on with its
+    /// connections, whatever else changed; a simulated one that did not change goes on where it stood.
+    ///
+    /// # Errors
+    /// As [`Providers::new`]; these stay as they are either way.
+    pub fn succeeded_by(&self, settings: Vec<ProviderSettings>) -> Result<Self, BuildProvidersError> {
         let mut roots = None;
         let mut by_name = BTreeMap::new();
         for settings in settings {
             let name = settings.name.clone();
-            let provider = Provider::new(settings, &mut roots)?;
+            let provider = Provider::new(settings, self.by_name.get(&name), &mut roots)?;
             if by_name.insert(name.clone(), provider).is_some() {
                 return Err(BuildProvidersError::Duplicate(name));
             }
@@ -97,13 +106,26 @@ impl Providers {
 
 impl Provider {
     /// `roots` are read for the first provider that needs them.
-    fn new(settings: ProviderSettings, roots: &mut Option<TlsRoots>) -> Result<Self, BuildProvidersError> {
+    fn new(
+        settings: ProviderSettings,
+        predecessor: Option<&Self>,
+        roots: &mut Option<TlsRoots>,
+    ) -> Result<Self, BuildProvidersError> {
         let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, simulated } = settings;
         if protocol == Protocol::Simulated {
-            return Ok(Self::Simulated(Arc::new(Simulation::new(simulated.unwrap_or_default()))));
+            let settings = simulated.unwrap_or_default();
+            return Ok(match predecessor {
+                Some(Self::Simulated(known)) if *known.settings() == settings => Self::Simulated(Arc::clone(known)),
+                _ => Self::Simulated(Arc::new(Simulation::new(settings))),
+            });
         }
         let headers = credentials(api_key.as_ref(), &headers)
             .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: name, header })?;
+        if let Some(Self::OpenAi { transport, .. }) = predecessor
+            && transport.connect_timeout() == connect_timeout
+        {
+            return Ok(Self::OpenAi { transport: transport.clone(), base_url, headers });
+        }
         let roots = match roots {
             Some(roots) => roots,
             None => roots.insert(TlsRoots::public()?),
@@ -188,6 +210,14 @@ impl LlmClient for ProviderClient {
         match self {
             Self::OpenAi(client) => client.check().await,
             Self::Simulated(client) => client.check().await,
+        }
+    }
+
+    fn succession(&self, predecessor: &Self) -> Succession {
+        match (self, predecessor) {
+            (Self::OpenAi(client), Self::OpenAi(predecessor)) => client.succession(predecessor),
+            (Self::Simulated(client), Self::Simulated(predecessor)) => client.succession(predecessor),
+            (Self::OpenAi(_), Self::Simulated(_)) | (Self::Simulated(_), Self::OpenAi(_)) => Succession::OtherUpstream,
         }
     }
 }

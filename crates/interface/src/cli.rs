@@ -30,7 +30,7 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Serve requests until SIGTERM or SIGINT; a second signal ends at once.
+    /// Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration.
     Serve(ServeArgs),
     /// Report every problem of a configuration; exits with 1 if there is an error.
     Check(CheckArgs),
@@ -159,7 +159,7 @@ mod tests {
         Usage: tidegate <COMMAND>
 
         Commands:
-          serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once
+          serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration
           check    Report every problem of a configuration; exits with 1 if there is an error
           status   Show how a running gateway is; exits with 1 if something cannot be used
           migrate  Rewrite the configuration of another system for this one

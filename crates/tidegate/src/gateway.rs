@@ -3,10 +3,11 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use tidegate_application::{
-    Catalog, ChangeError, HealthService, OrchestrationService, PoolService, TaskGroupService, WrapperService,
+    Catalog, ChangeError, HealthService, OrchestrationService, PoolService, ReloadService, TaskGroupService,
+    WrapperService,
 };
 use tidegate_domain::{
-    config::{Configuration, Declared, Report},
+    config::{Configuration, Declared, ReloadSource, Report},
     observe::Observer,
     pool::Pool,
     task_group::TaskGroup,
@@ -24,6 +25,8 @@ use crate::composition::{Services, Storage, compose};
 pub struct Gateway {
     services: Services,
     database: Option<Database>,
+    providers: Providers,
+    observers: Observers,
 }
 
 /// Why a gateway cannot be built.
@@ -77,6 +80,12 @@ impl Gateway {
     /// Holds every definition.
     pub fn catalog(&self) -> &Arc<Catalog<ProviderClient>> {
         &self.services.catalog
+    }
+
+    /// Puts other configurations from `source` in force while all of this serves.
+    pub fn reload_service<S: ReloadSource<Factory = Providers>>(&self, source: S) -> ReloadService<S> {
+        let observer = Arc::new(self.observers.clone());
+        ReloadService::new(Arc::clone(self.catalog()), source, self.providers.clone(), observer)
     }
 
     /// Closes the store, so that its file is whole by itself.
@@ -170,9 +179,10 @@ impl GatewayBuilder {
             StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
         };
         let storage = database.clone().map_or(Storage::InMemory, Storage::Sqlite);
-        let services = compose(storage, Providers::new(providers)?, Observers::new(observers));
+        let (providers, observers) = (Providers::new(providers)?, Observers::new(observers));
+        let services = compose(storage, providers.clone(), observers.clone());
         services.catalog.load(configuration).await?;
-        Ok(Gateway { services, database })
+        Ok(Gateway { services, database, providers, observers })
     }
 }
 

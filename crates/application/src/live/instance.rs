@@ -54,6 +54,8 @@ pub(crate) struct LiveInstance<C> {
     pub(crate) label: InstanceId,
     pub(crate) policies: InstancePolicies,
     pub(crate) client: C,
+    /// Which of the credentials that the instance has had the client holds.
+    pub(crate) credential: u32,
     pub(crate) state: Arc<InstanceState>,
 }
 
@@ -113,9 +115,33 @@ pub(super) struct Guarded {
     pub(super) health: Health,
     pub(super) breaker: CircuitBreaker,
     pub(super) cooldown_until: Option<Instant>,
+    pub(super) credential: Credential,
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
     pub(super) latency: PeakLatency,
+}
+
+/// What is known of the credential that an instance is asked with.
+#[derive(Debug, Default)]
+pub(super) struct Credential {
+    /// Counts the credentials that the instance has had.
+    number: u32,
+    refused_until: Option<Instant>,
+}
+
+impl Credential {
+    /// The credential `number` was refused. One that was replaced meanwhile says nothing about its successor.
+    pub(super) fn refused(&mut self, number: u32, until: Instant) {
+        if number == self.number {
+            self.refused_until = self.refused_until.max(Some(until));
+        }
+    }
+
+    fn replace(&mut self, number: u32) {
+        if number != self.number {
+            *self = Self { number, refused_until: None };
+        }
+    }
 }
 
 /// What an instance has done since the process started.
@@ -146,7 +172,8 @@ impl Tally {
 
 impl Guarded {
     fn exclusion(&self, now: Instant) -> Option<Exclusion> {
-        if let Some(until) = self.cooldown_until.filter(|&until| now < until) {
+        let cooldown = self.cooldown_until.max(self.credential.refused_until);
+        if let Some(until) = cooldown.filter(|&until| now < until) {
             return Some(Exclusion::CoolingDown(until));
         }
         if let Err(until) = self.health.usable(now) {
@@ -165,6 +192,7 @@ impl InstanceState {
                 health: Health::new(policies.health),
                 breaker: CircuitBreaker::new(policies.breaker),
                 cooldown_until: None,
+                credential: Credential::default(),
                 last_dispatch: None,
                 random: Random::with_seed(seed),
                 latency: PeakLatency::default(),
@@ -173,9 +201,10 @@ impl InstanceState {
         }
     }
 
-    /// Goes on under other policies.
-    pub(crate) fn set_policies(&self, policies: InstancePolicies) {
+    /// Goes on under other policies, and with the credential of that number: a new one is not held to what the old one met.
+    pub(crate) fn go_on(&self, policies: InstancePolicies, credential: u32) {
         let mut guarded = self.lock();
+        guarded.credential.replace(credential);
         guarded.health.set_policy(policies.health);
         guarded.breaker.set_policy(policies.breaker);
     }

@@ -26,6 +26,7 @@ use crate::admission::Places;
 pub(crate) struct Permit {
     instance: InstanceId,
     state: Arc<InstanceState>,
+    credential: u32,
     pass: Option<Pass>,
     sent: Instant,
     /// Time to the whole answer or its first content.
@@ -52,6 +53,7 @@ impl Permit {
         Ok(Self {
             instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
+            credential: instance.credential,
             pass: Some(pass),
             sent: now,
             latency: Duration::ZERO,
@@ -81,11 +83,12 @@ impl Permit {
     /// The attempt failed, before or amid the answer.
     pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) {
         self.state.tally.failure();
-        let sent = self.sent;
+        let (sent, credential) = (self.sent, self.credential);
         self.settle(observer, |guarded, pass| {
-            if let Some(cooldown) = fault.cooldown() {
-                // A later, shorter wait never cuts an earlier one short.
-                guarded.cooldown_until = guarded.cooldown_until.max(Some(after(now, cooldown)));
+            // A later, shorter wait never cuts an earlier one short.
+            match fault.cooldown().map(|cooldown| after(now, cooldown)) {
+                Some(until) if fault.kind.is_about_credential() => guarded.credential.refused(credential, until),
+                until => guarded.cooldown_until = guarded.cooldown_until.max(until),
             }
             if !fault.kind.counts_against_instance() {
                 if let Some(pass) = pass {

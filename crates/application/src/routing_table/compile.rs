@@ -17,7 +17,7 @@ use std::{
 pub use error::CompileError;
 use tidegate_domain::{
     config::Configuration,
-    inference::{ClientFactory, LlmClient},
+    inference::{ClientFactory, LlmClient, Succession},
     name::{GroupName, PoolName},
     pool::{InstanceSpec, Pool},
     task_group::TaskGroup,
@@ -76,9 +76,11 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             None => None,
         };
         let wrappers = self.wrappers().map(|wrapper| (wrapper.name().clone(), wrapper.clone())).collect();
+        let content_hash = self.input.configuration.content_hash.clone();
         let Self { previous, pools, groups, level, .. } = self;
         let revision = previous.revision + 1;
-        Ok(RoutingTable { revision, pools, groups, wrappers, entries: entries.into_map(), default_route, level })
+        let entries = entries.into_map();
+        Ok(RoutingTable { revision, content_hash, pools, groups, wrappers, entries, default_route, level })
     }
 
     fn wrappers(&self) -> impl Iterator<Item = &'a Wrapper> + use<'a, C> {
@@ -108,19 +110,23 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
-        let state = match predecessors.iter().find(|known| known.is_same_upstream(owner, &spec)) {
-            Some(known) => Arc::clone(&known.state),
-            None => Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))),
+        let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));
+        let (state, credential) = match known.map(|known| (known, client.succession(&known.client))) {
+            Some((known, Succession::Same)) => (Arc::clone(&known.state), known.credential),
+            Some((known, Succession::OtherCredential)) => (Arc::clone(&known.state), known.credential + 1),
+            Some((_, Succession::OtherUpstream)) | None => {
+                (Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))), 0)
+            }
         };
         let label = owner.label(&spec.id);
-        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, state }))
+        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, credential, state }))
     }
 }
 
-/// For each new instance, the position of the old one whose turn it takes over.
-fn survivors<C>(old: &[Arc<LiveInstance<C>>], new: &[Arc<LiveInstance<C>>]) -> Vec<Option<usize>> {
-    let positions: HashMap<_, _> = old.iter().enumerate().map(|(at, instance)| (&instance.spec.id, at)).collect();
-    new.iter().map(|instance| positions.get(&instance.spec.id).copied()).collect()
+/// For each new member, the position of the old one of the same name, whose turn it takes over.
+fn survivors<'a, M>(old: &'a [M], new: &'a [M], name: fn(&'a M) -> &'a str) -> Vec<Option<usize>> {
+    let positions: HashMap<_, _> = old.iter().enumerate().map(|(at, member)| (name(member), at)).collect();
+    new.iter().map(|member| positions.get(name(member)).copied()).collect()
 }
 
 /// A seed that is the same for the same name: a restart with the same traffic decides the same.

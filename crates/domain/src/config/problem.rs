@@ -50,21 +50,22 @@ impl Problem {
         self.help = Some(help.into());
         self
     }
+
+    /// Place, key and message, in one line.
+    pub fn headline(&self) -> String {
+        let file = self.file.as_ref().map(|file| match self.position {
+            Some((line, column)) => format!("{}:{line}:{column}", file.display()),
+            None => file.display().to_string(),
+        });
+        let key = Some(self.key.clone()).filter(|key| !key.is_empty());
+        let parts: Vec<_> = file.into_iter().chain(key).chain([self.message.replace('\n', " ")]).collect();
+        parts.join(": ")
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
-            write!(formatter, "{}", file.display())?;
-            if let Some((line, column)) = self.position {
-                write!(formatter, ":{line}:{column}")?;
-            }
-            write!(formatter, ": ")?;
-        }
-        if !self.key.is_empty() {
-            write!(formatter, "{}: ", self.key)?;
-        }
-        write!(formatter, "{}", self.message)?;
+        write!(formatter, "{}", self.headline())?;
         if let (Some(line), Some((number, column))) = (&self.line, self.position) {
             let gutter = number.to_string().len();
             write!(formatter, "\n {number} | {line}\n {:gutter$} | {:>column$}", "", "^")?;
@@ -98,6 +99,15 @@ impl Report {
     /// How many of them are errors.
     pub fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// The worst problem and how many more errors there are, in one line.
+    pub fn headline(&self) -> String {
+        let first = self.problems.first().map(Problem::headline).unwrap_or_default();
+        match self.errors() {
+            0 | 1 => first,
+            errors => format!("{first} (and {} more)", errors - 1),
+        }
     }
 }
 

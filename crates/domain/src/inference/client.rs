@@ -40,6 +40,24 @@ pub trait LlmClient: Send + Sync + 'static {
     /// # Errors
     /// A [`Fault`] says why it does not.
     fn check(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What this client has in common with the one it takes over from, for the same instance. What is known of the
+    /// instance is kept or forgotten accordingly.
+    fn succession(&self, predecessor: &Self) -> Succession {
+        let _ = predecessor;
+        Succession::Same
+    }
+}
+
+/// What a client has in common with its predecessor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Succession {
+    /// It asks the same upstream as the same customer.
+    Same,
+    /// It asks the same upstream with another credential.
+    OtherCredential,
+    /// It asks another upstream.
+    OtherUpstream,
 }
 
 /// Makes the client of an instance.

@@ -12,7 +12,7 @@ use tidegate_domain::{
 };
 
 use super::{
-    Loaded, Settings, cycles, entry_file,
+    Attempt, Loaded, Settings, cycles, entry_file,
     environment::Environment,
     fields::Fields,
     findings::{Findings, Place, join},
@@ -21,7 +21,7 @@ use super::{
     layout::Layout,
     references::{Declaration, Declarations, State, warn_disabled},
     section::{Context, Mentions, alias, pool, process, provider, task_group, wrapper},
-    source::Origin,
+    source::{Origin, Sources},
     tree::{Entry, Node, Table, Value},
     word::Word,
 };
@@ -37,6 +37,9 @@ struct Defined {
     wrappers: Vec<Declared<Wrapper>>,
 }
 
+/// What the files define, what the root says, and the values that were filled in.
+type Compiled = (Defined, process::Root, BTreeMap<String, String>);
+
 /// Reading all entries, one after the other.
 struct Reading<'f> {
     findings: &'f Findings,
@@ -48,9 +51,13 @@ struct Reading<'f> {
 }
 
 /// Makes the configuration of what was read.
-pub(super) fn compile(layout: Option<Layout>, environment: &Environment, findings: Findings) -> Result<Loaded, Report> {
+pub(super) fn compile(layout: Option<Layout>, environment: &Environment, findings: Findings) -> Attempt {
     let compiled = layout.map(|layout| compile_layout(layout, environment, &findings));
-    let (problems, sources) = findings.into_parts();
+    let (problems, sources, footprint) = findings.into_parts();
+    Attempt { footprint, outcome: loaded(compiled, problems, &sources) }
+}
+
+fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources) -> Result<Loaded, Report> {
     let is_usable = !problems.iter().any(|problem| problem.severity == Severity::Error);
     let Some((defined, root, read)) = compiled.filter(|_| is_usable) else { return Err(Report::new(problems)) };
     let Defined { providers, aliases, pools, task_groups, wrappers } = defined;
@@ -62,18 +69,15 @@ pub(super) fn compile(layout: Option<Layout>, environment: &Environment, finding
         default_target: root.target,
         deadlines: root.deadlines,
         limits: root.limits,
-        content_hash: hash(sources.texts(), &read),
+        content_hash: hash(sources, &read),
     };
-    let settings = Settings { server: root.server, storage: root.storage, providers, log: root.log };
+    let settings =
+        Settings { server: root.server, storage: root.storage, providers, log: root.log, reload: root.reload };
     let files = sources.paths().map(PathBuf::from).collect();
     Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files })
 }
 
-fn compile_layout(
-    layout: Layout,
-    environment: &Environment,
-    findings: &Findings,
-) -> (Defined, process::Root, BTreeMap<String, String>) {
+fn compile_layout(layout: Layout, environment: &Environment, findings: &Findings) -> Compiled {
     let interpolation = Interpolation::new(environment, findings);
     let mut node = Node::new(Value::Table(layout.root), layout.origin);
     interpolation.expand(&mut node, "");
@@ -234,11 +238,12 @@ impl<'f> Reading<'f> {
     }
 }
 
-/// A hash over the texts of all files and the values they were filled with.
-fn hash<'a>(texts: impl Iterator<Item = &'a str>, read: &'a BTreeMap<String, String>) -> String {
+/// A hash over the names and texts of all files, since a name can be an entry's, and the values they were filled with.
+fn hash(sources: &Sources, read: &BTreeMap<String, String>) -> String {
     let mut hasher = Sha256::new();
-    let filled = read.iter().flat_map(|(name, value)| [&**name, &**value]);
-    for part in texts.chain(filled) {
+    let names = sources.paths().map(|path| path.as_os_str().as_encoded_bytes());
+    let filled = read.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    for part in names.chain(sources.texts().map(str::as_bytes)).chain(filled) {
         hasher.update(part.len().to_le_bytes());
         hasher.update(part);
     }

@@ -44,6 +44,7 @@ pub(super) fn named_by(kind: Kind, entry: &mut Entry, findings: &Findings) -> Op
 pub(super) fn read(file: EntryFile<'_>, findings: &mut Findings) -> Option<Vec<Entry>> {
     let EntryFile { kind, path, registry } = file;
     if let (Some(entry), false) = (&registry, path.is_file()) {
+        findings.footprint.borrow_mut().add_file(path, None);
         let message = format!("there is no file {}", path.display());
         findings.error(&place_of(kind, entry), message, "name a file, relative to the directory of this one");
         return None;

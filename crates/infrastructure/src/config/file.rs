@@ -38,6 +38,7 @@ fn read_heir(path: &Path, heirs: &mut Vec<PathBuf>, findings: &mut Findings) -> 
             return None;
         }
         if !parent.is_file() {
+            findings.footprint.borrow_mut().add_file(&parent, None);
             let message = format!("there is no file {}", parent.display());
             findings.error(&place, message, "name a file, relative to the one that inherits");
             return None;
@@ -107,7 +108,9 @@ fn text_of(path: &Path, findings: &Findings) -> Option<String> {
     let whole = |message: String, help: &str| {
         findings.add(Problem { file: Some(path.to_owned()), ..Problem::error("", message).help(help) });
     };
-    let bytes = match std::fs::read(path) {
+    let read = std::fs::read(path);
+    findings.footprint.borrow_mut().add_file(path, read.as_deref().ok());
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) => {
             whole(format!("cannot be read: {error}"), "check that the file exists and may be read");

@@ -4,7 +4,10 @@ use std::{cell::RefCell, ops::Range};
 
 use tidegate_domain::config::{Problem, Severity};
 
-use super::source::{Origin, Sources};
+use super::{
+    footprint::Footprint,
+    source::{Origin, Sources},
+};
 
 /// Where a problem is: a place in a file and the key that stands there.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub(super) struct Place {
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) sources: Sources,
+    pub(super) footprint: RefCell<Footprint>,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -52,9 +56,9 @@ impl Findings {
         }
     }
 
-    /// All problems, and the files they were found in.
-    pub(super) fn into_parts(self) -> (Vec<Problem>, Sources) {
-        (self.problems.into_inner(), self.sources)
+    /// All problems, the files they were found in, and everything that was looked at.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Sources, Footprint) {
+        (self.problems.into_inner(), self.sources, self.footprint.into_inner())
     }
 
     fn at(&self, place: &Place, severity: Severity, (message, help): (String, String)) -> Problem {

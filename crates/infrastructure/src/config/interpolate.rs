@@ -172,7 +172,10 @@ impl Expansion<'_, '_> {
     fn file(&mut self, path: &str) -> Result<String, Refused> {
         let here = self.whole.findings.sources.path(self.origin.file).parent();
         let full = here.map_or_else(|| path.into(), |here| here.join(path));
-        let text = std::fs::read_to_string(&full).map_err(|error| {
+        let read = std::fs::read_to_string(&full);
+        let content = read.as_ref().ok().map(String::as_bytes);
+        self.whole.findings.footprint.borrow_mut().add_file(&full, content);
+        let text = read.map_err(|error| {
             refused(format!("cannot read the file '{path}': {error}"), "check that it exists and may be read")
         })?;
         let text = text.trim_end_matches(['\r', '\n']).to_owned();

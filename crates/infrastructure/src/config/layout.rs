@@ -85,7 +85,9 @@ impl Layout {
     fn read_directories(&mut self, home: &Path, named: &[PathBuf], findings: &mut Findings) {
         for kind in Kind::ALL {
             for directory in kind.directories() {
-                for path in toml_files(&home.join(directory), MAX_DEPTH) {
+                let directory = home.join(directory);
+                findings.footprint.borrow_mut().add_directory(&directory, MAX_DEPTH);
+                for path in toml_files(&directory, MAX_DEPTH) {
                     if !named.contains(&path) {
                         self.read_entry_file(EntryFile { kind, path: &path, registry: None }, findings);
                     }
@@ -131,7 +133,15 @@ fn root_file(path: &Path, findings: &Findings) -> Option<PathBuf> {
     if !path.is_dir() {
         return Some(path.to_owned());
     }
+    // It could become a file one day.
+    findings.footprint.borrow_mut().add_file(path, None);
     let found: Vec<_> = ROOTS.iter().map(|name| path.join(name)).filter(|root| root.is_file()).collect();
+    if found.len() != 1 {
+        for name in ROOTS {
+            let root = path.join(name);
+            findings.footprint.borrow_mut().add_file(&root, std::fs::read(&root).ok().as_deref());
+        }
+    }
     let (message, help) = match &found[..] {
         [root] => return Some(root.clone()),
         [] => ("holds no tidegate.toml", "create one, or name the directory or the file that you meant"),
@@ -169,7 +179,7 @@ pub(super) fn take_section(table: &mut Table, kind: Kind, findings: &Findings) -
 
 /// The files named `*.toml` below a directory, sorted. Hidden files and directories, such as the `..data` of a Kubernetes
 /// mount, are left out.
-fn toml_files(directory: &Path, depth: usize) -> Vec<PathBuf> {
+pub(super) fn toml_files(directory: &Path, depth: usize) -> Vec<PathBuf> {
     let Ok(listed) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = listed.filter_map(|item| item.ok().map(|item| item.path())).collect();
     paths.sort();
@@ -191,6 +201,7 @@ fn read_overlay(home: &Path, environment: &str, findings: &mut Findings) -> Opti
     if path.is_file() {
         return file::read(&path, findings).map(|document| document.table);
     }
+    findings.footprint.borrow_mut().add_file(&path, None);
     let known: Vec<String> =
         toml_files(&directory, 0).iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     let help = did_you_mean(environment, known.iter().map(String::as_str));

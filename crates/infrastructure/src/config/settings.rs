@@ -19,6 +19,40 @@ pub struct Settings {
     pub providers: Vec<ProviderSettings>,
     /// The log.
     pub log: LogSettings,
+    /// How changes of the files are noticed.
+    pub reload: ReloadSettings,
+}
+
+impl Settings {
+    /// The keys that differ from those of a running process and take effect at its next start only. Providers are not among
+    /// them: they change while it runs.
+    pub fn deferred_from(&self, running: &Self) -> Vec<String> {
+        let Self { server, storage, providers: _, log, reload } = self;
+        let mut keys = server.differing_from(&running.server);
+        let others = [
+            ("storage", *storage != running.storage),
+            ("observability.log", *log != running.log),
+            ("global.enable_hot_reload", reload.is_enabled != running.reload.is_enabled),
+            ("global.reload_interval", reload.interval != running.reload.interval),
+        ];
+        keys.extend(others.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key));
+        keys.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// How changes of the files are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// Whether the files are watched; a signal reloads them either way.
+    pub is_enabled: bool,
+    /// How often to look although the system tells of no change.
+    pub interval: Duration,
+}
+
+impl Default for ReloadSettings {
+    fn default() -> Self {
+        Self { is_enabled: true, interval: Duration::from_secs(30) }
+    }
 }
 
 /// The HTTP servers and their limits.
@@ -51,6 +85,30 @@ impl Default for ServerSettings {
             body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl ServerSettings {
+    fn differing_from(&self, running: &Self) -> Vec<&'static str> {
+        let Self {
+            listen,
+            admin_listen,
+            max_body_bytes,
+            max_header_bytes,
+            header_timeout,
+            body_timeout,
+            drain_timeout,
+        } = self;
+        let keys = [
+            ("server.listen", *listen != running.listen),
+            ("server.admin_listen", *admin_listen != running.admin_listen),
+            ("server.max_body_bytes", *max_body_bytes != running.max_body_bytes),
+            ("server.max_header_bytes", *max_header_bytes != running.max_header_bytes),
+            ("server.header_timeout", *header_timeout != running.header_timeout),
+            ("server.body_timeout", *body_timeout != running.body_timeout),
+            ("server.drain_timeout", *drain_timeout != running.drain_timeout),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 

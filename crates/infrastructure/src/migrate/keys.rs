@@ -81,7 +81,7 @@ const RULES: &[Rule] = &[
     pending("pool.concurrency_control", Shape::Any, NO_LEVELS),
     pending("limits.concurrency", Shape::Any, NO_LEVELS),
     pending("limits.rate_limiting", Shape::Any, GATEWAY_RATE),
-    pending("global.reload_interval", Shape::Integer(1, 86400), "files are read once, at the start"),
+    key("global.reload_interval", Shape::Integer(1, 86400)),
     pending("global.cache_enabled", Shape::Any, "there is no cache of files to switch off"),
     pending("global.use_defaults_on_failure", Shape::Any, "a configuration with errors is not served at all"),
 ];

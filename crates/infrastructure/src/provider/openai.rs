@@ -16,7 +16,7 @@ use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Call, LlmClient, Reply, WholeAnswer},
+    inference::{Call, LlmClient, Reply, Succession, WholeAnswer},
 };
 
 pub(super) use self::endpoint::{Endpoint, InvalidHeader, credentials};
@@ -90,6 +90,15 @@ impl LlmClient for OpenAiClient {
         }
         super::transport::drain(response.into_body());
         Ok(())
+    }
+
+    /// Headers count as the credential: some providers take their key in one.
+    fn succession(&self, predecessor: &Self) -> Succession {
+        let (own, other) = (&self.endpoint, &predecessor.endpoint);
+        if own.chat != other.chat {
+            return Succession::OtherUpstream;
+        }
+        if own.has_headers_of(other) { Succession::Same } else { Succession::OtherCredential }
     }
 }
 

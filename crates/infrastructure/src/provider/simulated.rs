@@ -41,6 +41,10 @@ impl Simulation {
         Self { settings, sent: AtomicU64::new(0), checked: AtomicU64::new(0) }
     }
 
+    pub(super) fn settings(&self) -> &SimulatedSettings {
+        &self.settings
+    }
+
     /// Whether the next draw of `drawn` fails. Checks and requests draw apart, so that neither changes the other's luck.
     fn draw(&self, drawn: &AtomicU64) -> Option<SimulatedFailure> {
         let turn = drawn.fetch_add(1, Ordering::Relaxed);

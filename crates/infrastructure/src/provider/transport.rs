@@ -36,6 +36,7 @@ pub(super) type AnswerBody = Incoming;
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     client: Arc<Client<Connector, Full<Bytes>>>,
+    connect_timeout: Duration,
 }
 
 /// A body that could not be read whole.
@@ -55,7 +56,12 @@ impl Transport {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .build(Connector::new(connect_timeout, roots));
-        Self { client: Arc::new(client) }
+        Self { client: Arc::new(client), connect_timeout }
+    }
+
+    /// How long a connection may take to stand.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.

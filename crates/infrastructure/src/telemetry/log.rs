@@ -4,6 +4,7 @@
 //! one line at warn or info. Nothing of a request's content is ever a field.
 
 use tidegate_domain::{
+    config::ReloadOutcome,
     observe::{Event, Observer, Outcome},
     pool::HealthStatus,
     resilience::BreakerState,
@@ -40,6 +41,17 @@ impl Observer for LogObserver {
             }
             Event::Breaker { instance, transition } => {
                 tracing::info!(%instance, from = transition.from.as_str(), to = transition.to.as_str(), "circuit changed");
+            }
+            Event::Reloaded(outcome @ ReloadOutcome::Applied { deferred, .. }) if !deferred.is_empty() => {
+                tracing::warn!(%outcome, "configuration reloaded in part");
+            }
+            Event::Reloaded(outcome @ ReloadOutcome::Applied { .. }) => {
+                tracing::info!(%outcome, "configuration reloaded");
+            }
+            Event::Reloaded(outcome @ ReloadOutcome::Unchanged) => tracing::debug!(%outcome, "configuration reloaded"),
+            Event::Reloaded(ReloadOutcome::Rejected(report)) => {
+                let (errors, problem) = (report.errors(), report.headline());
+                tracing::error!(errors, %problem, "configuration rejected: the running one stays in force");
             }
             Event::Published { revision } => tracing::info!(revision, "routing table in force"),
         }

@@ -14,6 +14,7 @@ use std::{
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tidegate_domain::{
+    config::ReloadOutcome,
     fault::FaultKind,
     inference::Usage,
     name::{InstanceId, Target},
@@ -38,6 +39,7 @@ pub struct PrometheusObserver {
     breakers: Handles<InstanceId, Gauge>,
     tokens: Tokens,
     revision: Gauge,
+    reloads: Reloads,
 }
 
 /// Renders the series that a [`PrometheusObserver`] counts.
@@ -67,6 +69,38 @@ struct Tokens {
     output: Counter,
 }
 
+struct Reloads {
+    applied: Counter,
+    unchanged: Counter,
+    rejected: Counter,
+    last_successful: Gauge,
+}
+
+impl Reloads {
+    fn new(recorder: &PrometheusRecorder) -> Self {
+        let result = |word| counter(recorder, "tidegate_config_reloads_total", vec![Label::new("result", word)]);
+        let last_successful = gauge(recorder, "tidegate_config_last_reload_successful", vec![]);
+        // What the gateway was started with was loaded.
+        last_successful.set(1.0);
+        Self {
+            applied: result("applied"),
+            unchanged: result("unchanged"),
+            rejected: result("rejected"),
+            last_successful,
+        }
+    }
+
+    fn count(&self, outcome: &ReloadOutcome) {
+        let (counter, successful) = match outcome {
+            ReloadOutcome::Applied { .. } => (&self.applied, 1.0),
+            ReloadOutcome::Unchanged => (&self.unchanged, 1.0),
+            ReloadOutcome::Rejected(_) => (&self.rejected, 0.0),
+        };
+        counter.increment(1);
+        self.last_successful.set(successful);
+    }
+}
+
 impl PrometheusObserver {
     /// An observer that has counted nothing.
     ///
@@ -80,6 +114,7 @@ impl PrometheusObserver {
             output: counter(&recorder, "tidegate_tokens_total", vec![Label::new("type", "output")]),
         };
         let revision = gauge(&recorder, "tidegate_routing_table_revision", vec![]);
+        let reloads = Reloads::new(&recorder);
         Ok(Self {
             recorder,
             requests: Handles::default(),
@@ -87,6 +122,7 @@ impl PrometheusObserver {
             breakers: Handles::default(),
             tokens,
             revision,
+            reloads,
         })
     }
 
@@ -146,6 +182,7 @@ impl Observer for PrometheusObserver {
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Health { .. } => {}
+            Event::Reloaded(outcome) => self.reloads.count(outcome),
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a double; 2^53 reloads are out of reach")]
             Event::Published { revision } => self.revision.set(*revision as f64),
         }
@@ -203,5 +240,37 @@ fn describe(recorder: &PrometheusRecorder) {
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
     gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");
+    counter("tidegate_config_reloads_total", "Reloads of the configuration by result");
+    gauge(
+        "tidegate_config_last_reload_successful",
+        "Whether the files' configuration is in force: 0 after a rejected reload",
+    );
     gauge("tidegate_routing_table_revision", "Revision of the routing table in force");
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_domain::config::{ConfigDiff, Problem};
+
+    use super::*;
+
+    #[test]
+    fn reloads_are_counted_by_result_and_the_last_one_stands_for_the_files() {
+        let observer = PrometheusObserver::new().unwrap();
+        let applied = ReloadOutcome::Applied { revision: 2, diff: ConfigDiff::default(), deferred: Vec::new() };
+        let rejected = ReloadOutcome::Rejected(Problem::error("", "broken").into());
+        let steps =
+            [(None, "1"), (Some(&applied), "1"), (Some(&rejected), "0"), (Some(&ReloadOutcome::Unchanged), "1")];
+        for (outcome, successful) in steps {
+            if let Some(outcome) = outcome {
+                observer.observe(&Event::Reloaded(outcome));
+            }
+            let text = observer.handle().render();
+            assert!(text.contains(&format!("\ntidegate_config_last_reload_successful {successful}\n")), "{text}");
+        }
+        let text = observer.handle().render();
+        for result in ["applied", "rejected", "unchanged"] {
+            assert!(text.contains(&format!("tidegate_config_reloads_total{{result=\"{result}\"}} 1\n")), "{text}");
+        }
+    }
 }

@@ -5,6 +5,9 @@ use comfy_table::{Table, presets};
 use super::Colour;
 use crate::http::{EntryWire, HealthWire, Status};
 
+/// As much of a hash as tells one configuration from another.
+const SHOWN_HASH: usize = 12;
+
 /// The answer of a gateway cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is no health report; does --url name the operations endpoints of a gateway?")]
@@ -23,9 +26,11 @@ pub fn render_status(body: &[u8], colour: Colour) -> Result<String, ReadStatusEr
         table.add_rows(entries.iter().map(|entry| row(kind, entry, colour)));
     }
     table.add_row(row("", &report.store, colour));
+    table.add_row(row("", &report.configuration.entry, colour));
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     let summary = painted(report.status, colour);
-    Ok(format!("{summary}, revision {}\n\n{}\n", report.revision, lines.join("\n")))
+    let hash: String = report.configuration.content_hash.chars().take(SHOWN_HASH).collect();
+    Ok(format!("{summary}, revision {}, configuration {hash}\n\n{}\n", report.revision, lines.join("\n")))
 }
 
 /// The status comes last: the table counts the escapes of a colour as text, and would misplace what follows them.
@@ -54,7 +59,10 @@ mod tests {
     use super::*;
 
     const BODY: &str = r#"{
-        "status": "inactive", "revision": 4, "store": {"name": "store", "status": "active"},
+        "status": "inactive", "revision": 4,
+        "configuration": {"name": "configuration", "status": "degraded", "reason": "the last reload was rejected, errors: 2",
+            "content_hash": "0123456789abcdef", "rejected_problems": 2},
+        "store": {"name": "store", "status": "active"},
         "pools": [{"name": "fast", "status": "degraded", "usable": 1, "of": 2, "reason": "1 of 2 cannot be used"}],
         "task_groups": [{"name": "chat", "status": "active", "usable": 3, "of": 3}],
         "wrappers": [{"name": "gpt", "status": "inactive", "reason": "pool:slow cannot be used"}]
@@ -63,13 +71,14 @@ mod tests {
     #[test]
     fn everything_has_a_line_and_a_reason_if_it_is_not_well() {
         insta::assert_snapshot!(render_status(BODY.as_bytes(), Colour::Never).unwrap(), @r#"
-        inactive, revision 4
+        inactive, revision 4, configuration 0123456789ab
 
-         kind        name   usable  status
-         pool        fast   1/2     degraded: 1 of 2 cannot be used
-         task group  chat   3/3     active
-         wrapper     gpt            inactive: pool:slow cannot be used
-                     store          active
+         kind        name           usable  status
+         pool        fast           1/2     degraded: 1 of 2 cannot be used
+         task group  chat           3/3     active
+         wrapper     gpt                    inactive: pool:slow cannot be used
+                     store                  active
+                     configuration          degraded: the last reload was rejected, errors: 2
         "#);
     }
 

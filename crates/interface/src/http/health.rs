@@ -1,20 +1,34 @@
 //! The health report as JSON: what `/healthz` answers and `tidegate status` reads.
 
 use serde::{Deserialize, Serialize};
-use tidegate_application::health::{GroupHealth, HealthReport, PoolHealth, WrapperHealth};
+use tidegate_application::health::{ConfigurationHealth, GroupHealth, HealthReport, PoolHealth, WrapperHealth};
 
 /// How everything is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HealthWire {
     /// The worst status of all.
     pub(crate) status: Status,
-    /// The revision of the configuration.
+    /// The revision of the routing table.
     pub(crate) revision: u64,
+    /// Whether what the files say is in force.
+    pub(crate) configuration: ConfigurationWire,
     /// Whether the store answers; requests are served without it.
     pub(crate) store: EntryWire,
     pub(crate) pools: Vec<EntryWire>,
     pub(crate) task_groups: Vec<EntryWire>,
     pub(crate) wrappers: Vec<EntryWire>,
+}
+
+/// What is in force of the configuration's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConfigurationWire {
+    #[serde(flatten)]
+    pub(crate) entry: EntryWire,
+    /// The hash of what is in force.
+    pub(crate) content_hash: String,
+    /// How many errors kept the last reload from taking effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rejected_problems: Option<usize>,
 }
 
 /// How one thing is.
@@ -73,14 +87,15 @@ impl HealthWire {
 
 impl From<HealthReport> for HealthWire {
     fn from(report: HealthReport) -> Self {
-        let HealthReport { revision, pools, task_groups, wrappers, store } = report;
+        let HealthReport { revision, configuration, pools, task_groups, wrappers, store } = report;
+        let configuration = ConfigurationWire::from(configuration);
         let store = EntryWire::store(store);
         let pools: Vec<_> = pools.into_iter().map(EntryWire::from).collect();
         let task_groups: Vec<_> = task_groups.into_iter().map(EntryWire::from).collect();
         let wrappers: Vec<_> = wrappers.into_iter().map(EntryWire::from).collect();
-        let entries = pools.iter().chain(&task_groups).chain(&wrappers).chain([&store]);
+        let entries = pools.iter().chain(&task_groups).chain(&wrappers).chain([&store, &configuration.entry]);
         let status = entries.map(|entry| entry.status).max().unwrap_or(Status::Active);
-        Self { status, revision, store, pools, task_groups, wrappers }
+        Self { status, revision, configuration, store, pools, task_groups, wrappers }
     }
 }
 
@@ -102,6 +117,19 @@ impl EntryWire {
             Err(reason) => (Status::Degraded, Some(reason)),
         };
         Self { name: "store".to_owned(), status, usable: None, of: None, reason }
+    }
+}
+
+impl From<ConfigurationHealth> for ConfigurationWire {
+    /// A rejected reload degrades the gateway, and no more: it serves what was in force before.
+    fn from(configuration: ConfigurationHealth) -> Self {
+        let ConfigurationHealth { content_hash, rejected } = configuration;
+        let (status, reason) = match rejected {
+            None => (Status::Active, None),
+            Some(errors) => (Status::Degraded, Some(format!("the last reload was rejected, errors: {errors}"))),
+        };
+        let entry = EntryWire { name: "configuration".to_owned(), status, usable: None, of: None, reason };
+        Self { entry, content_hash, rejected_problems: rejected }
     }
 }
 
@@ -139,6 +167,7 @@ mod tests {
     fn healthy() -> HealthReport {
         HealthReport {
             revision: 7,
+            configuration: ConfigurationHealth { content_hash: "c0ffee".to_owned(), rejected: None },
             pools: vec![PoolHealth {
                 name: "fast".parse().unwrap(),
                 status: PoolStatus::Active,
@@ -170,6 +199,7 @@ mod tests {
         let expected = json!({
             "status": "active",
             "revision": 7,
+            "configuration": {"name": "configuration", "status": "active", "content_hash": "c0ffee"},
             "store": {"name": "store", "status": "active"},
             "pools": [{"name": "fast", "status": "active", "usable": 2, "of": 2}],
             "task_groups": [{"name": "chat", "status": "active", "usable": 1, "of": 1}],
@@ -179,13 +209,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_usable_in_part_and_a_silent_store_degrade_and_no_more() {
+    fn what_is_usable_in_part_a_silent_store_and_a_rejected_reload_degrade_and_no_more() {
         let degraded = (Status::Degraded, true);
         let reason = ("/pools/0/reason", "1 of 2 instances cannot be used");
         check(|report| report.pools[0].usable = 1, degraded, reason);
         let reason = ("/task_groups/0/reason", "2 of 3 tiers cannot be used");
         check(|report| report.task_groups[0].tiers = 3, degraded, reason);
         check(|report| report.store = Err("disk full".to_owned()), degraded, ("/store/reason", "disk full"));
+        let reason = ("/configuration/reason", "the last reload was rejected, errors: 3");
+        check(|report| report.configuration.rejected = Some(3), degraded, reason);
     }
 
     #[test]

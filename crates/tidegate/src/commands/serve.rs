@@ -1,10 +1,12 @@
 //! `tidegate serve`: the gateway over HTTP, until it is told to stop.
 
+mod reloading;
+
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tidegate_infrastructure::{
-    config::{ServerSettings, Settings},
+    config::{Attempt, ServerSettings, Settings, TomlReloadSource},
     telemetry::{LogObserver, MetricsHandle, PrometheusObserver},
 };
 use tidegate_interface::{
@@ -13,16 +15,20 @@ use tidegate_interface::{
     server::{Ended, Lifecycle, Server, ServerOptions},
 };
 
+use self::reloading::Reloading;
 use super::config_source;
 use crate::{BuildGatewayError, Gateway, logging};
 
 pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let loaded = config_source(&arguments.config).load_all().map_err(BuildGatewayError::Configuration)?;
+    let source = config_source(&arguments.config);
+    let Attempt { footprint, outcome } = source.attempt();
+    let loaded = outcome.map_err(BuildGatewayError::Configuration)?;
     logging::start(loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let Settings { server, storage, providers, log: _ } = loaded.settings;
+    let source = TomlReloadSource::new(source, &loaded, footprint);
+    let Settings { server, storage, providers, log: _, reload } = loaded.settings;
     let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
@@ -47,6 +53,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
                 }
             });
             let upkeep = tokio::spawn(upkeep(rendered.clone()));
+            let reloading = tokio::spawn(Reloading::new(&gateway, source, reload)?.follow());
             let served = http::Gateway {
                 orchestration: Arc::clone(gateway.orchestration()),
                 health: Arc::clone(gateway.health()),
@@ -54,6 +61,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
             };
             let ended = server.serve(served, lifecycle).await;
             upkeep.abort();
+            reloading.abort();
             gateway.close().await;
             match ended {
                 Ended::Drained => tracing::info!("every request was answered"),

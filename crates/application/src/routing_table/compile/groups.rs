@@ -10,7 +10,7 @@ use tidegate_domain::{
     task_group::{TaskGroup, Tier, TierModel},
 };
 
-use super::{CompileError, Compiler, seed};
+use super::{CompileError, Compiler, seed, survivors};
 use crate::{
     admission::{Level, Scope},
     live::{InstancePolicies, LiveInstance, Owned, Picker},
@@ -47,14 +47,18 @@ impl<C: LlmClient> Compiler<'_, C> {
                 Ok(LegMember::Pool(live, level))
             }
         };
-        let members = tier.models().iter().map(member).collect::<Result<_, _>>()?;
+        let members: Vec<_> = tier.models().iter().map(member).collect::<Result<_, _>>()?;
         let policy = tier.policy();
         let scope = Scope::Tier(group.name().clone(), tier.name().clone());
         let level = Level::following(previous.and_then(|leg| leg.level.as_ref()), scope, policy.limits.into());
+        let picker = match previous {
+            Some(leg) => leg.picker.rearranged(policy.rotation, &survivors(&leg.members, &members, LegMember::name)),
+            None => Picker::new(policy.rotation, seed(tier.name().as_str())),
+        };
         Ok(Leg {
             tier: Some(tier.name().clone()),
             members,
-            picker: Picker::new(policy.rotation, seed(tier.name().as_str())),
+            picker,
             deadlines: policy.deadlines.unwrap_or(self.input.configuration.deadlines),
             defaults: policy.defaults.clone(),
             max_retries: policy.max_retries,

@@ -28,7 +28,10 @@ impl<C: LlmClient> Compiler<'_, C> {
             .collect::<Result<_, _>>()?;
         let rotation = definition.policy().rotation;
         let picker = match previous {
-            Some(pool) => pool.picker.rearranged(rotation, &survivors(&pool.instances, &instances)),
+            Some(pool) => {
+                let survivors = survivors(&pool.instances, &instances, |instance| instance.spec.id.as_str());
+                pool.picker.rearranged(rotation, &survivors)
+            }
             None => Picker::new(rotation, seed(definition.name().as_str())),
         };
         let scope = Scope::Pool(definition.name().clone());

@@ -9,7 +9,7 @@ use super::{Mentions, limits::limits, policy::deadlines, policy::seconds};
 use crate::config::{
     fields::Fields,
     kind::Kind,
-    settings::{LogFormat, LogLevel, LogSettings, ServerSettings, StorageSettings},
+    settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, StorageSettings},
     word::Word,
 };
 
@@ -29,11 +29,18 @@ struct ServerToml {
     drain_timeout: Option<f64>,
 }
 
+#[derive(Validate)]
+struct ReloadToml {
+    #[validate(range(min = 0.1, max = 86400.0))]
+    reload_interval: Option<f64>,
+}
+
 /// What the root file says beside its entries.
 pub(in crate::config) struct Root {
     pub(in crate::config) server: ServerSettings,
     pub(in crate::config) storage: StorageSettings,
     pub(in crate::config) log: LogSettings,
+    pub(in crate::config) reload: ReloadSettings,
     pub(in crate::config) deadlines: Deadlines,
     pub(in crate::config) limits: Limits,
     pub(in crate::config) target: Option<Target>,
@@ -54,6 +61,7 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         defaults.finish();
         (deadlines.unwrap_or_default(), target)
     });
+    let (is_lenient, reload) = fields.table("global").map_or_else(Default::default, global);
     Root {
         server: fields.table("server").map_or_else(Default::default, server),
         storage: fields.table("storage").map_or_else(Default::default, storage),
@@ -61,18 +69,29 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         deadlines,
         limits: limits(fields),
         target,
-        is_lenient: fields.table("global").is_some_and(is_lenient),
+        reload,
+        is_lenient,
     }
 }
 
-fn is_lenient(mut table: Fields<'_>) -> bool {
+/// Whether validation is lenient, and how changes are noticed.
+fn global(mut table: Fields<'_>) -> (bool, ReloadSettings) {
     let is_lenient = table.choice("config_validation", &["strict", "lenient"], |name| match name {
         "strict" => Some(false),
         "lenient" => Some(true),
         _ => None,
     });
+    let is_enabled = table.flag("enable_hot_reload");
+    let read = ReloadToml { reload_interval: table.number("reload_interval") };
+    table.check(&read);
     table.finish();
-    is_lenient.unwrap_or_default()
+    let ReloadToml { reload_interval } = read;
+    let base = ReloadSettings::default();
+    let reload = ReloadSettings {
+        is_enabled: is_enabled.unwrap_or(base.is_enabled),
+        interval: reload_interval.map_or(base.interval, seconds),
+    };
+    (is_lenient.unwrap_or_default(), reload)
 }
 
 fn server(mut table: Fields<'_>) -> ServerSettings {

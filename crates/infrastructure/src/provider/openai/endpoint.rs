@@ -44,6 +44,10 @@ impl Endpoint {
         Ok(Self { chat, models, headers })
     }
 
+    pub(super) fn has_headers_of(&self, other: &Self) -> bool {
+        self.headers == other.headers
+    }
+
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());

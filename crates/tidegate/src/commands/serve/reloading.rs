@@ -1,0 +1,79 @@
+//! What makes a running gateway load its configuration again: a change of its files, or SIGHUP.
+
+use std::io;
+
+use tidegate_application::ReloadService;
+use tidegate_domain::config::ReloadOutcome;
+use tidegate_infrastructure::config::{ConfigWatcher, ReloadSettings, TomlReloadSource, WatchOptions};
+
+use crate::Gateway;
+
+/// Reloads one gateway.
+pub(super) struct Reloading {
+    service: ReloadService<TomlReloadSource>,
+    /// Absent if the configuration switches it off.
+    watcher: Option<ConfigWatcher>,
+    hangups: Hangups,
+}
+
+impl Reloading {
+    /// From here on SIGHUP reloads instead of ending the process. To be called within a runtime.
+    ///
+    /// # Errors
+    /// The system's, if the signal cannot be listened for.
+    pub(super) fn new(gateway: &Gateway, source: TomlReloadSource, settings: ReloadSettings) -> io::Result<Self> {
+        let options = WatchOptions { interval: settings.interval, ..WatchOptions::default() };
+        let watcher = settings.is_enabled.then(|| ConfigWatcher::new(source.footprint(), options));
+        Ok(Self { service: gateway.reload_service(source), watcher, hangups: Hangups::new()? })
+    }
+
+    /// Reloads whenever there is a reason to; never ends.
+    pub(super) async fn follow(mut self) {
+        loop {
+            let is_asked = tokio::select! {
+                () = self.hangups.next() => true,
+                () = changed(self.watcher.as_mut()) => false,
+            };
+            let outcome = self.service.reload().await;
+            if is_asked && outcome == ReloadOutcome::Unchanged {
+                tracing::info!("asked to reload, but nothing changed");
+            }
+        }
+    }
+}
+
+async fn changed(watcher: Option<&mut ConfigWatcher>) {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(unix)]
+struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+#[cfg(not(unix))]
+struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
