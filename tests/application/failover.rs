@@ -240,3 +240,33 @@ async fn an_unknown_model_is_answered_with_the_nearest_names() {
     assert!(matches!(&error, CompletionError::UnknownModel { nearest, .. } if nearest[0] == "fast"), "{error:?}");
     assert!(world.diary.outcomes().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tiers_own_total_bounds_its_attempts_and_leaves_the_next_tier_its_time() {
+    let patient = layered_tests::world::group("g", &[&["sim:a"], &["sim:b"]], FallbackPolicy::default());
+    let hasty = |tier: &tidegate_domain::task_group::Tier| {
+        let deadlines = Deadlines { total: Duration::from_secs(30), ..Deadlines::default() };
+        let policy = tidegate_domain::task_group::TierPolicy { deadlines: Some(deadlines), ..tier.policy().clone() };
+        tidegate_domain::task_group::Tier::new(tier.name().clone(), tier.models().to_vec(), policy).unwrap()
+    };
+    let tiers = patient.tiers().iter().map(hasty).collect();
+    let name = patient.name().clone();
+    let group = tidegate_domain::task_group::TaskGroup::new(name, tiers, FallbackPolicy::default()).unwrap();
+    let world = Plan::default().start().await;
+    world.groups.create(group).await.unwrap();
+    world.scripts.always("a", Act::Hang);
+    world.scripts.always("b", Act::AnswerAfter(Duration::from_secs(25)));
+    let began = tokio::time::Instant::now();
+    assert_eq!(served_by(&world.complete("g").await.unwrap()), "sim:b");
+    assert_eq!(began.elapsed(), Duration::from_secs(55));
+}
+
+#[tokio::test(start_paused = true)]
+async fn model_rotate_does_not_leave_its_tier_even_if_nobody_in_it_can_be_asked() {
+    let world = tiers_with(FallbackStrategy::ModelRotate).await;
+    world.scripts.always("a", Act::fail(FaultKind::Billing));
+    world.scripts.always("b", Act::fail(FaultKind::Billing));
+    world.complete("g").await.unwrap_err();
+    assert!(matches!(world.complete("g").await, Err(CompletionError::NoneAvailable { .. })));
+    assert_eq!(world.scripts.asked("c"), 0);
+}

@@ -1,6 +1,6 @@
 //! Who is let in, and who waits: the limits of the gateway, its pools, task groups and tiers at work.
 //!
-//! A level with limits has a [`Gate`]; whoever passes it holds a [`Place`] until the request is over, and dropping a place
+//! A level with limits has a gate; whoever passes it holds a place until the request is over, and dropping a place
 //! gives everything back. A request passes the gate of its target first and that of the whole gateway last, so that whoever
 //! waits for a saturated pool holds nothing that the others need. The gates of tiers, and of pools within tiers, are passed
 //! by each attempt, without waiting: the next tier may have room.

@@ -46,6 +46,8 @@ pub(crate) struct Route<C> {
     pub(crate) target: Target,
     pub(crate) legs: Vec<Arc<Leg<C>>>,
     pub(crate) walk: WalkPolicy,
+    /// How long a request may take, with every attempt and every wait in it.
+    pub(crate) total: Duration,
     /// What a request passes before its first attempt, in order: the level of the target, and the gateway's. Whoever waits
     /// for a saturated target holds nothing that the others need.
     pub(crate) levels: Vec<Level>,

@@ -16,6 +16,7 @@ use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, RetryAdvice, Work},
     inference::{AnswerStream, Call, InferenceRequest, LlmClient, Reply, WholeAnswer},
     pool::Random,
+    resilience::Deadlines,
     routing::{Reach, Step, Walk},
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -61,7 +62,6 @@ struct Candidate<C> {
 
 /// A candidate that has begun to answer.
 struct Answered<C: LlmClient> {
-    leg: Arc<Leg<C>>,
     instance: Arc<LiveInstance<C>>,
     attempt: OpenAttempt,
     beginning: Beginning<C::Stream>,
@@ -70,13 +70,12 @@ struct Answered<C: LlmClient> {
 /// The beginning of an answer.
 enum Beginning<S> {
     Whole(WholeAnswer),
-    Stream(Held<S>),
+    Stream(Held<S>, StreamDeadlines),
 }
 
 impl<C: LlmClient> Attempts<C> {
     pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), ledger: Ledger, timeout: Option<Duration>) -> Self {
-        let total = route.legs.first().map(|leg| leg.deadlines.total).unwrap_or_default();
-        let total = timeout.map_or(total, |timeout| timeout.min(total));
+        let total = timeout.map_or(route.total, |timeout| timeout.min(route.total));
         Self {
             deadline: Instant::from_std(ledger.opened()) + total,
             walk: Walk::new(route.walk),
@@ -164,8 +163,7 @@ impl<C: LlmClient> Attempts<C> {
             if let Some((instance, permit)) = leg.pick(&asking, &mut self.ledger.trace) {
                 return Some(Candidate { leg: Arc::clone(leg), instance, permit });
             }
-            // Whoever may not leave the leg after a fault may still leave one in which nobody could be asked.
-            if self.walk.reach() != Reach::Route && !self.tried.is_empty() {
+            if self.walk.reach() != Reach::Route {
                 return None;
             }
             self.leg += 1;
@@ -179,7 +177,7 @@ impl<C: LlmClient> Attempts<C> {
         match self.ask(&leg, &instance, request).await {
             Ok(beginning) => {
                 self.ledger.answered(&mut attempt);
-                Ok(Answered { leg, instance, attempt, beginning })
+                Ok(Answered { instance, attempt, beginning })
             }
             Err(fault) => {
                 self.ledger.failed(attempt, &fault);
@@ -201,14 +199,17 @@ impl<C: LlmClient> Attempts<C> {
             defaults: &leg.defaults,
             request_id: &self.ledger.trace.request_id,
         };
-        let share = self.share(began, instance);
-        // The head of a whole answer comes with its last token: only the request's time bounds it.
-        let head = if request.envelope().stream() { share.min(began + leg.deadlines.headers) } else { share };
-        match self.within(Phase::Headers, head, instance.client.send(call)).await? {
+        let Deadlines { headers, first_content, idle, total } = leg.deadlines;
+        let end = self.deadline.min(began + total);
+        let share = self.share(began, instance).min(end);
+        // The head of a whole answer comes with its last token: only the attempt's time bounds it.
+        let head = if request.envelope().stream() { share.min(began + headers) } else { share };
+        match within((Phase::Headers, head), end, instance.client.send(call)).await? {
             Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
             Reply::Stream(stream) => {
-                let first = share.min(began + leg.deadlines.first_content);
-                self.within(Phase::FirstContent, first, hold(stream)).await.map(Beginning::Stream)
+                let first = share.min(began + first_content);
+                let held = within((Phase::FirstContent, first), end, hold(stream)).await?;
+                Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end }))
             }
         }
     }
@@ -231,27 +232,15 @@ impl<C: LlmClient> Attempts<C> {
         if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
     }
 
-    /// Bounds `work` by the limit of its phase and by the end of the request.
-    async fn within<T>(
-        &self,
-        phase: Phase,
-        limit: Instant,
-        work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
-        let (until, phase) = if self.deadline <= limit { (self.deadline, Phase::Total) } else { (limit, phase) };
-        timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
-    }
-
     fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
-        let Answered { leg, instance, attempt, beginning } = answered;
+        let Answered { instance, attempt, beginning } = answered;
         let head = self.ledger.head(&instance);
         let answer = match beginning {
             Beginning::Whole(answer) => {
                 self.ledger.complete(attempt, answer.usage);
                 Answer::Whole(answer)
             }
-            Beginning::Stream(held) => {
-                let deadlines = StreamDeadlines { idle: leg.deadlines.idle, total: self.deadline };
+            Beginning::Stream(held, deadlines) => {
                 Answer::Stream(CompletionStream::new(held, deadlines, (self.ledger, attempt)))
             }
         };
@@ -285,6 +274,16 @@ impl<C: LlmClient> Attempts<C> {
         let seed = (self.ledger.trace.request_id.as_str(), self.walk.attempts());
         Random::with_seed(BuildHasherDefault::<DefaultHasher>::default().hash_one(seed))
     }
+}
+
+/// Bounds `work` by the limit of its phase and by the end of its attempt.
+async fn within<T>(
+    (phase, limit): (Phase, Instant),
+    end: Instant,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let (until, phase) = if end <= limit { (end, Phase::Total) } else { (limit, phase) };
+    timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
 }
 
 /// Reads a stream up to the point from which it may be shown.

@@ -30,6 +30,7 @@ impl<C> WrapperFactory<'_, C> {
             levels: self.levels(None),
             budget: self.budget(&target),
             target,
+            total: self.deadlines.total,
             walk: WalkPolicy {
                 reach: Reach::Instance,
                 max_attempts: NonZeroU32::MIN.saturating_add(1),

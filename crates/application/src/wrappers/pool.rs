@@ -37,6 +37,7 @@ impl<C> WrapperFactory<'_, C> {
             levels: self.levels(pool.level.as_ref()),
             budget: self.budget(&target),
             target,
+            total: policy.deadlines.total,
             walk: WalkPolicy {
                 reach,
                 max_attempts,

@@ -1,5 +1,7 @@
 //! The task group wrapper: tiers of models, best first, from the first one or from a named one down.
 
+use std::time::Duration;
+
 use tidegate_domain::{
     name::{Target, TierName},
     routing::{Reach, WalkPolicy},
@@ -15,6 +17,8 @@ impl<C> WrapperFactory<'_, C> {
         let fallback = group.definition.fallback();
         let first = start.and_then(|start| group.legs.iter().position(|leg| leg.tier.as_ref() == Some(start)));
         let legs = group.legs[first.unwrap_or(0)..].to_vec();
+        // A tier's own total bounds its attempts; together they have at least as long as the longest of them.
+        let total = legs.iter().map(|leg| leg.deadlines.total).fold(self.deadlines.total, Duration::max);
         let max_retries = legs.iter().map(|leg| leg.max_retries).max().unwrap_or(0);
         let reach = match fallback.strategy {
             FallbackStrategy::TierDown => Reach::Route,
@@ -27,6 +31,7 @@ impl<C> WrapperFactory<'_, C> {
             levels: self.levels(group.level.as_ref()),
             budget: self.budget(&target),
             target,
+            total,
             walk: WalkPolicy {
                 reach,
                 max_attempts: fallback.max_attempts,

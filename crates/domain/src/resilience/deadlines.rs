@@ -12,7 +12,7 @@ pub struct Deadlines {
     pub first_content: Duration,
     /// Between two pieces of a streamed answer; comments and pings do not count.
     pub idle: Duration,
-    /// For the whole request, with every attempt and every wait in it.
+    /// For a whole request, with every attempt and every wait in it; within a tier, for one attempt.
     pub total: Duration,
 }
 
