@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let context = RequestContext::new(RequestId::new("example-1"));
     let completion = orchestration.complete(request, context).await?;
 
-    assert_eq!(completion.head.instance.as_str(), "parrots:polly");
+    assert_eq!(completion.head.instance.as_str(), "birds/parrots:polly");
     assert_eq!(completion.head.attempts, 2);
     let Answer::Whole(answer) = completion.answer else { return Err("no stream was asked for".into()) };
     let statistics = pools.statistics(&PoolName::new("birds")?).ok_or("the pool was just created")?;

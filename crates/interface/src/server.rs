@@ -66,7 +66,7 @@ impl Default for ServerOptions {
             max_headers: 100,
             body_limit: 32 * 1024 * 1024,
             header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_mins(1),
+            body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(30),

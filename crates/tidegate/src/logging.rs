@@ -12,6 +12,7 @@ pub(crate) fn start(settings: LogSettings) -> anyhow::Result<()> {
         .context("RUST_LOG is no log filter; write for example RUST_LOG=info,tidegate_application=debug")?;
     let log = fmt()
         .with_env_filter(filter)
+        .with_target(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
     let started = match settings.format {

@@ -13,7 +13,7 @@ use crate::provider::ProviderSettings;
 pub struct Settings {
     /// The HTTP servers.
     pub server: ServerSettings,
-    /// Where definitions and statistics are kept.
+    /// Where the definitions that no file holds are kept.
     pub storage: StorageSettings,
     /// The upstreams.
     pub providers: Vec<ProviderSettings>,

@@ -100,7 +100,7 @@ fn counted(attempts: u32) -> String {
 }
 
 fn rate_limited(fault: &Fault) -> Refusal {
-    let message = "every instance that was asked limits the rate of requests; try again later";
+    let message = "the upstream limits the rate of requests; try again later";
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, ErrorType::Requests, "upstream_rate_limited", message)
         .advice(fault.cooldown().map_or(Advice::AsUsual, Advice::Wait))
 }
