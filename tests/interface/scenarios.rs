@@ -231,6 +231,8 @@ async fn s11_a_stream_without_its_done_is_complete_only_if_it_has_its_finish() {
     pair.primary.always(Behaviour::Answer(Reply { done: false, ..Reply::default() }));
     assert_eq!(text(&pair.ask(true).await, true), Reply::default().text("primary"));
     told(Behaviour::Answer(Reply { done: false, finish: false, ..Reply::default() })).await;
+    // A `[DONE]` is where callers stop reading: it must not stand behind a part.
+    told(Behaviour::Answer(Reply { finish: false, ..Reply::default() })).await;
 }
 
 #[tokio::test]

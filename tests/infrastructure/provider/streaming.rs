@@ -1,7 +1,10 @@
 //! Streams over real sockets, however they are cut and framed.
 
 use layered_tests::upstream::{Answer, Behaviour, FaultyUpstream};
-use tidegate_domain::inference::Signals;
+use tidegate_domain::{
+    fault::{FaultKind, Work},
+    inference::Signals,
+};
 
 use super::{Outcome, STREAM, STREAM_WITH_USAGE, client, outcome, usage};
 
@@ -49,7 +52,8 @@ async fn a_finished_stream_without_done_gets_one() {
 }
 
 #[tokio::test]
-async fn done_without_a_finish_ends_a_stream() {
+async fn done_without_a_finish_is_a_fault_and_is_not_forwarded() {
     let outcome = streamed(Answer { finish: false, ..Answer::default() }, STREAM).await;
-    assert_eq!((outcome.signals.done, outcome.fault), (true, None));
+    assert_eq!((outcome.signals.done, outcome.fault), (false, Some((FaultKind::Malformed, Work::Partial))));
+    assert!(!outcome.text.contains("[DONE]"), "{}", outcome.text);
 }

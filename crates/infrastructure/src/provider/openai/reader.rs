@@ -163,10 +163,15 @@ impl AnswerReader {
         if event.data.is_empty() {
             return Meaning::Forward(Signals::default());
         }
-        if &*event.data == b"[DONE]" {
-            return Meaning::Done;
-        }
         let work = self.work();
+        if &*event.data == b"[DONE]" {
+            if self.is_finished() {
+                return Meaning::Done;
+            }
+            // Forwarded, it would pass a part off as the whole: callers stop reading here.
+            let detail = "sent its terminal event before every choice had finished";
+            return Meaning::Failed(Fault::new(FaultKind::Malformed, work, detail));
+        }
         match Answer::parse(&event.data) {
             Ok(answer) if answer.is_error || event.is_error => Meaning::Failed(faults::in_band(&event.data, work)),
             Ok(answer) => self.meaning_of_answer(&answer),

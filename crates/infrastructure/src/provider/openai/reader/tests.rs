@@ -137,6 +137,17 @@ fn one_choice_of_two_is_no_whole_answer() {
 }
 
 #[test]
+fn a_terminal_event_before_every_choice_has_finished_is_malformed_and_not_forwarded() {
+    let second = r#"data: {"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":null}]}"#;
+    let partial = (FaultKind::Malformed, Work::Partial);
+    check(&stream(&[ROLE, HELLO, DONE], "\n"), true, &broken(stream(&[ROLE, HELLO], "\n"), true, partial));
+    let shown = stream(&[HELLO, second, FINISH], "\n");
+    let signals = Signals { content: true, finished: true, ..Signals::default() };
+    let expected = Outcome { forwarded: shown.clone(), signals, fault: Some(partial) };
+    check(&(shown + &stream(&[DONE], "\n")), true, &expected);
+}
+
+#[test]
 fn nothing_follows_the_terminal_event() {
     let sent = stream(&[HELLO, FINISH, DONE], "\n");
     check(&(sent.clone() + &stream(&[DONE, HELLO], "\n")), true, &complete(sent, None));
