@@ -123,6 +123,17 @@ async fn what_did_no_work_costs_no_tokens_and_what_may_have_keeps_its_estimate()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_may_have_worked_keeps_its_estimate_beside_the_usage_of_the_one_that_answered() {
+    for (work, is_free) in [(Work::Refused, true), (Work::Ambiguous, false)] {
+        let world = pool(Limits { tokens: rate(1100), ..Limits::default() }).await;
+        world.scripts.next("a", Act::Fail(Fault::new(FaultKind::Transient, work, "scripted")));
+        assert_eq!(world.complete("p").await.unwrap().head.attempts, 2);
+        let second = world.complete("p").await;
+        assert_eq!(!matches!(second, Err(CompletionError::Refused(_))), is_free, "{work:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_above_the_limit_is_refused_for_good_even_where_others_wait() {
     let world = pool(queued(Limits { tokens: rate(500), ..Limits::default() }, 5)).await;
     assert_eq!(refusal(world.complete("p").await), (Measure::Tokens, RefusalReason::Exceeded, None));

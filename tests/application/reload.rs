@@ -15,6 +15,7 @@ use tidegate_domain::{
     resilience::BreakerPolicy,
     task_group::{TaskGroup, Tier, TierPolicy},
 };
+use tokio::task::JoinSet;
 
 fn statistics(world: &World, pool: &str) -> Vec<InstanceStatistics> {
     world.pools.statistics(&PoolName::new(pool).unwrap()).unwrap().instances
@@ -162,6 +163,26 @@ async fn a_refusal_of_the_old_key_that_comes_late_does_not_bench_the_new_one() {
     let (asked, ()) = tokio::join!(world.stream("p"), reload_provider(&world, "", "new"));
     asked.unwrap_err();
     assert!(statistics(&world, "p")[0].available);
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_refusals_of_the_old_key_do_not_eject_the_instance_under_the_new_one() {
+    for kind in [FaultKind::Auth, FaultKind::Billing] {
+        let world = Arc::new(plan(&["a"]).start().await);
+        let mut callers = JoinSet::new();
+        for _ in 0..6 {
+            let late = Beat::Wait(Duration::from_secs(1));
+            let refusal = Beat::Fault(Fault::new(kind, Work::Refused, "scripted"));
+            world.scripts.next("a", Act::Stream(vec![late, refusal]));
+            let world = Arc::clone(&world);
+            callers.spawn(async move { world.stream("p").await.is_err() });
+        }
+        tokio::task::yield_now().await;
+        reload_provider(&world, "", "new").await;
+        assert!(callers.join_all().await.into_iter().all(|failed| failed));
+        assert!(world.diary.transitions().is_empty(), "{kind}: {:?}", world.diary.transitions());
+        world.complete("p").await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

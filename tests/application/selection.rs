@@ -5,7 +5,7 @@ use layered_tests::{
     world::{Plan, World, read, served_by, streamed},
 };
 use tidegate_domain::{
-    fault::FaultKind,
+    fault::{FaultKind, Phase},
     name::GroupName,
     pool::PoolStatus,
     task_group::{Exclusion, ModelRequirements},
@@ -116,6 +116,15 @@ async fn a_check_asks_every_instance_and_changes_nothing() {
     assert_eq!(ids, ["a", "b", "sim:c"]);
     assert!(checks.iter().all(|check| check.result.is_ok()));
     assert!(world.diary.transitions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_nobody_answers_is_given_up() {
+    let world = world().await;
+    world.scripts.leave_checks_unanswered();
+    let checks = world.groups.check_health(&GroupName::new("chat").unwrap()).await.unwrap();
+    let kinds: Vec<_> = checks.into_iter().map(|check| check.result.unwrap_err().kind).collect();
+    assert_eq!(kinds, [FaultKind::Timeout(Phase::Headers); 3]);
 }
 
 #[tokio::test(start_paused = true)]

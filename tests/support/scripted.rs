@@ -4,7 +4,10 @@ use std::{
     collections::{HashMap, VecDeque},
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -91,6 +94,7 @@ pub struct Scripts {
     by_model: Arc<Mutex<HashMap<String, Script>>>,
     improviser: Arc<Mutex<Option<Improviser>>>,
     provider: Provider,
+    silent: Arc<AtomicBool>,
 }
 
 /// Where a provider is, and what it knows us by.
@@ -128,6 +132,11 @@ impl Scripts {
     /// Sets what `model` does whenever nothing is queued; it answers until told otherwise.
     pub fn always(&self, model: &str, act: Act) {
         self.with(model, |script| script.always = Some(act));
+    }
+
+    /// Makes checks wait for ever.
+    pub fn leave_checks_unanswered(&self) {
+        self.silent.store(true, Relaxed);
     }
 
     /// The same scripts for clients of a provider at `place` that are known there by `key`.
@@ -208,6 +217,9 @@ impl LlmClient for ScriptedClient {
     }
 
     async fn check(&self) -> Result<(), Fault> {
+        if self.scripts.silent.load(Relaxed) {
+            return std::future::pending().await;
+        }
         Ok(())
     }
 

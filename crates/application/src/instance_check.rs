@@ -1,11 +1,18 @@
 //! A question to providers that costs nothing: do you answer?
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tidegate_domain::{fault::Fault, inference::LlmClient, name::InstanceId};
-use tokio::task::JoinSet;
+use tidegate_domain::{
+    fault::{Fault, Phase},
+    inference::LlmClient,
+    name::InstanceId,
+};
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::live::LiveInstance;
+
+/// How long a provider may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an instance said when it was checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +28,8 @@ pub(crate) async fn check_all<C: LlmClient>(instances: Vec<Arc<LiveInstance<C>>>
     let mut checks = JoinSet::new();
     for (at, instance) in instances.into_iter().enumerate() {
         checks.spawn(async move {
-            let result = instance.client.check().await;
+            let silent = Err(Fault::timed_out(Phase::Headers));
+            let result = timeout(PATIENCE, instance.client.check()).await.unwrap_or(silent);
             (at, InstanceCheck { id: instance.spec.id.clone(), result })
         });
     }

@@ -48,11 +48,11 @@ impl Place {
     }
 
     fn tokens(&self) -> u32 {
-        if let Some(usage) = self.usage {
-            return u32::try_from(usage.input_tokens.saturating_add(usage.output_tokens)).unwrap_or(u32::MAX);
-        }
         let reserved = self.taken.tokens.as_ref().map_or(0, Reservation::cost);
-        if self.may_have_worked { reserved } else { 0 }
+        let Some(usage) = self.usage else { return if self.may_have_worked { reserved } else { 0 } };
+        let counted = u32::try_from(usage.input_tokens.saturating_add(usage.output_tokens)).unwrap_or(u32::MAX);
+        // What nobody counted, of an attempt before the one that answered, stays estimated.
+        counted.saturating_add(if self.had_worked { reserved } else { 0 })
     }
 }
 

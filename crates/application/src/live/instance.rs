@@ -132,9 +132,14 @@ pub(super) struct Credential {
 impl Credential {
     /// The credential `number` was refused. One that was replaced meanwhile says nothing about its successor.
     pub(super) fn refused(&mut self, number: u32, until: Instant) {
-        if number == self.number {
+        if self.is_current(number) {
             self.refused_until = self.refused_until.max(Some(until));
         }
+    }
+
+    /// Whether `number` is the one in use.
+    pub(super) fn is_current(&self, number: u32) -> bool {
+        number == self.number
     }
 
     fn replace(&mut self, number: u32) {

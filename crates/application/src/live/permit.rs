@@ -90,7 +90,9 @@ impl Permit {
                 Some(until) if fault.kind.is_about_credential() => guarded.credential.refused(credential, until),
                 until => guarded.cooldown_until = guarded.cooldown_until.max(until),
             }
-            if !fault.kind.counts_against_instance() {
+            // A refusal of a credential that was replaced meanwhile says nothing about the instance under the new one.
+            let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
+            if outdated || !fault.kind.counts_against_instance() {
                 if let Some(pass) = pass {
                     guarded.breaker.on_neutral(&pass);
                 }

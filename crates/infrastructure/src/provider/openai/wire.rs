@@ -163,6 +163,9 @@ struct CompletionDetailsWire {
     reasoning_tokens: Option<u64>,
 }
 
+/// The most tokens of a prompt or an answer that are believed.
+const MAX_TOKENS: u64 = 100_000_000;
+
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
 fn read_usage(raw: &RawValue) -> Option<Usage> {
     let UsageWire {
@@ -172,7 +175,9 @@ fn read_usage(raw: &RawValue) -> Option<Usage> {
         completion_tokens_details,
         prompt_cache_hit_tokens,
     } = serde_json::from_str(raw.get()).ok()?;
-    if prompt_tokens.is_none() && completion_tokens.is_none() {
+    let counts = [prompt_tokens, completion_tokens];
+    // A count that no model can reach (a -1 that became unsigned) is none: it would be a debt for weeks.
+    if counts == [None, None] || counts.into_iter().flatten().any(|tokens| tokens > MAX_TOKENS) {
         return None;
     }
     let cached = prompt_tokens_details.unwrap_or_default().cached_tokens.or(prompt_cache_hit_tokens);
@@ -216,6 +221,17 @@ mod tests {
         check(r#"{"choices":[]}"#, false, false);
         check(r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#, false, false);
         check(r#"{"choices":null}"#, false, false);
+    }
+
+    #[test]
+    fn a_usage_that_no_model_can_reach_is_none() {
+        let usage = |tokens: u64| {
+            let json = format!(r#"{{"choices":[],"usage":{{"prompt_tokens":1,"completion_tokens":{tokens}}}}}"#);
+            Answer::parse(json.as_bytes()).unwrap().usage.map(|usage| usage.output_tokens)
+        };
+        assert_eq!(usage(MAX_TOKENS), Some(MAX_TOKENS));
+        assert_eq!(usage(MAX_TOKENS + 1), None);
+        assert_eq!(usage(u64::MAX), None);
     }
 
     #[test]
