@@ -270,3 +270,29 @@ async fn model_rotate_does_not_leave_its_tier_even_if_nobody_in_it_can_be_asked(
     assert!(matches!(world.complete("g").await, Err(CompletionError::NoneAvailable { .. })));
     assert_eq!(world.scripts.asked("c"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_may_take_as_long_as_any_request_and_still_closes_the_circuit() {
+    let breaker = BreakerPolicy { failure_threshold: std::num::NonZeroU32::MIN, ..BreakerPolicy::default() };
+    let world =
+        Plan::default().pool_with("p", &["slow"], PoolPolicy { breaker, ..PoolPolicy::default() }).start().await;
+    world.scripts.next("slow", Act::fail(FaultKind::Malformed));
+    world.complete("p").await.unwrap_err();
+    assert_eq!(world.diary.transitions(), ["slow degraded", "slow open"]);
+    tokio::time::advance(Duration::from_mins(2)).await;
+    world.scripts.next("slow", Act::AnswerAfter(Duration::from_mins(5)));
+    world.complete("p").await.unwrap();
+    assert_eq!(world.diary.transitions().last().unwrap(), "slow closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_without_end_are_deadlines_too() {
+    let forever =
+        Deadlines { headers: Duration::MAX, first_content: Duration::MAX, idle: Duration::MAX, total: Duration::MAX };
+    let policy = PoolPolicy { deadlines: forever, ..PoolPolicy::default() };
+    let world = Plan::default().pool_with("p", &["a", "b"], policy).start().await;
+    world.scripts.next("a", Act::fail(TRANSIENT));
+    world.complete("p").await.unwrap();
+    let stream = layered_tests::world::streamed(world.stream("p").await.unwrap());
+    assert_eq!(layered_tests::world::read(stream).await.1, None);
+}

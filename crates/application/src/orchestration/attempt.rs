@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{
     Answer, Completion, CompletionError, CompletionStream, Ledger,
     ledger::OpenAttempt,
-    stream::{Held, StreamDeadlines},
+    stream::{Held, StreamDeadlines, later},
 };
 use crate::{
     admission::Demand,
@@ -77,7 +77,7 @@ impl<C: LlmClient> Attempts<C> {
     pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), ledger: Ledger, timeout: Option<Duration>) -> Self {
         let total = timeout.map_or(route.total, |timeout| timeout.min(route.total));
         Self {
-            deadline: Instant::from_std(ledger.opened()) + total,
+            deadline: later(Instant::from_std(ledger.opened()), total),
             walk: Walk::new(route.walk),
             tokens,
             leg: 0,
@@ -200,14 +200,14 @@ impl<C: LlmClient> Attempts<C> {
             request_id: &self.ledger.trace.request_id,
         };
         let Deadlines { headers, first_content, idle, total } = leg.deadlines;
-        let end = self.deadline.min(began + total);
+        let end = self.deadline.min(later(began, total));
         let share = self.share(began, instance).min(end);
         // The head of a whole answer comes with its last token: only the attempt's time bounds it.
-        let head = if request.envelope().stream() { share.min(began + headers) } else { share };
+        let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
         match within((Phase::Headers, head), end, instance.client.send(call)).await? {
             Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
             Reply::Stream(stream) => {
-                let first = share.min(began + first_content);
+                let first = share.min(later(began, first_content));
                 let held = within((Phase::FirstContent, first), end, hold(stream)).await?;
                 Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end }))
             }

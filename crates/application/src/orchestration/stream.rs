@@ -17,6 +17,7 @@ use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, Work},
     inference::{AnswerStream, Signals, StreamChunk},
+    time::after,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -49,6 +50,11 @@ impl Held<()> {
     }
 }
 
+/// The moment `wait` after `now`, however long a program says to wait.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    Instant::from_std(after(now.into_std(), wait))
+}
+
 /// The deadlines of a stream that has begun.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamDeadlines {
@@ -79,7 +85,7 @@ impl<S: AnswerStream> CompletionStream<S> {
             signals: held.signals,
             deadlines,
             last_content: now,
-            timer: Box::pin(sleep_until((now + deadlines.idle).min(deadlines.total))),
+            timer: Box::pin(sleep_until(later(now, deadlines.idle).min(deadlines.total))),
             account: Some(account),
         }
     }
@@ -97,7 +103,7 @@ impl<S: AnswerStream> CompletionStream<S> {
     /// Whether a deadline has run out; otherwise wakes the task when the next one does.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
         while self.timer.as_mut().poll(context).is_ready() {
-            let idle = self.last_content + self.deadlines.idle;
+            let idle = later(self.last_content, self.deadlines.idle);
             let next = idle.min(self.deadlines.total);
             if Instant::now() >= next {
                 let phase = if idle <= self.deadlines.total { Phase::Idle } else { Phase::Total };

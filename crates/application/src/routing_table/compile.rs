@@ -12,6 +12,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::Arc,
+    time::Duration,
 };
 
 pub use error::CompileError;
@@ -38,6 +39,16 @@ pub(crate) struct TableInput<'a> {
     pub(crate) groups: &'a [&'a TaskGroup],
 }
 
+impl TableInput<'_> {
+    /// The longest of all total deadlines.
+    fn longest_total(&self) -> Duration {
+        let of_pools = self.pools.iter().map(|pool| pool.policy().deadlines.total);
+        let tiers = self.groups.iter().flat_map(|group| group.tiers());
+        let of_tiers = tiers.filter_map(|tier| tier.policy().deadlines).map(|deadlines| deadlines.total);
+        of_pools.chain(of_tiers).fold(self.configuration.deadlines.total, Duration::max)
+    }
+}
+
 /// Compiles one table.
 pub(crate) struct Compiler<'a, C> {
     input: TableInput<'a>,
@@ -47,6 +58,8 @@ pub(crate) struct Compiler<'a, C> {
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
     /// What the whole gateway lets in.
     level: Option<Level>,
+    /// The longest that any attempt may take.
+    longest: Duration,
 }
 
 impl<'a, C: LlmClient> Compiler<'a, C> {
@@ -56,7 +69,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         previous: &'a RoutingTable<C>,
     ) -> Self {
         let level = Level::following(previous.level.as_ref(), Scope::Gateway, input.configuration.limits);
-        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level }
+        let longest = input.longest_total();
+        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level, longest }
     }
 
     /// Compiles the successor of the previous table.
@@ -105,9 +119,12 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
     fn instance(
         &self,
         (owner, spec): (&Owned, InstanceSpec),
-        policies: InstancePolicies,
+        mut policies: InstancePolicies,
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
+        // A permit always gives its pass back. No probe that may still answer is presumed lost, or a slow model's circuit
+        // would never close.
+        policies.breaker.probe_lease = policies.breaker.probe_lease.max(self.longest);
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
         let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));
