@@ -236,6 +236,12 @@ impl<C> fmt::Debug for CatalogParts<C> {
     }
 }
 
+/// What the files and the store define, each with its owner.
+pub(crate) fn owned<T>(declared: Vec<Declared<T>>, stored: Vec<Versioned<T>>) -> impl Iterator<Item = (T, Owner)> {
+    let of_files = declared.into_iter().map(|declared| (declared.value, Owner::File(declared.file)));
+    of_files.chain(stored.into_iter().map(|stored| (stored.value, Owner::Store(stored.version))))
+}
+
 fn values<T>(declared: &[Declared<T>]) -> impl Iterator<Item = &T> {
     declared.iter().map(|declared| &declared.value)
 }

@@ -11,7 +11,7 @@ use tidegate_domain::{
 };
 
 use crate::{
-    catalog::{Catalog, Change, ChangeError, Owner},
+    catalog::{Catalog, Change, ChangeError, Owner, owned},
     instance_check::{InstanceCheck, check_all},
     live::LivePool,
     routing_table::Routes,
@@ -90,12 +90,8 @@ impl<C: LlmClient> PoolService<C> {
     /// [`RepositoryError`] if the store cannot be read.
     pub async fn list(&self) -> Result<Vec<PoolView>, RepositoryError> {
         let definitions = self.catalog.definitions().await?;
-        let of_files = definitions.configuration.pools.into_iter();
-        let of_store = definitions.pools.into_iter();
-        let mut views: Vec<_> = of_files
-            .map(|declared| PoolView { pool: declared.value, owner: Owner::File(declared.file) })
-            .chain(of_store.map(|stored| PoolView { pool: stored.value, owner: Owner::Store(stored.version) }))
-            .collect();
+        let owned = owned(definitions.configuration.pools, definitions.pools);
+        let mut views: Vec<_> = owned.map(|(pool, owner)| PoolView { pool, owner }).collect();
         views.sort_by(|a, b| a.pool.name().cmp(b.pool.name()));
         Ok(views)
     }

@@ -12,7 +12,7 @@ use tidegate_domain::{
 };
 
 use crate::{
-    catalog::{Catalog, Change, ChangeError, Owner},
+    catalog::{Catalog, Change, ChangeError, Owner, owned},
     instance_check::{InstanceCheck, check_all},
     live::LiveInstance,
     routing_table::Routes,
@@ -83,12 +83,8 @@ impl<C: LlmClient> TaskGroupService<C> {
     /// [`RepositoryError`] if the store cannot be read.
     pub async fn list(&self) -> Result<Vec<TaskGroupView>, RepositoryError> {
         let definitions = self.catalog.definitions().await?;
-        let of_files = definitions.configuration.task_groups.into_iter();
-        let of_store = definitions.task_groups.into_iter();
-        let mut views: Vec<_> = of_files
-            .map(|declared| TaskGroupView { group: declared.value, owner: Owner::File(declared.file) })
-            .chain(of_store.map(|stored| TaskGroupView { group: stored.value, owner: Owner::Store(stored.version) }))
-            .collect();
+        let owned = owned(definitions.configuration.task_groups, definitions.task_groups);
+        let mut views: Vec<_> = owned.map(|(group, owner)| TaskGroupView { group, owner }).collect();
         views.sort_by(|a, b| a.group.name().cmp(b.group.name()));
         Ok(views)
     }

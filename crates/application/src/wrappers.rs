@@ -164,9 +164,8 @@ impl<C> LegMember<C> {
 
     /// Whether the member still has an untried instance for this request, and, if it is a pool, attempts left.
     fn has_more(&self, tried: &[Arc<LiveInstance<C>>]) -> bool {
-        let is_tried = |instance: &Arc<LiveInstance<C>>| tried.iter().any(|known| Arc::ptr_eq(known, instance));
         match self {
-            Self::Instance(instance) => !is_tried(instance),
+            Self::Instance(instance) => !instance.is_among(tried),
             Self::Pool(pool, _) => {
                 let asked = tried.iter().filter(|instance| pool.owns(instance)).count();
                 asked < pool.attempts_per_request() && asked < pool.instances.len()

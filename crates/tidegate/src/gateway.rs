@@ -13,7 +13,7 @@ use tidegate_domain::{
     task_group::TaskGroup,
 };
 use tidegate_infrastructure::{
-    config::{ConfigLocation, Environment, StorageSettings, TomlConfigSource},
+    config::{ConfigLocation, Environment, Settings, StorageSettings, TomlConfigSource},
     persistence::{Database, DatabaseOptions, OpenDatabaseError},
     provider::{BuildProvidersError, ProviderClient, ProviderSettings, Providers},
     telemetry::Observers,
@@ -117,19 +117,24 @@ impl GatewayBuilder {
     ///
     /// # Errors
     /// A [`Report`] with every problem of the files.
-    pub fn config(mut self, path: impl Into<PathBuf>) -> Result<Self, Report> {
+    pub fn config(self, path: impl Into<PathBuf>) -> Result<Self, Report> {
         let location = ConfigLocation { path: path.into(), environment: None };
         let loaded = TomlConfigSource::new(location, Environment::of_process()).load_all()?;
-        self.configuration = loaded.configuration;
-        self.providers = loaded.settings.providers;
-        self.storage = loaded.settings.storage;
-        Ok(self)
+        let Settings { providers, storage, .. } = loaded.settings;
+        Ok(self.configuration(loaded.configuration).providers(providers).storage(storage))
     }
 
     /// Takes definitions that were loaded elsewhere.
     #[must_use]
     pub fn configuration(mut self, configuration: Configuration) -> Self {
         self.configuration = configuration;
+        self
+    }
+
+    /// Takes providers that were loaded elsewhere.
+    #[must_use]
+    pub fn providers(mut self, providers: Vec<ProviderSettings>) -> Self {
+        self.providers = providers;
         self
     }
 

@@ -9,11 +9,13 @@ use std::{
 };
 
 use tidegate_domain::{
+    fault::Fault,
     inference::Usage,
     name::{GroupName, InstanceId, PoolName, TierName},
     pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, PeakLatency, Random},
     resilience::{BreakerPolicy, CircuitBreaker, Pass},
     task_group::Exclusion,
+    time::after,
 };
 
 /// To whom an instance belongs; together with its id this tells it from every other.
@@ -66,6 +68,11 @@ impl<C> LiveInstance<C> {
             && self.spec.id == spec.id
             && self.spec.model == spec.model
             && self.spec.base_url == spec.base_url
+    }
+
+    /// Whether it is one of `others`.
+    pub(crate) fn is_among(self: &Arc<Self>, others: &[Arc<Self>]) -> bool {
+        others.iter().any(|other| Arc::ptr_eq(other, self))
     }
 
     /// Why it would not be asked at `now`; `None` if it would.
@@ -130,20 +137,13 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    /// The credential `number` was refused. One that was replaced meanwhile says nothing about its successor.
-    pub(super) fn refused(&mut self, number: u32, until: Instant) {
-        if self.is_current(number) {
-            self.refused_until = self.refused_until.max(Some(until));
-        }
-    }
-
     /// Whether `number` is the one in use.
     pub(super) fn is_current(&self, number: u32) -> bool {
         number == self.number
     }
 
     fn replace(&mut self, number: u32) {
-        if number != self.number {
+        if !self.is_current(number) {
             *self = Self { number, refused_until: None };
         }
     }
@@ -176,6 +176,14 @@ impl Tally {
 }
 
 impl Guarded {
+    /// Leaves the instance alone for as long as `fault` calls for. A later, shorter wait never cuts an earlier one short.
+    pub(super) fn bench(&mut self, fault: &Fault, now: Instant) {
+        let until = fault.cooldown().map(|cooldown| after(now, cooldown));
+        let about = fault.kind.is_about_credential();
+        let benched = if about { &mut self.credential.refused_until } else { &mut self.cooldown_until };
+        *benched = (*benched).max(until);
+    }
+
     fn exclusion(&self, now: Instant) -> Option<Exclusion> {
         let cooldown = self.cooldown_until.max(self.credential.refused_until);
         if let Some(until) = cooldown.filter(|&until| now < until) {

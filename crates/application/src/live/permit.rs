@@ -13,7 +13,6 @@ use tidegate_domain::{
     pool::HealthTransition,
     resilience::{BreakerTransition, Pass},
     task_group::Exclusion,
-    time::after,
 };
 
 use super::{InstanceState, LiveInstance, instance::Guarded};
@@ -85,13 +84,11 @@ impl Permit {
         self.state.tally.failure();
         let (sent, credential) = (self.sent, self.credential);
         self.settle(observer, |guarded, pass| {
-            // A later, shorter wait never cuts an earlier one short.
-            match fault.cooldown().map(|cooldown| after(now, cooldown)) {
-                Some(until) if fault.kind.is_about_credential() => guarded.credential.refused(credential, until),
-                until => guarded.cooldown_until = guarded.cooldown_until.max(until),
-            }
             // A refusal of a credential that was replaced meanwhile says nothing about the instance under the new one.
             let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
+            if !outdated {
+                guarded.bench(fault, now);
+            }
             if outdated || !fault.kind.counts_against_instance() {
                 if let Some(pass) = pass {
                     guarded.breaker.on_neutral(&pass);

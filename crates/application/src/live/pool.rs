@@ -104,6 +104,6 @@ impl<C> Members for PoolMembers<'_, C> {
 
     fn is_eligible(&self, member: usize) -> bool {
         let instance = &self.pool.instances[member];
-        !self.tried.iter().any(|tried| Arc::ptr_eq(tried, instance)) && instance.exclusion(self.now).is_none()
+        !instance.is_among(self.tried) && instance.exclusion(self.now).is_none()
     }
 }

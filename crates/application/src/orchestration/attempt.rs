@@ -189,7 +189,7 @@ impl<C: LlmClient> Attempts<C> {
     async fn ask(
         &self,
         leg: &Leg<C>,
-        instance: &LiveInstance<C>,
+        instance: &Arc<LiveInstance<C>>,
         request: &InferenceRequest,
     ) -> Result<Beginning<C::Stream>, Fault> {
         let began = Instant::now();
@@ -216,18 +216,17 @@ impl<C: LlmClient> Attempts<C> {
 
     /// When an attempt must have begun to answer: half of the request's remaining time is kept for whoever else could be
     /// asked, so that one silent upstream cannot use up all of it.
-    fn share(&self, now: Instant, asked: &LiveInstance<C>) -> Instant {
-        let later_legs = match self.walk.reach() {
+    fn share(&self, now: Instant, asked: &Arc<LiveInstance<C>>) -> Instant {
+        let legs = &self.route.legs[self.leg..];
+        let in_reach = match self.walk.reach() {
             Reach::Nowhere | Reach::Instance => return self.deadline,
-            Reach::Leg => 0,
-            Reach::Route => self.route.legs.len(),
+            Reach::Leg => &legs[..1],
+            Reach::Route => legs,
         };
         let now_std = self.ledger.now();
-        let mut others = self.route.legs[self.leg..].iter().take(later_legs.max(1)).flat_map(|leg| leg.instances());
+        let mut others = in_reach.iter().flat_map(|leg| leg.instances());
         let is_left = |other: &Arc<LiveInstance<C>>| {
-            !std::ptr::eq(&raw const **other, asked)
-                && !self.tried.iter().any(|tried| Arc::ptr_eq(tried, other))
-                && other.exclusion(now_std).is_none()
+            !Arc::ptr_eq(other, asked) && !other.is_among(&self.tried) && other.exclusion(now_std).is_none()
         };
         if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
     }
@@ -255,7 +254,6 @@ impl<C: LlmClient> Attempts<C> {
             let error = CompletionError::NoneAvailable {
                 target: self.route.target.clone(),
                 retry_after: soonest.map(|until| until.saturating_duration_since(now)),
-                last: None,
                 attempts,
             };
             self.ledger.close(None);

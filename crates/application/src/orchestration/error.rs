@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_domain::{
-    fault::{Fault, FaultKind},
-    name::Target,
-};
+use tidegate_domain::{fault::Fault, name::Target};
 
 use crate::admission::AdmissionError;
 
@@ -21,14 +18,12 @@ pub enum CompletionError {
         nearest: Vec<String>,
     },
     /// Nobody could be asked, or nobody was left to ask.
-    #[error("no instance of '{target}' is available now{}", after(*attempts, *last))]
+    #[error("no instance of '{target}' is available now")]
     NoneAvailable {
         /// The target.
         target: Target,
         /// The soonest moment at which one may be available, from now; absent if unknown.
         retry_after: Option<Duration>,
-        /// The kind of the last fault, if there was an attempt.
-        last: Option<FaultKind>,
         /// Attempts made.
         attempts: u32,
     },
@@ -47,8 +42,4 @@ pub enum CompletionError {
 
 fn offer(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; did you mean '{}'?", nearest.join("', '")) }
-}
-
-fn after(attempts: u32, last: Option<FaultKind>) -> String {
-    last.map(|kind| format!(" (after {attempts} attempts, the last one: {kind})")).unwrap_or_default()
 }

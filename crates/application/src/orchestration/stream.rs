@@ -60,7 +60,7 @@ pub(super) fn later(now: Instant, wait: Duration) -> Instant {
 pub(super) struct StreamDeadlines {
     /// Between two pieces of content.
     pub(super) idle: Duration,
-    /// The end of the request.
+    /// The end of the attempt, and so of the request at the latest.
     pub(super) total: Instant,
 }
 

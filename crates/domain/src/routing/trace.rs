@@ -58,7 +58,7 @@ impl Trace {
 
     /// Notes that a candidate was passed over; a second note of the same one is dropped.
     pub fn exclude(&mut self, instance: &InstanceId, reason: Exclusion) {
-        if reason == Exclusion::Tried || self.exclusions.iter().any(|record| record.instance == *instance) {
+        if self.exclusions.iter().any(|record| record.instance == *instance) {
             return;
         }
         self.exclusions.push(ExclusionRecord { instance: instance.clone(), reason });

@@ -30,8 +30,6 @@ pub enum Exclusion {
     AtCapacity,
     /// Its tier or pool has let in as much as it may, until then if that is known.
     AtLimit(Option<Instant>),
-    /// It has been tried for this request.
-    Tried,
 }
 
 impl Exclusion {
@@ -40,7 +38,7 @@ impl Exclusion {
         match self {
             Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
             Self::AtLimit(until) => until,
-            Self::Drained | Self::ExcludedByCaller | Self::AtCapacity | Self::Tried => None,
+            Self::Drained | Self::ExcludedByCaller | Self::AtCapacity => None,
         }
     }
 
@@ -54,7 +52,6 @@ impl Exclusion {
             Self::CoolingDown(_) => "cooling_down",
             Self::AtCapacity => "at_capacity",
             Self::AtLimit(_) => "at_limit",
-            Self::Tried => "tried",
         }
     }
 }

@@ -112,7 +112,7 @@ impl ServerSettings {
     }
 }
 
-/// Where definitions and statistics are kept.
+/// Where the definitions that no file holds are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StorageSettings {
     /// In this process, until it ends.

@@ -13,11 +13,7 @@ pub(super) fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
     let report = match config_source(&arguments.config).load_all() {
         Ok(loaded) => {
             let mut problems = loaded.warnings;
-            let builder = loaded
-                .settings
-                .providers
-                .into_iter()
-                .fold(Gateway::builder().configuration(loaded.configuration), crate::GatewayBuilder::provider);
+            let builder = Gateway::builder().configuration(loaded.configuration).providers(loaded.settings.providers);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             if let Err(error) = runtime.block_on(builder.build()) {
                 problems.extend(problems_of(error));

@@ -32,10 +32,9 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
     let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
-    let builder = providers
-        .into_iter()
-        .fold(Gateway::builder(), crate::GatewayBuilder::provider)
+    let builder = Gateway::builder()
         .configuration(loaded.configuration)
+        .providers(providers)
         .storage(storage)
         .observer(metrics)
         .observer(Arc::new(LogObserver));

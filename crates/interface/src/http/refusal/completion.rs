@@ -212,7 +212,7 @@ mod tests {
 
     fn none_for(retry_after: Option<Duration>) -> CompletionError {
         let target = "pool:fast".parse().unwrap();
-        CompletionError::NoneAvailable { target, retry_after, last: None, attempts: 0 }
+        CompletionError::NoneAvailable { target, retry_after, attempts: 0 }
     }
 
     #[test]
