@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, uri::InvalidUri};
-use http_body_util::Full;
 use tidegate_domain::fault::Fault;
 
 use crate::provider::{TlsError, get};
@@ -49,7 +48,7 @@ pub enum FetchError {
 /// [`FetchError`] says what to look at.
 pub async fn fetch(url: &str) -> Result<(StatusCode, Bytes), FetchError> {
     let uri: Uri = url.parse().map_err(|source| FetchError::Url { url: url.to_owned(), source })?;
-    let mut request = Request::new(Full::default());
+    let mut request = Request::new(Bytes::new());
     *request.uri_mut() = uri;
     let answer = tokio::time::timeout(TIMEOUT, get(request, TIMEOUT)).await;
     let answer = answer.map_err(|_| FetchError::TimedOut { url: url.to_owned() })?;

@@ -22,7 +22,6 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::Full;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk, Succession},
@@ -160,7 +159,7 @@ impl ClientFactory for Providers {
 
 /// Sends one request outside of any provider, over a connection of its own.
 pub(crate) async fn get(
-    request: Request<Full<Bytes>>,
+    request: Request<Bytes>,
     connect_timeout: Duration,
 ) -> Result<Result<(StatusCode, Bytes), Fault>, TlsError> {
     let transport = Transport::new(connect_timeout, &TlsRoots::public()?);

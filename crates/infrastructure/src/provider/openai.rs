@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use http_body_util::Full;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Call, LlmClient, Reply, Succession, WholeAnswer},
@@ -40,9 +39,9 @@ impl OpenAiClient {
         Self { transport, endpoint }
     }
 
-    fn request(&self, call: &Call<'_>) -> Request<Full<Bytes>> {
+    fn request(&self, call: &Call<'_>) -> Request<Bytes> {
         let accept = if call.request.envelope().stream() { "text/event-stream" } else { "application/json" };
-        let mut request = Request::new(Full::new(call.request.body_for(call.model, call.defaults)));
+        let mut request = Request::new(call.request.body_for(call.model, call.defaults));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.endpoint.chat.clone();
         let headers = request.headers_mut();
@@ -80,7 +79,7 @@ impl LlmClient for OpenAiClient {
 
     /// Lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.
     async fn check(&self) -> Result<(), Fault> {
-        let mut request = Request::new(Full::default());
+        let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.endpoint.models.clone();
         request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         self.endpoint.add_headers(request.headers_mut());

@@ -6,11 +6,19 @@
 
 mod connector;
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::{
     client::legacy::{self, Client},
@@ -29,8 +37,13 @@ const MAX_IDLE_PER_HOST: usize = 256;
 const MAX_DRAINED_BYTES: usize = 16 * 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The body of an answer.
-pub(super) type AnswerBody = Incoming;
+/// The body of an answer. Dropping it before its end closes the connection.
+#[derive(Debug)]
+pub(super) struct AnswerBody(Incoming);
+
+/// What broke a body off.
+#[derive(Debug)]
+pub(super) struct BodyError(hyper::Error);
 
 /// The connections to one provider. Clones share them.
 #[derive(Debug, Clone)]
@@ -45,7 +58,7 @@ pub(super) enum ReadBodyError {
     /// It is over the limit.
     TooLong,
     /// It broke off.
-    Broken(hyper::Error),
+    Broken(BodyError),
 }
 
 impl Transport {
@@ -67,8 +80,37 @@ impl Transport {
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.
     ///
     /// A pooled connection that turns out closed before the request was written is replaced unseen.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<AnswerBody>, Fault> {
-        self.client.request(request).await.map_err(|error| send_fault(&error))
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<AnswerBody>, Fault> {
+        let answered = self.client.request(request.map(Full::new)).await;
+        answered.map(|response| response.map(AnswerBody)).map_err(|error| send_fault(&error))
+    }
+}
+
+impl AnswerBody {
+    /// The next bytes, as the network delivered them; `None` at the end.
+    pub(super) fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            match ready!(Pin::new(&mut self.0).poll_frame(context)) {
+                // Trailers mean nothing to a gateway.
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(BodyError(error)))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// The next bytes; see [`Self::poll_data`].
+    pub(super) async fn data(&mut self) -> Option<Result<Bytes, BodyError>> {
+        poll_fn(|context| self.poll_data(context)).await
+    }
+
+    /// Whether nothing is left to read.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_end_stream()
     }
 }
 
@@ -79,10 +121,10 @@ pub(super) async fn read_body(response: Response<AnswerBody>, limit: usize) -> R
         return Err(ReadBodyError::TooLong);
     }
     let mut body = response.into_body();
-    let Some(mut whole) = next_data(&mut body).await.map_err(ReadBodyError::Broken)?.map(BytesMut::from) else {
+    let Some(mut whole) = body.data().await.transpose().map_err(ReadBodyError::Broken)?.map(BytesMut::from) else {
         return Ok(Bytes::new());
     };
-    while let Some(data) = next_data(&mut body).await.map_err(ReadBodyError::Broken)? {
+    while let Some(data) = body.data().await.transpose().map_err(ReadBodyError::Broken)? {
         if whole.len() + data.len() > limit {
             return Err(ReadBodyError::TooLong);
         }
@@ -91,25 +133,16 @@ pub(super) async fn read_body(response: Response<AnswerBody>, limit: usize) -> R
     if whole.len() > limit { Err(ReadBodyError::TooLong) } else { Ok(whole.freeze()) }
 }
 
-async fn next_data(body: &mut AnswerBody) -> Result<Option<Bytes>, hyper::Error> {
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
-}
-
 /// Reads what follows the end of an answer, so that its connection can serve again: the last, empty piece of a chunked
 /// body often comes by itself. Gives up soon, since giving up costs one connection.
 pub(super) fn drain(mut body: AnswerBody) {
-    if body.is_end_stream() {
+    if body.is_over() {
         return;
     }
     tokio::spawn(async move {
         let mut read = 0;
         let drained = async {
-            while let Ok(Some(data)) = next_data(&mut body).await {
+            while let Some(Ok(data)) = body.data().await {
                 read += data.len();
                 if read > MAX_DRAINED_BYTES {
                     return;
@@ -122,8 +155,8 @@ pub(super) fn drain(mut body: AnswerBody) {
 }
 
 /// The fault of a body that broke off. A reset is the connection's; everything else broke the protocol.
-pub(super) fn body_fault(error: &hyper::Error, work: Work) -> Fault {
-    let reset = source::<io::Error>(error).is_some_and(|error| {
+pub(super) fn body_fault(error: &BodyError, work: Work) -> Fault {
+    let reset = source::<io::Error>(&error.0).is_some_and(|error| {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
         matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe | TimedOut)
     });

@@ -7,11 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use hyper::body::{Body as _, Frame};
 use tidegate_domain::{fault::Fault, inference::StreamChunk};
 
 use super::reader::AnswerReader;
-use crate::provider::transport::{AnswerBody, body_fault, drain};
+use crate::provider::transport::{AnswerBody, BodyError, body_fault, drain};
 
 /// The stream of one answer. Dropping it closes the upstream's connection, unless the answer is complete.
 #[derive(Debug)]
@@ -27,9 +26,9 @@ impl OpenAiStream {
     }
 
     /// Reads what the network delivered, or the end of it.
-    fn take(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<StreamChunk, Fault>> {
-        match frame {
-            Some(Ok(frame)) => self.reader.push(frame.into_data().ok()?).err().map(Err),
+    fn take(&mut self, read: Option<Result<Bytes, BodyError>>) -> Option<Result<StreamChunk, Fault>> {
+        match read {
+            Some(Ok(data)) => self.reader.push(data).err().map(Err),
             Some(Err(error)) if !self.reader.is_finished() => {
                 let fault = body_fault(&error, self.reader.work());
                 self.reader.give_up();
@@ -64,11 +63,11 @@ impl Stream for OpenAiStream {
             if let Some(item) = this.reader.next() {
                 return this.settle(item);
             }
-            let frame = match &mut this.body {
-                Some(body) => ready!(Pin::new(body).poll_frame(context)),
+            let read = match &mut this.body {
+                Some(body) => ready!(body.poll_data(context)),
                 None => None,
             };
-            if let Some(item) = this.take(frame) {
+            if let Some(item) = this.take(read) {
                 return this.settle(item);
             }
         }
