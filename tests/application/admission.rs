@@ -106,8 +106,8 @@ async fn tokens_are_reserved_from_the_estimate_and_settled_by_what_was_used() {
     let held = world.stream("p").await.unwrap();
     assert_eq!(refusal(world.complete("p").await).0, Measure::Tokens);
     drop(held);
-    let kept = refusal(world.complete("p").await);
-    assert_eq!(kept.0, Measure::Tokens, "of a stream that was cut nobody knows what it cost: the estimate stands");
+    // A stream that was left costs what came of it.
+    world.complete("p").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use layered_tests::{
 use tidegate_application::CompletionError;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, TransportFault, Work},
+    inference::Usage,
     name::PoolName,
     observe::Outcome,
     pool::PoolPolicy,
@@ -121,6 +122,39 @@ async fn a_caller_who_leaves_stops_the_upstream_and_says_nothing_about_it() {
     assert_eq!(world.in_flight("p"), 0);
     assert_eq!(world.diary.outcomes(), [Outcome::Abandoned]);
     assert!(world.diary.transitions().is_empty());
+}
+
+/// What the request of `World::stream` for the pool `p` costs at least, by its bytes, with so many tokens of an answer.
+fn guess(tokens: u64) -> Usage {
+    let body = r#"{"model":"p","stream":true,"messages":[]}"#;
+    Usage::estimated(body.len() as u64 / 4, tokens)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_usage_of_a_stream_that_was_cut_is_estimated_from_what_was_relayed() {
+    let world = world().await;
+    world
+        .scripts
+        .next("a", Act::Stream(vec![Beat::role(), Beat::content("x"), Beat::content("y"), Beat::Fault(reset())]));
+    read(streamed(world.stream("p").await.unwrap())).await;
+    assert_eq!(world.diary.usages(), [Some(guess(2))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_usage_of_a_stream_that_was_abandoned_is_estimated_from_what_was_relayed() {
+    let world = world().await;
+    world.scripts.next("a", Act::Stream(vec![Beat::content("x"), Beat::Hang]));
+    let mut stream = streamed(world.stream("p").await.unwrap());
+    next(&mut stream).await.unwrap().unwrap();
+    drop(stream);
+    assert_eq!(world.diary.usages(), [Some(guess(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_usage_that_the_upstream_reports_is_no_estimate() {
+    let world = world().await;
+    read(streamed(world.stream("p").await.unwrap())).await;
+    assert_eq!(world.diary.usages(), [Some(Usage { input_tokens: 3, output_tokens: 5, ..Usage::default() })]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use tidegate_domain::{
     admission::Limits,
     config::{Configuration, Declared},
     fault::Fault,
-    inference::{InferenceRequest, ParameterDefaults, RequestId},
+    inference::{InferenceRequest, ParameterDefaults, RequestId, Usage},
     name::{GroupName, InstanceId, PoolName, TierName, WrapperName},
     observe::{Event, Observer, Outcome},
     pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
@@ -266,6 +266,7 @@ struct Pages {
     attempts: Vec<String>,
     transitions: Vec<String>,
     reloads: Vec<&'static str>,
+    usages: Vec<Option<Usage>>,
 }
 
 impl Diary {
@@ -277,6 +278,11 @@ impl Diary {
     /// The instance of every attempt so far, and what failed it.
     pub fn attempts(&self) -> Vec<String> {
         self.0.lock().unwrap().attempts.clone()
+    }
+
+    /// What every request so far cost.
+    pub fn usages(&self) -> Vec<Option<Usage>> {
+        self.0.lock().unwrap().usages.clone()
     }
 
     /// What became of every reload so far.
@@ -298,7 +304,10 @@ impl Observer for Diary {
                 let fault = fault.map_or("ok", |fault| fault.as_str());
                 pages.attempts.push(format!("{} {fault}", within_owner(instance.as_str())));
             }
-            Event::RequestFinished { outcome, .. } => pages.outcomes.push(*outcome),
+            Event::RequestFinished { outcome, usage, .. } => {
+                pages.outcomes.push(*outcome);
+                pages.usages.push(*usage);
+            }
             Event::Health { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to));
             }

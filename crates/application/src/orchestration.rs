@@ -85,6 +85,7 @@ impl<C: LlmClient> OrchestrationService<C> {
         let RequestContext { id, timeout, caller, priority } = context;
         let ledger = Ledger::open(
             (id, route.target.clone(), table.revision()),
+            request.prompt_tokens(),
             Arc::clone(&self.clock),
             Arc::clone(&self.observer),
         );

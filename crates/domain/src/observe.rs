@@ -34,7 +34,7 @@ pub enum Event<'a> {
         outcome: Outcome,
         /// How long it took, streaming included.
         took: Duration,
-        /// What it cost, as far as it is known.
+        /// What it cost; absent if nobody answered. Estimated where no upstream counted.
         usage: Option<Usage>,
         /// What was decided for it.
         trace: &'a Trace,

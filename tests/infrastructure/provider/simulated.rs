@@ -46,7 +46,10 @@ async fn an_answer_is_counted_in_words() {
 async fn a_stream_has_a_role_tokens_a_finish_and_an_end() {
     let client = simulated(SimulatedSettings { tokens: 4, ..SimulatedSettings::default() });
     let without = outcome(&client, STREAM).await;
-    assert_eq!(without.signals, Signals { content: true, finished: true, done: true, usage: Some(usage(2, 4)) });
+    assert_eq!(
+        without.signals,
+        Signals { content: true, finished: true, done: true, usage: Some(usage(2, 4)), tokens: 4 }
+    );
     assert_eq!(without.text.matches("data: ").count(), 7);
     assert!(without.text.ends_with("data: [DONE]\n\n"));
     assert_eq!(outcome(&client, STREAM_WITH_USAGE).await.text.matches("data: ").count(), 8);

@@ -18,7 +18,10 @@ async fn streamed(answer: Answer, body: &'static str) -> Outcome {
 async fn however_a_stream_is_cut_and_framed_it_says_the_same() {
     for line_ending in ["\n", "\r\n", "\r"] {
         let whole = streamed(Answer { line_ending, ..Answer::default() }, STREAM_WITH_USAGE).await;
-        assert_eq!(whole.signals, Signals { content: true, finished: true, done: true, usage: Some(usage(5, 3)) });
+        assert_eq!(
+            whole.signals,
+            Signals { content: true, finished: true, done: true, usage: Some(usage(5, 3)), tokens: 3 }
+        );
         assert!(whole.text.ends_with(&format!("data: [DONE]{line_ending}{line_ending}")), "{}", whole.text);
         for piece in [1, 2, 7, 64] {
             let answer = Answer { line_ending, piece: Some(piece), ..Answer::default() };

@@ -82,8 +82,8 @@ impl Places {
         self.0.iter_mut().for_each(|place| place.fail(fault));
     }
 
-    /// The answer is over, complete or not; `usage` is absent if nobody counted.
-    pub(crate) fn answered(&mut self, usage: Option<Usage>) {
-        self.0.iter_mut().for_each(|place| place.usage = usage);
+    /// The answer is over, complete or not.
+    pub(crate) fn answered(&mut self, usage: Usage) {
+        self.0.iter_mut().for_each(|place| place.usage = Some(usage));
     }
 }

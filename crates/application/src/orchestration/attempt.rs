@@ -236,7 +236,10 @@ impl<C: LlmClient> Attempts<C> {
         let head = self.ledger.head(&instance);
         let answer = match beginning {
             Beginning::Whole(answer) => {
-                self.ledger.complete(attempt, answer.usage);
+                // Without a count, a quarter of the bytes: the envelope around the text makes it an upper guess.
+                let guess = u32::try_from(answer.body.len() / 4).unwrap_or(u32::MAX);
+                let usage = self.ledger.cost(answer.usage, guess);
+                self.ledger.complete(attempt, usage);
                 Answer::Whole(answer)
             }
             Beginning::Stream(held, deadlines) => {

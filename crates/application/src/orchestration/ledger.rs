@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     observer: Arc<dyn Observer>,
     opened: Instant,
     pub(super) trace: Trace,
+    /// What the prompt may have in tokens, for where no upstream counts.
+    prompt_tokens: u32,
     usage: Option<Usage>,
     outcome: Outcome,
     /// What the request holds of the gateway and of its target, until it is over.
@@ -43,12 +45,22 @@ pub(crate) struct OpenAttempt {
 impl Ledger {
     pub(super) fn open(
         (request_id, target, revision): (RequestId, Target, u64),
+        prompt_tokens: u32,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Self {
         let opened = clock.now();
         let trace = Trace::new(request_id, target, revision);
-        Self { clock, observer, opened, trace, usage: None, outcome: Outcome::Abandoned, places: Places::default() }
+        Self {
+            clock,
+            observer,
+            opened,
+            trace,
+            prompt_tokens,
+            usage: None,
+            outcome: Outcome::Abandoned,
+            places: Places::default(),
+        }
     }
 
     pub(super) fn opened(&self) -> Instant {
@@ -101,15 +113,20 @@ impl Ledger {
         self.finish_attempt(now - attempt.began, Some(fault.kind));
     }
 
+    /// What an answer cost: as the upstream counted it, else the prompt as estimated and the tokens that came of it.
+    pub(super) fn cost(&self, counted: Option<Usage>, tokens: u32) -> Usage {
+        counted.unwrap_or_else(|| Usage::estimated(self.prompt_tokens.into(), tokens.into()))
+    }
+
     /// The answer is complete: closes the account.
-    pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Option<Usage>) {
+    pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Usage) {
         self.used(&mut attempt, usage);
-        attempt.permit.completed(self.clock.now(), usage, &*self.observer);
+        attempt.permit.completed(self.clock.now(), Some(usage), &*self.observer);
         self.outcome = Outcome::Completed;
     }
 
     /// The answer broke off after the caller had seen a part: closes the account.
-    pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Option<Usage>) {
+    pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) {
         self.used(&mut attempt, usage);
         attempt.permit.failed(self.clock.now(), fault, &*self.observer);
         if let Some(record) = self.trace.attempts.last_mut() {
@@ -119,13 +136,13 @@ impl Ledger {
     }
 
     /// The caller went away amid the answer: closes the account, which says nothing about the instance.
-    pub(super) fn abandoned(mut self, mut attempt: OpenAttempt, usage: Option<Usage>) {
+    pub(super) fn abandoned(mut self, mut attempt: OpenAttempt, usage: Usage) {
         self.used(&mut attempt, usage);
     }
 
     /// Notes what the answer cost, on every level that reserved for it.
-    fn used(&mut self, attempt: &mut OpenAttempt, usage: Option<Usage>) {
-        self.usage = usage;
+    fn used(&mut self, attempt: &mut OpenAttempt, usage: Usage) {
+        self.usage = Some(usage);
         self.places.answered(usage);
         attempt.permit.places.answered(usage);
     }

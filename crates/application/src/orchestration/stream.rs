@@ -117,7 +117,8 @@ impl<S: AnswerStream> CompletionStream<S> {
     fn break_off(&mut self, mut fault: Fault) -> Poll<Option<Result<Bytes, Fault>>> {
         fault.work = Work::Partial;
         if let Some((ledger, attempt)) = self.account.take() {
-            ledger.broken_off(attempt, &fault, self.signals.usage);
+            let usage = ledger.cost(self.signals.usage, self.signals.tokens);
+            ledger.broken_off(attempt, &fault, usage);
         }
         Poll::Ready(Some(Err(fault)))
     }
@@ -128,7 +129,8 @@ impl<S: AnswerStream> CompletionStream<S> {
             return self.break_off(Fault::new(FaultKind::Malformed, Work::Partial, detail));
         }
         if let Some((ledger, attempt)) = self.account.take() {
-            ledger.complete(attempt, self.signals.usage);
+            let usage = ledger.cost(self.signals.usage, self.signals.tokens);
+            ledger.complete(attempt, usage);
         }
         Poll::Ready(None)
     }
@@ -172,7 +174,8 @@ impl<S: AnswerStream> Stream for CompletionStream<S> {
 impl<S> Drop for CompletionStream<S> {
     fn drop(&mut self) {
         if let Some((ledger, attempt)) = self.account.take() {
-            ledger.abandoned(attempt, self.signals.usage);
+            let usage = ledger.cost(self.signals.usage, self.signals.tokens);
+            ledger.abandoned(attempt, usage);
         }
     }
 }

@@ -16,6 +16,27 @@ pub struct Usage {
     pub cached_tokens: u64,
     /// Tokens generated as reasoning.
     pub reasoning_tokens: u64,
+    /// Whether nobody counted: the prompt is then guessed from its bytes, the answer from what came of it.
+    pub estimated: bool,
+}
+
+impl Usage {
+    /// What is assumed where no upstream said: a stream that sent no usage, or was cut before it.
+    pub fn estimated(input_tokens: u64, output_tokens: u64) -> Self {
+        Self { input_tokens, output_tokens, estimated: true, ..Self::default() }
+    }
+
+    /// The cost of both together; estimated if one of them is.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            estimated: self.estimated || other.estimated,
+        }
+    }
 }
 
 /// What a piece of a stream means to the gateway.
@@ -29,6 +50,8 @@ pub struct Signals {
     pub done: bool,
     /// It reports the usage.
     pub usage: Option<Usage>,
+    /// About how many tokens of content it carries; an adapter that leaves it at 0 has each piece of content count as one.
+    pub tokens: u32,
 }
 
 impl Signals {
@@ -43,6 +66,7 @@ impl Signals {
         self.finished |= next.finished;
         self.done |= next.done;
         self.usage = next.usage.or(self.usage);
+        self.tokens = self.tokens.saturating_add(next.tokens.max(u32::from(next.content)));
     }
 }
 

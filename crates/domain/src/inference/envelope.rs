@@ -27,10 +27,16 @@ pub enum Parameter {
     ResponseFormat,
     /// `tool_choice`
     ToolChoice,
+    /// `messages`
+    Messages,
+    /// `n`
+    N,
+    /// `store`
+    Store,
 }
 
 impl Parameter {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -39,6 +45,9 @@ impl Parameter {
         Self::MaxCompletionTokens,
         Self::ResponseFormat,
         Self::ToolChoice,
+        Self::Messages,
+        Self::N,
+        Self::Store,
     ];
 
     /// The key, as the protocol spells it.
@@ -52,6 +61,9 @@ impl Parameter {
             Self::MaxCompletionTokens => "max_completion_tokens",
             Self::ResponseFormat => "response_format",
             Self::ToolChoice => "tool_choice",
+            Self::Messages => "messages",
+            Self::N => "n",
+            Self::Store => "store",
         }
     }
 

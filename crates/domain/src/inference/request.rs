@@ -69,13 +69,29 @@ impl InferenceRequest {
     /// What it may cost in tokens, before anybody has counted: a quarter of its bytes, and as much answer as it allows, or
     /// [`ASSUMED_ANSWER_TOKENS`] where it is silent.
     pub fn estimated_tokens(&self) -> u32 {
-        let allowed = |parameter| {
-            let span = self.envelope.span(parameter)?;
-            std::str::from_utf8(&self.body[span]).ok()?.parse::<u32>().ok()
-        };
-        let answer = allowed(Parameter::MaxCompletionTokens).or_else(|| allowed(Parameter::MaxTokens));
-        let prompt = u32::try_from(self.body.len() / 4).unwrap_or(u32::MAX);
-        prompt.saturating_add(answer.unwrap_or(ASSUMED_ANSWER_TOKENS))
+        let answer = self.number(Parameter::MaxCompletionTokens).or_else(|| self.number(Parameter::MaxTokens));
+        self.prompt_tokens().saturating_add(answer.unwrap_or(ASSUMED_ANSWER_TOKENS))
+    }
+
+    /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes.
+    pub fn prompt_tokens(&self) -> u32 {
+        u32::try_from(self.body.len() / 4).unwrap_or(u32::MAX)
+    }
+
+    /// How many choices its answer has: its `n`.
+    pub fn choices(&self) -> u32 {
+        self.number(Parameter::N).unwrap_or(1).max(1)
+    }
+
+    /// Whether the provider is to keep the answer: asked twice, it would keep two.
+    pub fn stores(&self) -> bool {
+        self.envelope.span(Parameter::Store).is_some_and(|span| &self.body[span] == b"true")
+    }
+
+    /// The whole number that the caller gave for `parameter`; `None` where there is none.
+    fn number(&self, parameter: Parameter) -> Option<u32> {
+        let span = self.envelope.span(parameter)?;
+        std::str::from_utf8(&self.body[span]).ok()?.parse().ok()
     }
 
     /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left
@@ -264,6 +280,31 @@ mod tests {
             (r#"{"model":"f","max_tokens":4294967295}"#, u32::MAX),
         ] {
             assert_eq!(InferenceRequest::parse(body.into()).unwrap().estimated_tokens(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_as_many_choices_as_were_asked_for() {
+        for (body, expected) in [
+            (r#"{"model":"f"}"#, 1),
+            (r#"{"model":"f","n":3}"#, 3),
+            (r#"{"model":"f","n":0}"#, 1),
+            (r#"{"model":"f","n":null}"#, 1),
+            (r#"{"model":"f","n":"2"}"#, 1),
+        ] {
+            assert_eq!(InferenceRequest::parse(body.into()).unwrap().choices(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_true_store_stores() {
+        for (body, expected) in [
+            (r#"{"model":"f"}"#, false),
+            (r#"{"model":"f","store":true}"#, true),
+            (r#"{"model":"f","store":false}"#, false),
+            (r#"{"model":"f","store":null}"#, false),
+        ] {
+            assert_eq!(InferenceRequest::parse(body.into()).unwrap().stores(), expected, "{body}");
         }
     }
 

@@ -74,7 +74,7 @@ impl LlmClient for OpenAiClient {
         if !is_event_stream(&response) {
             return Err(no_stream(response).await);
         }
-        Ok(Reply::Stream(OpenAiStream::new(response.into_body(), envelope.include_usage())))
+        Ok(Reply::Stream(OpenAiStream::new(response.into_body(), envelope.include_usage(), call.request.choices())))
     }
 
     /// Lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.

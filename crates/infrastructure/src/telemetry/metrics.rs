@@ -67,6 +67,30 @@ impl fmt::Debug for MetricsHandle {
 struct Tokens {
     input: Counter,
     output: Counter,
+    /// Answers whose upstream counted.
+    reported: Counter,
+    /// Answers whose cost is a guess.
+    estimated: Counter,
+}
+
+impl Tokens {
+    fn new(recorder: &PrometheusRecorder) -> Self {
+        let tokens = |of| counter(recorder, "tidegate_tokens_total", vec![Label::new("type", of)]);
+        let usage = |source| counter(recorder, "tidegate_usage_total", vec![Label::new("source", source)]);
+        Self {
+            input: tokens("input"),
+            output: tokens("output"),
+            reported: usage("reported"),
+            estimated: usage("estimated"),
+        }
+    }
+
+    fn count(&self, usage: Option<Usage>) {
+        let Some(Usage { input_tokens, output_tokens, estimated, .. }) = usage else { return };
+        self.input.increment(input_tokens);
+        self.output.increment(output_tokens);
+        if estimated { self.estimated.increment(1) } else { self.reported.increment(1) }
+    }
 }
 
 struct Reloads {
@@ -109,10 +133,7 @@ impl PrometheusObserver {
     pub fn new() -> Result<Self, MetricsError> {
         let recorder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS)?.build_recorder();
         describe(&recorder);
-        let tokens = Tokens {
-            input: counter(&recorder, "tidegate_tokens_total", vec![Label::new("type", "input")]),
-            output: counter(&recorder, "tidegate_tokens_total", vec![Label::new("type", "output")]),
-        };
+        let tokens = Tokens::new(&recorder);
         let revision = gauge(&recorder, "tidegate_routing_table_revision", vec![]);
         let reloads = Reloads::new(&recorder);
         Ok(Self {
@@ -176,9 +197,7 @@ impl Observer for PrometheusObserver {
             Event::AttemptFinished { instance, fault, took, .. } => self.attempt(instance, *fault, *took),
             Event::RequestFinished { target, outcome, took, usage, .. } => {
                 self.request(target, *outcome, *took);
-                let Some(Usage { input_tokens, output_tokens, .. }) = usage else { return };
-                self.tokens.input.increment(*input_tokens);
-                self.tokens.output.increment(*output_tokens);
+                self.tokens.count(*usage);
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Health { .. } => {}
@@ -236,7 +255,8 @@ fn describe(recorder: &PrometheusRecorder) {
     let gauge = |name: &'static str, help| recorder.describe_gauge(KeyName::from(name), None, text(help));
     counter("tidegate_requests_total", "Requests by target and outcome");
     counter("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)");
-    counter("tidegate_tokens_total", "Tokens as reported by upstreams, by type");
+    counter("tidegate_tokens_total", "Tokens of answers, by type");
+    counter("tidegate_usage_total", "Answers by whether an upstream reported their usage or it was estimated");
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
     gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");

@@ -19,6 +19,8 @@ const DONE_EVENT: &[u8] = b"data: [DONE]\n\n";
 #[derive(Debug)]
 pub(super) struct AnswerReader {
     wants_usage: bool,
+    /// How many choices the answer has.
+    choices: u32,
     blocks: EventBlocks,
     block: Bytes,
     /// What withheld events meant; it goes out with the next chunk.
@@ -38,10 +40,11 @@ enum Meaning {
 }
 
 impl AnswerReader {
-    /// Reads for a caller who does, or does not, want the usage chunk.
-    pub(super) fn new(wants_usage: bool) -> Self {
+    /// Reads an answer of so many `choices` for a caller who does, or does not, want the usage chunk.
+    pub(super) fn new(wants_usage: bool, choices: u32) -> Self {
         Self {
             wants_usage,
+            choices,
             blocks: EventBlocks::default(),
             block: Bytes::new(),
             withheld: Signals::default(),
@@ -101,7 +104,7 @@ impl AnswerReader {
         if let Some(item) = self.next() {
             return Some(item);
         }
-        if !self.is_finished() {
+        if !self.is_complete() {
             return Some(Err(self.end("the stream ended without its terminal event")));
         }
         self.over = true;
@@ -119,8 +122,14 @@ impl AnswerReader {
         self.over
     }
 
-    /// Whether every choice that was seen has finished: nothing of the answer is missing.
-    pub(super) fn is_finished(&self) -> bool {
+    /// Whether every choice that was asked for has finished: nothing of the answer is missing, whatever comes next.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_finished() && self.finished.count_ones() >= self.choices.min(u64::BITS)
+    }
+
+    /// Whether every choice that was seen has finished: nothing of the answer is missing if the upstream says so too. Not
+    /// every upstream knows of more choices than one.
+    fn is_finished(&self) -> bool {
         self.seen != 0 && self.seen == self.finished
     }
 
@@ -186,7 +195,13 @@ impl AnswerReader {
         let Answer { choices, usage, is_error: _ } = *answer;
         self.seen |= choices.seen;
         self.finished |= choices.finished;
-        let signals = Signals { content: choices.content, finished: choices.finished != 0, done: false, usage };
+        let signals = Signals {
+            content: choices.content,
+            finished: choices.finished != 0,
+            done: false,
+            usage,
+            tokens: choices.tokens,
+        };
         if usage.is_some() && choices.seen == 0 && !self.wants_usage {
             Meaning::Withhold(signals)
         } else {

@@ -21,20 +21,20 @@ pub struct OpenAiStream {
 }
 
 impl OpenAiStream {
-    pub(super) fn new(body: AnswerBody, wants_usage: bool) -> Self {
-        Self { body: Some(body), reader: AnswerReader::new(wants_usage) }
+    pub(super) fn new(body: AnswerBody, wants_usage: bool, choices: u32) -> Self {
+        Self { body: Some(body), reader: AnswerReader::new(wants_usage, choices) }
     }
 
     /// Reads what the network delivered, or the end of it.
     fn take(&mut self, read: Option<Result<Bytes, BodyError>>) -> Option<Result<StreamChunk, Fault>> {
         match read {
             Some(Ok(data)) => self.reader.push(data).err().map(Err),
-            Some(Err(error)) if !self.reader.is_finished() => {
+            Some(Err(error)) if !self.reader.is_complete() => {
                 let fault = body_fault(&error, self.reader.work());
                 self.reader.give_up();
                 Some(Err(fault))
             }
-            // Nothing of a finished answer is missing, however its connection ended.
+            // Nothing of a complete answer is missing, however its connection ended.
             Some(Err(_)) | None => {
                 self.body = None;
                 self.reader.end_of_stream()

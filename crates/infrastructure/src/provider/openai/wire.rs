@@ -29,6 +29,8 @@ pub(super) struct Choices {
     pub(super) finished: u64,
     /// Whether one carries content.
     pub(super) content: bool,
+    /// About how many tokens of content they carry.
+    pub(super) tokens: u32,
     /// Whether one says that generation failed.
     failed: bool,
 }
@@ -98,17 +100,29 @@ impl Choices {
         if !failed && is_filled(*finish_reason) {
             self.finished |= bit;
         }
-        self.content |= delta.as_ref().is_some_and(DeltaWire::has_content);
+        let tokens = delta.as_ref().map_or(0, DeltaWire::tokens);
+        self.content |= tokens > 0;
+        self.tokens = self.tokens.saturating_add(tokens);
     }
 }
 
 impl DeltaWire<'_> {
-    fn has_content(&self) -> bool {
+    /// About how many tokens of content it carries; 0 if it carries none.
+    fn tokens(&self) -> u32 {
         let Self { content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio } = self;
         [content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio]
             .into_iter()
-            .any(|v| is_filled(*v))
+            .map(|value| tokens_of(*value))
+            .sum()
     }
+}
+
+/// Providers send a token at a time, or a few; what is longer than a token ever is has one to every four bytes.
+fn tokens_of(value: Option<&RawValue>) -> u32 {
+    const LONGEST_TOKEN: usize = 32;
+    let Some(value) = value.filter(|value| is_filled(Some(value))) else { return 0 };
+    let bytes = value.get().len();
+    if bytes <= LONGEST_TOKEN { 1 } else { u32::try_from(bytes / 4).unwrap_or(u32::MAX) }
 }
 
 /// Whether a value says anything: providers fill the fields that they do not use with null and with empty values.
@@ -186,6 +200,7 @@ fn read_usage(raw: &RawValue) -> Option<Usage> {
         output_tokens: completion_tokens.unwrap_or(0),
         cached_tokens: cached.unwrap_or(0),
         reasoning_tokens: completion_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
+        estimated: false,
     })
 }
 
@@ -250,10 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_of_content_is_a_token_unless_it_is_longer_than_any() {
+        let tokens = |content: &str| {
+            let json =
+                format!(r#"{{"choices":[{{"delta":{{"content":"{content}"}}}},{{"delta":{{"refusal":"r"}}}}]}}"#);
+            Answer::parse(json.as_bytes()).unwrap().choices.tokens
+        };
+        assert_eq!(tokens(""), 1);
+        assert_eq!(tokens("word "), 2);
+        assert_eq!(tokens(&"x".repeat(398)), 101);
+    }
+
+    #[test]
     fn usage_is_read_with_its_details() {
         let json = br#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,
             "prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":2}}}"#;
-        let expected = Usage { input_tokens: 9, output_tokens: 4, cached_tokens: 3, reasoning_tokens: 2 };
+        let expected =
+            Usage { input_tokens: 9, output_tokens: 4, cached_tokens: 3, reasoning_tokens: 2, estimated: false };
         assert_eq!(Answer::parse(json).unwrap().usage, Some(expected));
         let deepseek = br#"{"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_cache_hit_tokens":8}}"#;
         assert_eq!(Answer::parse(deepseek).unwrap().usage.unwrap().cached_tokens, 8);

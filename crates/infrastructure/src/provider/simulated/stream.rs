@@ -57,7 +57,7 @@ impl SimulatedStream {
         let Some(token) = self.speech.token(at) else {
             self.next = Next::Nothing;
             let usage = Some(self.speech.usage());
-            return chunk(self.speech.ending(), Signals { content: false, finished: true, done: true, usage });
+            return chunk(self.speech.ending(), Signals { finished: true, done: true, usage, ..Signals::default() });
         };
         self.next = Next::Token(at + 1);
         let due = self.pause.deadline() + self.interval;

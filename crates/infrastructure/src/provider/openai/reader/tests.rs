@@ -13,7 +13,8 @@ const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completio
 const DONE: &str = "data: [DONE]";
 const PING: &str = ": ping";
 
-const COST: Usage = Usage { input_tokens: 5, output_tokens: 2, cached_tokens: 0, reasoning_tokens: 0 };
+const COST: Usage =
+    Usage { input_tokens: 5, output_tokens: 2, cached_tokens: 0, reasoning_tokens: 0, estimated: false };
 
 /// All that a reader makes of a stream.
 #[derive(Debug, PartialEq)]
@@ -24,7 +25,11 @@ struct Outcome {
 }
 
 fn read(stream: &[u8], cuts: &[usize], wants_usage: bool) -> Outcome {
-    let mut reader = AnswerReader::new(wants_usage);
+    read_choices(stream, cuts, (wants_usage, 1))
+}
+
+fn read_choices(stream: &[u8], cuts: &[usize], (wants_usage, choices): (bool, u32)) -> Outcome {
+    let mut reader = AnswerReader::new(wants_usage, choices);
     let mut items = Vec::new();
     let mut start = 0;
     for end in cuts.iter().copied().chain([stream.len()]) {
@@ -74,11 +79,15 @@ fn check(stream: &str, wants_usage: bool, expected: &Outcome) {
 }
 
 fn complete(forwarded: String, usage: Option<Usage>) -> Outcome {
-    Outcome { forwarded, signals: Signals { content: true, finished: true, done: true, usage }, fault: None }
+    Outcome { forwarded, signals: Signals { content: true, finished: true, done: true, usage, tokens: 1 }, fault: None }
 }
 
 fn broken(forwarded: String, content: bool, fault: (FaultKind, Work)) -> Outcome {
-    Outcome { forwarded, signals: Signals { content, ..Signals::default() }, fault: Some(fault) }
+    Outcome {
+        forwarded,
+        signals: Signals { content, tokens: content.into(), ..Signals::default() },
+        fault: Some(fault),
+    }
 }
 
 #[test]
@@ -137,12 +146,26 @@ fn one_choice_of_two_is_no_whole_answer() {
 }
 
 #[test]
+fn a_choice_that_was_asked_for_and_never_seen_is_missing() {
+    let sent = stream(&[ROLE, HELLO, FINISH], "\n");
+    let cut = read_choices(sent.as_bytes(), &[], (true, 2));
+    assert_eq!(cut.fault, Some((FaultKind::Malformed, Work::Partial)));
+    assert_eq!(cut.forwarded, sent);
+}
+
+#[test]
+fn an_upstream_that_knows_of_one_choice_only_may_say_that_it_is_done() {
+    let sent = stream(&[ROLE, HELLO, FINISH, DONE], "\n");
+    assert_eq!(read_choices(sent.as_bytes(), &[], (true, 2)), complete(sent, None));
+}
+
+#[test]
 fn a_terminal_event_before_every_choice_has_finished_is_malformed_and_not_forwarded() {
     let second = r#"data: {"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":null}]}"#;
     let partial = (FaultKind::Malformed, Work::Partial);
     check(&stream(&[ROLE, HELLO, DONE], "\n"), true, &broken(stream(&[ROLE, HELLO], "\n"), true, partial));
     let shown = stream(&[HELLO, second, FINISH], "\n");
-    let signals = Signals { content: true, finished: true, ..Signals::default() };
+    let signals = Signals { content: true, finished: true, tokens: 2, ..Signals::default() };
     let expected = Outcome { forwarded: shown.clone(), signals, fault: Some(partial) };
     check(&(shown + &stream(&[DONE], "\n")), true, &expected);
 }
@@ -180,7 +203,7 @@ fn an_endless_event_is_malformed() {
 #[test]
 fn one_read_is_one_chunk_without_a_copy() {
     let sent = Bytes::from(stream(&[ROLE, HELLO, PING, HELLO], "\n"));
-    let mut reader = AnswerReader::new(true);
+    let mut reader = AnswerReader::new(true, 1);
     reader.push(sent.clone()).unwrap();
     let chunk = reader.next().unwrap().unwrap();
     assert_eq!((chunk.bytes.as_ptr(), chunk.bytes.len()), (sent.as_ptr(), sent.len()));
