@@ -4,8 +4,11 @@
 //! tried ones ineligible and picks again, so that repeated picks visit every usable member once. Picks are cheap and keep
 //! no list. State is kept by member position, and [`Rotation::rearranged`] carries it over when the membership changes.
 
+mod cheapest;
+mod performance;
 mod response_time;
 mod smooth_weighted;
+mod warming;
 
 use std::time::{Duration, Instant};
 
@@ -34,11 +37,15 @@ pub enum RotationKind {
     LeastRecentlyUsed,
     /// Of any two, the one that is likely to answer sooner.
     ResponseTime,
+    /// Any, with a chance in proportion to what it has lately achieved: weight, success, free capacity, speed.
+    PerformanceWeighted,
+    /// The one where the request is likely to cost least; ties as with [`RotationKind::ResponseTime`].
+    Cheapest,
 }
 
 impl RotationKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Declared,
         Self::RoundRobin,
         Self::Random,
@@ -47,6 +54,8 @@ impl RotationKind {
         Self::LeastConnections,
         Self::LeastRecentlyUsed,
         Self::ResponseTime,
+        Self::PerformanceWeighted,
+        Self::Cheapest,
     ];
 
     /// The word for files, wire and terminal.
@@ -60,6 +69,8 @@ impl RotationKind {
             Self::LeastConnections => "least_connections",
             Self::LeastRecentlyUsed => "least_recently_used",
             Self::ResponseTime => "response_time",
+            Self::PerformanceWeighted => "performance_weighted",
+            Self::Cheapest => "cheapest",
         }
     }
 
@@ -88,6 +99,22 @@ pub trait Members {
     fn latency(&self, _member: usize) -> Option<Duration> {
         None
     }
+    /// The share of a member's recent attempts that it answered, 0 to 1.
+    fn success_rate(&self, _member: usize) -> f64 {
+        1.0
+    }
+    /// The most requests that a member serves at once; `None` if nobody knows.
+    fn capacity(&self, _member: usize) -> Option<u32> {
+        None
+    }
+    /// What the request is likely to cost at a member, in any unit that all members share; `None` if nobody knows.
+    fn cost(&self, _member: usize) -> Option<u64> {
+        None
+    }
+    /// The percentage of its share that a member takes: below 100 while it warms up, after it joined or came back.
+    fn readiness(&self, _member: usize) -> u32 {
+        100
+    }
     /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pick, so that it may
     /// change under the rotation's feet. A member of weight 0 is never picked, whatever this says.
     fn is_eligible(&self, member: usize) -> bool;
@@ -113,8 +140,16 @@ impl Rotation {
         self.kind
     }
 
-    /// Picks an eligible member; `None` if there is none.
+    /// Picks an eligible member; `None` if there is none. A member that warms up stands back from some picks, unless nobody
+    /// else could be picked.
     pub fn pick(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
+        match warming::stand_back(members, random) {
+            Some(ready) => self.pick_among(&ready, random).or_else(|| self.pick_among(members, random)),
+            None => self.pick_among(members, random),
+        }
+    }
+
+    fn pick_among(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
         match self.kind {
             RotationKind::Declared => eligible(members).next(),
             RotationKind::RoundRobin => self.next_in_ring(members),
@@ -123,7 +158,9 @@ impl Rotation {
             RotationKind::WeightedRandom => weighted_random(members, random),
             RotationKind::LeastConnections => least_connections(members, random),
             RotationKind::LeastRecentlyUsed => eligible(members).min_by_key(|&member| members.last_dispatch(member)),
-            RotationKind::ResponseTime => response_time::pick(members, random),
+            RotationKind::ResponseTime => response_time::pick(&takers(members), members, random),
+            RotationKind::PerformanceWeighted => performance::pick(members, random),
+            RotationKind::Cheapest => cheapest::pick(members, random),
         }
     }
 
@@ -156,6 +193,10 @@ fn may_take(members: &impl Members, member: usize) -> bool {
 
 fn eligible(members: &impl Members) -> impl Iterator<Item = usize> {
     (0..members.count()).filter(|&member| may_take(members, member))
+}
+
+fn takers(members: &impl Members) -> Vec<usize> {
+    eligible(members).collect()
 }
 
 /// Reservoir sampling, here and below: one pass, so that a member that drops out between two passes cannot turn a pick into

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
-use super::{Members, Random, eligible};
+use super::{Members, Random};
 
-pub(super) fn pick(members: &impl Members, random: &mut Random) -> Option<usize> {
-    let takers: Vec<usize> = eligible(members).collect();
+/// Picks one of `takers`.
+pub(super) fn pick(takers: &[usize], members: &impl Members, random: &mut Random) -> Option<usize> {
     if takers.len() < 2 {
         return takers.first().copied();
     }
@@ -21,7 +21,7 @@ pub(super) fn pick(members: &impl Members, random: &mut Random) -> Option<usize>
         second = takers.len() - 1;
     }
     let (first, second) = (takers[first], takers[second]);
-    let median = median(takers.iter().filter_map(|&member| members.latency(member)).collect());
+    let median = median(takers, members);
     let cost = |member| u128::from(micros(members.latency(member).unwrap_or(median))) * busy(members, member);
     let weight = |member| u128::from(members.weight(member));
     let second_is_better = cost(second) * weight(first) < cost(first) * weight(second);
@@ -33,11 +33,13 @@ fn busy(members: &impl Members, member: usize) -> u128 {
 }
 
 /// At least one: an answer in no time does not make the load irrelevant.
-fn micros(latency: Duration) -> u64 {
+pub(super) fn micros(latency: Duration) -> u64 {
     u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
-fn median(mut latencies: Vec<Duration>) -> Duration {
+/// The median of those that have been measured; what counts for the others.
+pub(super) fn median(takers: &[usize], members: &impl Members) -> Duration {
+    let mut latencies: Vec<_> = takers.iter().filter_map(|&member| members.latency(member)).collect();
     latencies.sort_unstable();
     latencies.get(latencies.len() / 2).copied().unwrap_or_default()
 }
@@ -45,7 +47,7 @@ fn median(mut latencies: Vec<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::rotation::tests::Fleet;
+    use crate::pool::rotation::{takers, tests::Fleet};
 
     const PICKS: u32 = 30_000;
 
@@ -61,7 +63,7 @@ mod tests {
         let mut random = Random::with_seed(7);
         let mut counts = vec![0; fleet.members.len()];
         for _ in 0..PICKS {
-            counts[pick(fleet, &mut random).unwrap()] += 1;
+            counts[pick(&takers(fleet), fleet, &mut random).unwrap()] += 1;
         }
         counts
     }

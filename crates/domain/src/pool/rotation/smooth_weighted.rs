@@ -137,6 +137,21 @@ mod tests {
         }
 
         #[test]
+        fn nobody_waits_longer_than_two_and_a_half_of_its_periods(weights in prop::collection::vec(1_u32..60, 1..=10)) {
+            let mut rotation = SmoothWeighted::default();
+            let fleet = Fleet::weighing(weights.clone());
+            let cycle = total(&weights);
+            let mut last = vec![0; weights.len()];
+            for made in 1..=2 * cycle {
+                let picked = pick(&mut rotation, &fleet);
+                let others = made - last[picked] - 1;
+                last[picked] = made;
+                // Longer than the period itself, as the lag of a turn may be more than one.
+                prop_assert!(2 * others * weights[picked] <= 5 * cycle, "{others} picks of others in a row");
+            }
+        }
+
+        #[test]
         fn who_was_out_does_not_come_back_to_a_burst(
             weights in prop::collection::vec(1_u32..20, 2..=6),
             before in 0_u32..50,

@@ -16,13 +16,33 @@ pub(crate) struct Member {
     pub(crate) in_flight: u32,
     pub(crate) last_dispatch: Option<Instant>,
     pub(crate) latency: Option<Duration>,
+    pub(crate) success_rate: f64,
+    pub(crate) capacity: Option<u32>,
+    pub(crate) cost: Option<u64>,
+    pub(crate) readiness: u32,
     pub(crate) eligible: bool,
+}
+
+impl Member {
+    /// An idle member of which nothing is known.
+    fn weighing(weight: u32) -> Self {
+        Self {
+            weight,
+            in_flight: 0,
+            last_dispatch: None,
+            latency: None,
+            success_rate: 1.0,
+            capacity: None,
+            cost: None,
+            readiness: 100,
+            eligible: true,
+        }
+    }
 }
 
 impl Fleet {
     pub(crate) fn weighing(weights: impl IntoIterator<Item = u32>) -> Self {
-        let member = |weight| Member { weight, in_flight: 0, last_dispatch: None, latency: None, eligible: true };
-        Self { members: weights.into_iter().map(member).collect() }
+        Self { members: weights.into_iter().map(Member::weighing).collect() }
     }
 
     fn usable(&self) -> Vec<usize> {
@@ -47,6 +67,18 @@ impl Members for Fleet {
     fn latency(&self, member: usize) -> Option<Duration> {
         self.members[member].latency
     }
+    fn success_rate(&self, member: usize) -> f64 {
+        self.members[member].success_rate
+    }
+    fn capacity(&self, member: usize) -> Option<u32> {
+        self.members[member].capacity
+    }
+    fn cost(&self, member: usize) -> Option<u64> {
+        self.members[member].cost
+    }
+    fn readiness(&self, member: usize) -> u32 {
+        self.members[member].readiness
+    }
     fn is_eligible(&self, member: usize) -> bool {
         self.members[member].eligible
     }
@@ -59,16 +91,30 @@ fn origin() -> Instant {
 
 fn fleets() -> impl Strategy<Value = Fleet> {
     let origin = origin();
-    let member = (0_u32..5, 0_u32..4, prop::option::of(0_u64..6), any::<bool>()).prop_map(
-        move |(weight, in_flight, dispatched, eligible)| Member {
+    let measured = (prop::option::of(0_u64..6), 0.0..=1.0, prop::option::of(1_u32..9), prop::option::of(0_u64..4));
+    let readiness = prop_oneof![3 => Just(100), 1 => 0_u32..100];
+    let member = (0_u32..5, 0_u32..4, measured, readiness, any::<bool>()).prop_map(
+        move |(weight, in_flight, (dispatched, success_rate, capacity, cost), readiness, eligible)| Member {
             weight,
             in_flight,
             last_dispatch: dispatched.map(|seconds| origin + Duration::from_secs(seconds)),
             latency: dispatched.map(Duration::from_millis),
+            success_rate,
+            capacity,
+            cost,
+            readiness,
             eligible,
         },
     );
     prop::collection::vec(member, 0..9).prop_map(|members| Fleet { members })
+}
+
+/// Members of whom none warms up.
+fn warm_fleets() -> impl Strategy<Value = Fleet> {
+    fleets().prop_map(|mut fleet| {
+        fleet.members.iter_mut().for_each(|member| member.readiness = 100);
+        fleet
+    })
 }
 
 fn kinds() -> impl Strategy<Value = RotationKind> {
@@ -106,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn the_ring_goes_to_the_next_usable_member(fleets in prop::collection::vec(fleets(), 1..30), count in 1_usize..7) {
+    fn the_ring_goes_to_the_next_usable_member(fleets in prop::collection::vec(warm_fleets(), 1..30), count in 1_usize..7) {
         let (mut rotation, mut random) = (Rotation::new(RotationKind::RoundRobin), Random::with_seed(0));
         let mut due = 0;
         // The same members, whose eligibility flaps from pick to pick.
@@ -160,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn the_least_loaded_is_what_a_naive_comparison_finds(fleet in fleets(), seed: u64) {
+    fn the_least_loaded_is_what_a_naive_comparison_finds(fleet in warm_fleets(), seed: u64) {
         let picked = Rotation::new(RotationKind::LeastConnections).pick(&fleet, &mut Random::with_seed(seed));
         let load = |at: usize| f64::from(fleet.members[at].in_flight + 1) / f64::from(fleet.members[at].weight);
         let least = fleet.usable().into_iter().map(load).min_by(f64::total_cmp);
@@ -168,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn the_least_recently_used_is_what_a_naive_comparison_finds(fleet in fleets()) {
+    fn the_least_recently_used_is_what_a_naive_comparison_finds(fleet in warm_fleets()) {
         let picked = Rotation::new(RotationKind::LeastRecentlyUsed).pick(&fleet, &mut Random::with_seed(0));
         let last = |at: usize| fleet.members[at].last_dispatch;
         let usable = fleet.usable();
@@ -176,12 +222,51 @@ proptest! {
         let oldest = never_used.or_else(|| usable.into_iter().min_by_key(|&at| last(at)));
         prop_assert_eq!(picked, oldest);
     }
+
+    #[test]
+    fn the_faster_of_two_is_never_the_slowest_of_all(fleet in warm_fleets(), seed: u64) {
+        // A pair of distinct members always holds somebody who is not the slowest.
+        let picked = Rotation::new(RotationKind::ResponseTime).pick(&fleet, &mut Random::with_seed(seed));
+        let usable = fleet.usable();
+        let median = response_time::median(&usable, &fleet);
+        let wait = |at: usize| {
+            let member = &fleet.members[at];
+            let micros = response_time::micros(member.latency.unwrap_or(median));
+            micros as f64 * f64::from(member.in_flight + 1) / f64::from(member.weight)
+        };
+        let slowest = usable.iter().map(|&at| wait(at)).max_by(f64::total_cmp);
+        let alike = usable.iter().filter(|&&at| Some(wait(at)) == slowest).count();
+        prop_assert!(usable.len() < 2 || alike > 1 || picked.map(wait) != slowest);
+    }
+
+    #[test]
+    fn the_cheapest_is_what_a_naive_comparison_finds(fleet in warm_fleets(), seed: u64) {
+        let picked = Rotation::new(RotationKind::Cheapest).pick(&fleet, &mut Random::with_seed(seed));
+        let cost = |at: usize| fleet.members[at].cost.map_or((true, 0), |cost| (false, cost));
+        prop_assert_eq!(picked.map(cost), fleet.usable().into_iter().map(cost).min());
+    }
+
+    #[test]
+    fn picks_that_stay_in_flight_never_herd(count in 1_usize..12, picks in 0_usize..60, seed: u64) {
+        // Picking and entering are one step, so that picks at the same time are picks in some order.
+        let spreading = [RotationKind::RoundRobin, RotationKind::Weighted, RotationKind::LeastConnections];
+        for kind in spreading {
+            let (mut rotation, mut random) = (Rotation::new(kind), Random::with_seed(seed));
+            let mut fleet = Fleet::weighing(vec![1; count]);
+            for _ in 0..picks {
+                let picked = rotation.pick(&fleet, &mut random).unwrap();
+                fleet.members[picked].in_flight += 1;
+            }
+            let busy = || fleet.members.iter().map(|member| member.in_flight);
+            prop_assert!(busy().max().unwrap() - busy().min().unwrap() <= 1, "{kind:?}: {fleet:?}");
+        }
+    }
 }
 
 /// Pearson's statistic of 60,000 picks against shares in proportion to `shares`; the limit is its 99.9th percentile for
 /// four members, and the seed is fixed.
 #[track_caller]
-fn check_shares(kind: RotationKind, fleet: &Fleet, shares: [u32; 4]) {
+pub(crate) fn check_shares(kind: RotationKind, fleet: &Fleet, shares: [u32; 4]) {
     const PICKS: u32 = 60_000;
     let (mut rotation, mut random) = (Rotation::new(kind), Random::with_seed(42));
     let mut counts = [0_u32; 4];
@@ -234,5 +319,7 @@ fn every_kind_is_found_by_its_name() {
         assert_eq!(RotationKind::of_name(kind.as_str()), Some(kind));
     }
     assert_eq!(RotationKind::of_name("least_busy"), Some(RotationKind::LeastConnections));
+    assert_eq!(RotationKind::of_name("weighted_round_robin"), Some(RotationKind::Weighted));
+    assert_eq!(RotationKind::of_name("fastest_response"), Some(RotationKind::ResponseTime));
     assert_eq!(RotationKind::of_name("fastest"), None);
 }

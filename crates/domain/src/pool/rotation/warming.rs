@@ -1,0 +1,95 @@
+//! Slow start: a member that has just joined or come back does not get its whole share at once.
+//!
+//! Before each pick a member that warms up stands back with a chance of what it is not yet ready for. That gives every kind
+//! of rotation the same slow start, whether it heeds weights or not: in the long run the member competes as often as
+//! `weight x readiness` says, and a rotation that knows nothing of readiness stays exact among the others.
+
+use std::time::{Duration, Instant};
+
+use super::{Members, Random};
+
+/// The members that do not stand back; `None` if nobody warms up, which then costs nothing.
+pub(super) fn stand_back<'a, M: Members>(members: &'a M, random: &mut Random) -> Option<Ready<'a, M>> {
+    let count = members.count();
+    let first = (0..count).find(|&member| members.readiness(member) < 100)?;
+    let mut back = vec![false; count];
+    for (member, back) in back.iter_mut().enumerate().skip(first) {
+        let readiness = members.readiness(member);
+        *back = readiness < 100 && random.u32(..100) >= readiness;
+    }
+    Some(Ready { members, back })
+}
+
+/// Members of whom some stand back.
+pub(super) struct Ready<'a, M> {
+    members: &'a M,
+    back: Vec<bool>,
+}
+
+impl<M: Members> Members for Ready<'_, M> {
+    fn count(&self) -> usize {
+        self.members.count()
+    }
+    fn weight(&self, member: usize) -> u32 {
+        self.members.weight(member)
+    }
+    fn in_flight(&self, member: usize) -> u32 {
+        self.members.in_flight(member)
+    }
+    fn last_dispatch(&self, member: usize) -> Option<Instant> {
+        self.members.last_dispatch(member)
+    }
+    fn latency(&self, member: usize) -> Option<Duration> {
+        self.members.latency(member)
+    }
+    fn success_rate(&self, member: usize) -> f64 {
+        self.members.success_rate(member)
+    }
+    fn capacity(&self, member: usize) -> Option<u32> {
+        self.members.capacity(member)
+    }
+    fn cost(&self, member: usize) -> Option<u64> {
+        self.members.cost(member)
+    }
+    fn is_eligible(&self, member: usize) -> bool {
+        !self.back[member] && self.members.is_eligible(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::{
+        Rotation, RotationKind,
+        rotation::tests::{Fleet, check_shares},
+    };
+
+    #[test]
+    fn a_member_that_warms_up_gets_its_part_of_a_share_in_every_rotation_by_chance() {
+        let mut fleet = Fleet::weighing([1, 1, 1, 1]);
+        fleet.members[3].readiness = 20;
+        // One pick in five it competes for a quarter; the others share the rest alike.
+        for kind in [RotationKind::Random, RotationKind::WeightedRandom, RotationKind::LeastConnections] {
+            check_shares(kind, &fleet, [19, 19, 19, 3]);
+        }
+    }
+
+    #[test]
+    fn in_a_ring_it_takes_its_part_of_its_turns() {
+        let mut fleet = Fleet::weighing([1, 1]);
+        fleet.members[0].readiness = 10;
+        let (mut rotation, mut random) = (Rotation::new(RotationKind::RoundRobin), Random::with_seed(7));
+        let picks = (0..1000).filter(|_| rotation.pick(&fleet, &mut random) == Some(0)).count();
+        // In a ring of two its turn comes after every pick of the other: 1 in 11 with a readiness of 10 %.
+        assert_eq!(picks, 89);
+    }
+
+    #[test]
+    fn whoever_is_alone_does_not_stand_back() {
+        let mut fleet = Fleet::weighing([1, 1]);
+        (fleet.members[0].readiness, fleet.members[1].eligible) = (0, false);
+        for kind in RotationKind::ALL {
+            assert_eq!(Rotation::new(kind).pick(&fleet, &mut Random::with_seed(1)), Some(0), "{kind:?}");
+        }
+    }
+}
