@@ -1,15 +1,19 @@
 //! Names, selection and health: what leads where, and who would be asked.
 
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
 use layered_tests::{
     scripted::{Act, Beat},
     world::{Plan, World, read, served_by, streamed},
 };
 use tidegate_domain::{
     fault::{FaultKind, Phase},
-    name::GroupName,
-    pool::PoolStatus,
+    name::{GroupName, PoolName},
+    pool::{HealthPolicy, PoolPolicy, PoolStatus, RotationKind},
+    resilience::BreakerPolicy,
     task_group::{Exclusion, ModelRequirements},
 };
+use tokio::task::JoinSet;
 
 async fn world() -> World {
     Plan::default()
@@ -144,4 +148,45 @@ async fn a_first_piece_of_content_may_be_of_any_size() {
     world.scripts.next("a", Act::Stream(vec![Beat::content(&large), Beat::finish()]));
     let (text, fault) = read(streamed(world.stream("fast").await.unwrap())).await;
     assert_eq!((text.len(), fault), (100_003, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn simultaneous_requests_never_herd_onto_one_instance() {
+    for rotation in [RotationKind::LeastConnections, RotationKind::RoundRobin, RotationKind::Weighted] {
+        let policy = PoolPolicy { rotation, ..PoolPolicy::default() };
+        let world = Arc::new(Plan::default().pool_with("p", &["a", "b", "c", "d", "e"], policy).start().await);
+        for model in ["a", "b", "c", "d", "e"] {
+            world.scripts.always(model, Act::Hang);
+        }
+        let mut requests = JoinSet::new();
+        for _ in 0..198 {
+            let world = Arc::clone(&world);
+            requests.spawn(async move { world.complete("p").await.map(drop) });
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let statistics = world.pools.statistics(&PoolName::new("p").unwrap()).unwrap();
+        let mut busy: Vec<_> = statistics.instances.iter().map(|instance| instance.in_flight).collect();
+        busy.sort_unstable();
+        assert_eq!(busy, [39, 39, 40, 40, 40], "{rotation:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_instance_achieves_decides_its_chance() {
+    let policy = PoolPolicy {
+        rotation: RotationKind::PerformanceWeighted,
+        health: HealthPolicy { failure_threshold: NonZeroU32::MAX, ..HealthPolicy::default() },
+        breaker: BreakerPolicy { failure_threshold: NonZeroU32::MAX, failure_rate: None, ..BreakerPolicy::default() },
+        ..PoolPolicy::default()
+    };
+    let world = Plan::default().pool_with("p", &["fails", "slow", "fast"], policy).start().await;
+    world.scripts.always("fails", Act::fail(FaultKind::Transient));
+    world.scripts.always("slow", Act::AnswerAfter(Duration::from_millis(400)));
+    world.scripts.always("fast", Act::AnswerAfter(Duration::from_millis(100)));
+    for _ in 0..500 {
+        world.complete("p").await.unwrap();
+    }
+    let [fails, slow, fast] = ["fails", "slow", "fast"].map(|model| world.scripts.asked(model));
+    assert!(3 * slow < fast, "four times as slow: {slow} of {fast}");
+    assert!(fails > 0 && 2 * fails < slow, "not left alone, but left in peace: {fails} of {slow}");
 }

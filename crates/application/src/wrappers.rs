@@ -8,6 +8,7 @@ mod pool;
 mod task_group;
 
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -230,7 +231,20 @@ impl<C> Members for LegMembers<'_, C> {
 
     /// The best of a pool speaks for it.
     fn latency(&self, member: usize) -> Option<Duration> {
-        self.leg.members[member].instances().iter().filter_map(|instance| instance.state.latency()).min()
+        let now = self.asking.now;
+        let latency = |instance: &Arc<LiveInstance<C>>| instance.state.performance().latency(now);
+        self.leg.members[member].instances().iter().filter_map(latency).min()
+    }
+
+    fn success_rate(&self, member: usize) -> f64 {
+        let rates = self.leg.members[member].instances().iter();
+        rates.map(|instance| instance.state.performance().success_rate()).fold(0.0, f64::max)
+    }
+
+    fn capacity(&self, member: usize) -> Option<u32> {
+        let of = |instance: &Arc<LiveInstance<C>>| instance.spec.max_concurrency.map(NonZeroU32::get);
+        let capacities = self.leg.members[member].instances().iter().map(of);
+        capacities.reduce(|all, one| Some(all?.saturating_add(one?))).flatten()
     }
 
     fn is_eligible(&self, member: usize) -> bool {

@@ -6,6 +6,7 @@
 mod health;
 mod instance;
 mod latency;
+mod performance;
 mod repository;
 mod rotation;
 mod statistics;
@@ -15,6 +16,7 @@ use std::num::NonZeroU32;
 pub use health::{Health, HealthPolicy, HealthStatus, HealthTransition};
 pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
+pub use performance::Performance;
 pub use repository::PoolRepository;
 pub use rotation::{Members, Random, Rotation, RotationKind};
 pub use statistics::{InstanceStatistics, PoolStatus};

@@ -12,7 +12,7 @@ use tidegate_domain::{
     fault::Fault,
     inference::Usage,
     name::{GroupName, InstanceId, PoolName, TierName},
-    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, PeakLatency, Random},
+    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Random},
     resilience::{BreakerPolicy, CircuitBreaker, Pass},
     task_group::Exclusion,
     time::after,
@@ -125,7 +125,7 @@ pub(super) struct Guarded {
     pub(super) credential: Credential,
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
-    pub(super) latency: PeakLatency,
+    pub(super) performance: Performance,
 }
 
 /// What is known of the credential that an instance is asked with.
@@ -208,7 +208,7 @@ impl InstanceState {
                 credential: Credential::default(),
                 last_dispatch: None,
                 random: Random::with_seed(seed),
-                latency: PeakLatency::default(),
+                performance: Performance::default(),
             }),
             tally: Tally::default(),
         }
@@ -232,9 +232,9 @@ impl InstanceState {
         self.lock().last_dispatch
     }
 
-    /// Its average time to the whole answer or the first content.
-    pub(crate) fn latency(&self) -> Option<Duration> {
-        self.lock().latency.average()
+    /// What it has lately achieved.
+    pub(crate) fn performance(&self) -> Performance {
+        self.lock().performance
     }
 
     /// Takes a place for one request, if it may be asked at `now`.

@@ -95,6 +95,7 @@ impl Permit {
                 }
                 return Transitions::default();
             }
+            guarded.performance.failed(now);
             let Guarded { health, breaker, random, .. } = guarded;
             Transitions {
                 health: (!health.outdates(sent)).then(|| health.on_fault(now, fault.retry_after)).flatten(),
@@ -106,7 +107,7 @@ impl Permit {
     fn succeeded(&mut self, now: Instant, observer: &dyn Observer) {
         let (sent, latency) = (self.sent, self.latency);
         self.settle(observer, |guarded, pass| {
-            guarded.latency.observe(latency, now);
+            guarded.performance.answered(latency, now);
             let Guarded { health, breaker, .. } = guarded;
             Transitions {
                 health: (!health.outdates(sent)).then(|| health.on_success(now)).flatten(),

@@ -1,6 +1,7 @@
 //! A pool that serves: its instances and the rotation over them.
 
 use std::{
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -99,7 +100,15 @@ impl<C> Members for PoolMembers<'_, C> {
     }
 
     fn latency(&self, member: usize) -> Option<Duration> {
-        self.pool.instances[member].state.latency()
+        self.pool.instances[member].state.performance().latency(self.now)
+    }
+
+    fn success_rate(&self, member: usize) -> f64 {
+        self.pool.instances[member].state.performance().success_rate()
+    }
+
+    fn capacity(&self, member: usize) -> Option<u32> {
+        self.pool.instances[member].spec.max_concurrency.map(NonZeroU32::get)
     }
 
     fn is_eligible(&self, member: usize) -> bool {

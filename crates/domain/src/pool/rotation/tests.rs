@@ -85,7 +85,7 @@ impl Members for Fleet {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
-fn origin() -> Instant {
+pub(crate) fn origin() -> Instant {
     Instant::now()
 }
 
