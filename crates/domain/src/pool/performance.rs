@@ -80,7 +80,7 @@ mod tests {
         performance.failed(now);
         assert_eq!(performance.latency(now), Some(Duration::from_millis(20)));
         assert!((performance.success_rate() - 0.9).abs() < 1e-9);
-        performance.answered(Duration::from_millis(10), now + Duration::from_secs(60));
+        performance.answered(Duration::from_millis(10), now + Duration::from_mins(1));
         assert!((performance.success_rate() - 0.91).abs() < 1e-9);
     }
 

@@ -17,9 +17,9 @@ pub(super) fn pick(members: &impl Members, random: &mut Random) -> Option<usize>
         let speed = 1.0 / latency as f64;
         f64::from(members.weight(member)) * members.success_rate(member).clamp(0.0, 1.0) * free(members, member) * speed
     };
-    let mut scores: Vec<f64> = takers.iter().map(score).collect();
+    let scores: Vec<f64> = takers.iter().map(score).collect();
     let least = scores.iter().copied().fold(0.0, f64::max) * FLOOR;
-    scores.iter_mut().for_each(|score| *score = score.max(least));
+    let scores: Vec<f64> = scores.into_iter().map(|score| score.max(least)).collect();
     draw(&scores, random).map(|at| takers[at])
 }
 
@@ -87,7 +87,11 @@ mod tests {
     fn nobody_falls_below_a_twentieth_of_the_best() {
         check(|fleet| fleet.members[0].success_rate = 0.0, [1, 20, 20, 20]);
         check(|fleet| fleet.members[0].latency = Some(Duration::MAX), [1, 20, 20, 20]);
-        let useless = |fleet: &mut Fleet| fleet.members.iter_mut().for_each(|member| member.success_rate = 0.0);
+        let useless = |fleet: &mut Fleet| {
+            for member in &mut fleet.members {
+                member.success_rate = 0.0;
+            }
+        };
         check(useless, [1, 1, 1, 1]);
     }
 

@@ -112,7 +112,9 @@ fn fleets() -> impl Strategy<Value = Fleet> {
 /// Members of whom none warms up.
 fn warm_fleets() -> impl Strategy<Value = Fleet> {
     fleets().prop_map(|mut fleet| {
-        fleet.members.iter_mut().for_each(|member| member.readiness = 100);
+        for member in &mut fleet.members {
+            member.readiness = 100;
+        }
         fleet
     })
 }
@@ -231,8 +233,8 @@ proptest! {
         let median = response_time::median(&usable, &fleet);
         let wait = |at: usize| {
             let member = &fleet.members[at];
-            let micros = response_time::micros(member.latency.unwrap_or(median));
-            micros as f64 * f64::from(member.in_flight + 1) / f64::from(member.weight)
+            let latency = member.latency.unwrap_or(median).max(Duration::from_micros(1));
+            latency.as_secs_f64() * f64::from(member.in_flight + 1) / f64::from(member.weight)
         };
         let slowest = usable.iter().map(|&at| wait(at)).max_by(f64::total_cmp);
         let alike = usable.iter().filter(|&&at| Some(wait(at)) == slowest).count();
