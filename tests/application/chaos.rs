@@ -165,6 +165,12 @@ fn check(world: &World, seed: u64, endings: &[Ending]) -> u64 {
     assert!(outcomes.len() >= begun && outcomes.len() <= endings.len(), "seed {seed}: {} outcomes", outcomes.len());
     assert!(attempts.len() <= 4 * endings.len(), "seed {seed}: {} attempts", attempts.len());
     assert_eq!(world.in_flight("p"), 0, "seed {seed}: something is still in flight");
+    let records = world.orchestration.requests().recent();
+    assert_eq!(records.len(), outcomes.len(), "seed {seed}: a request without a trace");
+    for record in records {
+        let id = &record.trace.request_id;
+        record.trace.replay().unwrap_or_else(|divergence| panic!("seed {seed}: {id} does not replay: {divergence}"));
+    }
     attempts.hash(&mut log);
     world.diary.transitions().hash(&mut log);
     log.finish()

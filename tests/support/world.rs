@@ -315,7 +315,7 @@ impl Observer for Diary {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
             Event::Reloaded(outcome) => pages.reloads.push(outcome.as_str()),
-            Event::Published { .. } => {}
+            Event::Published { .. } | Event::RequestsNotStored { .. } => {}
         }
     }
 }

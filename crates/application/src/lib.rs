@@ -11,6 +11,7 @@
 //! | [`WrapperService`] | public names: list, get, where they lead |
 //! | [`OrchestrationService`] | answers a request: resolve the name, admit, drive attempts, account |
 //! | [`HealthService`] | how all of it is doing |
+//! | [`RequestLog`] | finds requests that are over, with everything that was decided for them |
 //! | [`ReloadService`] | puts another configuration in force while all of it serves |
 //!
 //! The services are generic over the client, so that an attempt costs no boxed future and a chunk no dynamic dispatch.
@@ -28,6 +29,7 @@ mod live;
 pub mod orchestration;
 mod pool_service;
 mod reload_service;
+pub mod request_log;
 mod routing_table;
 mod task_group_service;
 mod wrapper_service;
@@ -43,6 +45,7 @@ pub use orchestration::{
 };
 pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use reload_service::ReloadService;
+pub use request_log::{RequestLog, RequestLogPolicy, RequestWriter};
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
 pub use tidegate_domain as domain;

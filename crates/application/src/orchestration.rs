@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use answer::{Answer, Completion, CompletionHead};
 use attempt::Attempts;
 pub use error::CompletionError;
-use ledger::Ledger;
+use ledger::{Ledger, Watchers};
 pub use stream::CompletionStream;
 use tidegate_domain::{
     admission::Priority,
@@ -21,6 +21,7 @@ use tidegate_domain::{
 };
 
 use crate::{
+    RequestLog,
     admission::{Caller, Demand},
     routing_table::Routes,
 };
@@ -57,14 +58,25 @@ pub struct ModelEntry {
 /// Answers requests.
 pub struct OrchestrationService<C> {
     routes: Arc<Routes<C>>,
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
+    watchers: Watchers,
 }
 
 impl<C: LlmClient> OrchestrationService<C> {
-    /// Serves what `routes` publishes.
+    /// Serves what `routes` publishes, and keeps the latest requests in a log of its own.
     pub fn new(routes: Arc<Routes<C>>, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
-        Self { routes, clock, observer }
+        Self { routes, watchers: Watchers { clock, observer, requests: Arc::default() } }
+    }
+
+    /// Keeps its requests in `requests`.
+    #[must_use]
+    pub fn logging_to(mut self, requests: Arc<RequestLog>) -> Self {
+        self.watchers.requests = requests;
+        self
+    }
+
+    /// Where its requests are found once they are over.
+    pub fn requests(&self) -> &Arc<RequestLog> {
+        &self.watchers.requests
     }
 
     /// Answers one request: the whole answer, or its stream from the first content on. Dropping the future or the stream
@@ -83,12 +95,8 @@ impl<C: LlmClient> OrchestrationService<C> {
             .resolve(model)
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
         let RequestContext { id, timeout, caller, priority } = context;
-        let ledger = Ledger::open(
-            (id, route.target.clone(), table.revision()),
-            request.prompt_tokens(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.observer),
-        );
+        let named = (id, route.target.clone(), table.revision());
+        let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers);
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
         attempts.admit(demand).await?.drive(&request).await

@@ -134,7 +134,9 @@ impl<C> Leg<C> {
             }
         };
         let members = LegMembers { leg: self, asking };
-        let Some((instance, mut permit)) = self.picker.pick(&members, |at| self.members[at].pick(asking)) else {
+        let Some((instance, mut permit)) =
+            self.picker.pick(&members, trace, |at, trace| self.members[at].pick(asking, trace))
+        else {
             self.members.iter().for_each(|member| member.explain(asking, trace));
             return None;
         };
@@ -174,14 +176,14 @@ impl<C> LegMember<C> {
         }
     }
 
-    fn pick(&self, asking: &Asking<'_, C>) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         match self {
             Self::Instance(instance) => {
                 Permit::acquire(instance, asking.now).ok().map(|permit| (Arc::clone(instance), permit))
             }
             Self::Pool(pool, level) => {
                 let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
-                let (instance, mut permit) = pool.pick(asking.tried, asking.now)?;
+                let (instance, mut permit) = pool.pick((asking.tried, asking.now), trace)?;
                 permit.places.hold(place);
                 Some((instance, permit))
             }

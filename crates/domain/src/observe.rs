@@ -60,6 +60,32 @@ pub enum Event<'a> {
     },
     /// The configuration was loaded again, and this became of it.
     Reloaded(&'a ReloadOutcome),
+    /// Requests that are over could not be kept in the store.
+    RequestsNotStored {
+        /// How many.
+        count: u64,
+        /// Why.
+        reason: NotStored,
+    },
+}
+
+/// Why a request is not kept in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotStored {
+    /// As many wait for the store already as may.
+    QueueFull,
+    /// The store failed, or did not answer.
+    StoreFailed,
+}
+
+impl NotStored {
+    /// The word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::StoreFailed => "store_failed",
+        }
+    }
 }
 
 /// How a request ended. Every request has exactly one outcome.
@@ -89,6 +115,14 @@ impl Outcome {
             Self::Refused => "refused",
             Self::BrokenOff(_) => "broken_off",
             Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// The fault that it ended with, if any.
+    pub fn fault(self) -> Option<FaultKind> {
+        match self {
+            Self::Failed(fault) | Self::BrokenOff(fault) => Some(fault),
+            Self::Completed | Self::NoneAvailable | Self::Refused | Self::Abandoned => None,
         }
     }
 }

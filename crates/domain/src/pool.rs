@@ -18,6 +18,8 @@ pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
 pub use performance::Performance;
 pub use repository::PoolRepository;
+#[cfg(test)]
+pub(crate) use rotation::tests as rotation_tests;
 pub use rotation::{Members, Random, Rotation, RotationKind};
 pub use statistics::{InstanceStatistics, PoolStatus};
 

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate_domain::pool::{Members, Pool, Random, Rotation, RotationKind};
+use tidegate_domain::{
+    pool::{Members, Pool, Random, Rotation, RotationKind},
+    routing::Trace,
+};
 
 use super::{LiveInstance, Owned, Permit};
 use crate::admission::Level;
@@ -28,12 +31,18 @@ impl Picker {
 
     /// Picks members until `admit` takes one; the lock makes picking and admitting one step, so that simultaneous requests
     /// do not herd onto one member.
-    pub(crate) fn pick<T>(&self, members: &impl Members, mut admit: impl FnMut(usize) -> Option<T>) -> Option<T> {
+    pub(crate) fn pick<T>(
+        &self,
+        members: &impl Members,
+        trace: &mut Trace,
+        mut admit: impl FnMut(usize, &mut Trace) -> Option<T>,
+    ) -> Option<T> {
         let mut locked = self.lock();
         let (rotation, random) = &mut *locked;
         // An admission can fail although the member was eligible a moment ago; each such race costs one more pick.
         for _ in 0..=members.count() {
-            if let Some(admitted) = admit(rotation.pick(members, random)?) {
+            let picked = trace.pick(rotation, members, random)?;
+            if let Some(admitted) = admit(picked, trace) {
                 return Some(admitted);
             }
         }
@@ -57,9 +66,13 @@ pub(crate) struct LivePool<C> {
 
 impl<C> LivePool<C> {
     /// The next instance that may be asked at `now` and is not among `tried`, with a permit.
-    pub(crate) fn pick(&self, tried: &[Arc<LiveInstance<C>>], now: Instant) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    pub(crate) fn pick(
+        &self,
+        (tried, now): (&[Arc<LiveInstance<C>>], Instant),
+        trace: &mut Trace,
+    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         let members = PoolMembers { pool: self, tried, now };
-        self.picker.pick(&members, |at| {
+        self.picker.pick(&members, trace, |at, _| {
             let instance = &self.instances[at];
             Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
         })

@@ -6,7 +6,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -15,7 +14,6 @@ use std::{
 use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, RetryAdvice, Work},
     inference::{AnswerStream, Call, InferenceRequest, LlmClient, Reply, WholeAnswer},
-    pool::Random,
     resilience::Deadlines,
     routing::{Reach, Step, Walk},
 };
@@ -74,11 +72,11 @@ enum Beginning<S> {
 }
 
 impl<C: LlmClient> Attempts<C> {
-    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), ledger: Ledger, timeout: Option<Duration>) -> Self {
+    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), mut ledger: Ledger, timeout: Option<Duration>) -> Self {
         let total = timeout.map_or(route.total, |timeout| timeout.min(route.total));
         Self {
             deadline: later(Instant::from_std(ledger.opened()), total),
-            walk: Walk::new(route.walk),
+            walk: ledger.trace.set_out(route.walk),
             tokens,
             leg: 0,
             tried: Vec::new(),
@@ -108,7 +106,10 @@ impl<C: LlmClient> Attempts<C> {
     pub(super) async fn drive(mut self, request: &InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
         loop {
             let Some(candidate) = self.next_candidate() else {
-                let Step::Retry { after } = self.walk.exhausted(self.remaining()) else { return Err(self.give_up()) };
+                let remaining = self.remaining();
+                let Step::Retry { after } = self.ledger.trace.exhausted(&mut self.walk, remaining) else {
+                    return Err(self.give_up());
+                };
                 self.leg = 0;
                 self.tried.clone_from(&self.barred);
                 sleep(after).await;
@@ -121,7 +122,7 @@ impl<C: LlmClient> Attempts<C> {
             match self.attempt(candidate, request).await {
                 Ok(answered) => return Ok(self.complete(answered)),
                 Err(fault) => {
-                    let step = self.walk.failed(&fault, &mut self.random());
+                    let step = self.ledger.trace.failed(&mut self.walk, &fault);
                     self.tried.push(Arc::clone(&instance));
                     if fault.kind.permits_retry() == RetryAdvice::Never {
                         self.barred.push(Arc::clone(&instance));
@@ -136,10 +137,10 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
-    fn affords_attempt(&self) -> bool {
+    fn affords_attempt(&mut self) -> bool {
         let now = self.ledger.now();
         if self.walk.attempts() > 0 {
-            return self.route.budget.withdraw(now);
+            return self.ledger.trace.paid(self.route.budget.withdraw(now));
         }
         self.route.budget.deposit(now);
         true
@@ -172,7 +173,7 @@ impl<C: LlmClient> Attempts<C> {
 
     async fn attempt(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Result<Answered<C>, Fault> {
         let Candidate { leg, instance, permit } = candidate;
-        self.walk.attempting();
+        self.ledger.trace.attempting(&mut self.walk);
         let mut attempt = self.ledger.begin(&instance, self.leg, permit);
         match self.ask(&leg, &instance, request).await {
             Ok(beginning) => {
@@ -268,12 +269,6 @@ impl<C: LlmClient> Attempts<C> {
 
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::from_std(self.ledger.now()))
-    }
-
-    /// Jitter that is the same whenever the same request is replayed.
-    fn random(&self) -> Random {
-        let seed = (self.ledger.trace.request_id.as_str(), self.walk.attempts());
-        Random::with_seed(BuildHasherDefault::<DefaultHasher>::default().hash_one(seed))
     }
 }
 

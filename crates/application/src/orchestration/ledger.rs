@@ -2,8 +2,9 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tidegate_domain::{
@@ -11,11 +12,12 @@ use tidegate_domain::{
     inference::{RequestId, Usage},
     name::Target,
     observe::{Event, Observer, Outcome},
-    routing::{AttemptRecord, Trace},
+    routing::{AttemptRecord, RequestRecord, Trace},
     time::Clock,
 };
 
 use crate::{
+    RequestLog,
     admission::{Place, Places},
     live::{LiveInstance, Permit},
     orchestration::CompletionHead,
@@ -23,8 +25,8 @@ use crate::{
 
 /// The account of one request. Closing it reports the outcome; an account that is dropped open was abandoned.
 pub(crate) struct Ledger {
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
+    watchers: Watchers,
+    received: SystemTime,
     opened: Instant,
     pub(super) trace: Trace,
     /// What the prompt may have in tokens, for where no upstream counts.
@@ -33,6 +35,14 @@ pub(crate) struct Ledger {
     outcome: Outcome,
     /// What the request holds of the gateway and of its target, until it is over.
     places: Places,
+}
+
+/// Who tells the time of a request, and who takes note of it.
+#[derive(Clone)]
+pub(super) struct Watchers {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) requests: Arc<RequestLog>,
 }
 
 /// An attempt under way: the permit that it holds, and when it began.
@@ -46,16 +56,15 @@ impl Ledger {
     pub(super) fn open(
         (request_id, target, revision): (RequestId, Target, u64),
         prompt_tokens: u32,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
+        watchers: &Watchers,
     ) -> Self {
-        let opened = clock.now();
-        let trace = Trace::new(request_id, target, revision);
+        let (opened, received) = (watchers.clock.now(), watchers.clock.wall());
+        let seed = BuildHasherDefault::<DefaultHasher>::default().hash_one(request_id.as_str());
         Self {
-            clock,
-            observer,
+            watchers: watchers.clone(),
+            received,
             opened,
-            trace,
+            trace: Trace::new(request_id, target, (revision, seed)),
             prompt_tokens,
             usage: None,
             outcome: Outcome::Abandoned,
@@ -68,7 +77,7 @@ impl Ledger {
     }
 
     pub(super) fn now(&self) -> Instant {
-        self.clock.now()
+        self.watchers.clock.now()
     }
 
     /// The request was let in.
@@ -83,7 +92,7 @@ impl Ledger {
 
     /// Notes an attempt that is about to be made.
     pub(super) fn begin<C>(&mut self, instance: &LiveInstance<C>, leg: usize, mut permit: Permit) -> OpenAttempt {
-        let began = self.clock.now();
+        let began = self.watchers.clock.now();
         self.places.begin();
         permit.places.begin();
         self.trace.attempts.push(AttemptRecord {
@@ -92,24 +101,27 @@ impl Ledger {
             leg,
             started: began - self.opened,
             took: Duration::ZERO,
+            ended: None,
             fault: None,
+            usage: None,
         });
         OpenAttempt { permit, began }
     }
 
     /// The attempt has begun to answer: with the whole of it or its first content.
     pub(super) fn answered(&mut self, attempt: &mut OpenAttempt) {
-        let now = self.clock.now();
-        attempt.permit.answered(now, now - attempt.began, &*self.observer);
+        let now = self.watchers.clock.now();
+        attempt.permit.answered(now, now - attempt.began, &*self.watchers.observer);
+        self.trace.committed = Some(now - self.opened);
         self.finish_attempt(now - attempt.began, None);
     }
 
     /// The attempt failed before it answered.
     pub(super) fn failed(&mut self, mut attempt: OpenAttempt, fault: &Fault) {
-        let now = self.clock.now();
+        let now = self.watchers.clock.now();
         self.places.fail(fault);
         attempt.permit.places.fail(fault);
-        attempt.permit.failed(now, fault, &*self.observer);
+        attempt.permit.failed(now, fault, &*self.watchers.observer);
         self.finish_attempt(now - attempt.began, Some(fault.kind));
     }
 
@@ -121,14 +133,14 @@ impl Ledger {
     /// The answer is complete: closes the account.
     pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Usage) {
         self.used(&mut attempt, usage);
-        attempt.permit.completed(self.clock.now(), Some(usage), &*self.observer);
+        attempt.permit.completed(self.watchers.clock.now(), Some(usage), &*self.watchers.observer);
         self.outcome = Outcome::Completed;
     }
 
     /// The answer broke off after the caller had seen a part: closes the account.
     pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) {
         self.used(&mut attempt, usage);
-        attempt.permit.failed(self.clock.now(), fault, &*self.observer);
+        attempt.permit.failed(self.watchers.clock.now(), fault, &*self.watchers.observer);
         if let Some(record) = self.trace.attempts.last_mut() {
             record.fault = Some(fault.kind);
         }
@@ -145,6 +157,10 @@ impl Ledger {
         self.usage = Some(usage);
         self.places.answered(usage);
         attempt.permit.places.answered(usage);
+        let took = self.watchers.clock.now() - attempt.began;
+        if let Some(record) = self.trace.attempts.last_mut() {
+            (record.ended, record.usage) = (Some(took), Some(usage));
+        }
     }
 
     /// There is no answer: closes the account.
@@ -166,7 +182,7 @@ impl Ledger {
         let Some(record) = self.trace.attempts.last_mut() else { return };
         record.took = took;
         record.fault = fault;
-        self.observer.observe(&Event::AttemptFinished {
+        self.watchers.observer.observe(&Event::AttemptFinished {
             instance: &record.instance,
             model: &record.model,
             fault,
@@ -177,13 +193,17 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        self.observer.observe(&Event::RequestFinished {
+        let Self { outcome, usage, received, opened, .. } = *self;
+        let took = self.watchers.clock.now() - opened;
+        self.watchers.observer.observe(&Event::RequestFinished {
             target: &self.trace.target,
-            outcome: self.outcome,
-            took: self.clock.now() - self.opened,
-            usage: self.usage,
+            outcome,
+            took,
+            usage,
             trace: &self.trace,
         });
+        let trace = self.trace.take();
+        self.watchers.requests.note(RequestRecord { trace, outcome, usage, received, opened, took });
     }
 }
 

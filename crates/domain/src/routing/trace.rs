@@ -1,13 +1,22 @@
-//! The trace: what was tried for a request, in order, and who was passed over and why.
+//! The trace: what was decided for a request, from what, what was tried, and who was passed over and why.
+//!
+//! Whoever makes a decision makes it through the trace, which notes what went in and what came out. That is what lets
+//! [`Trace::replay`](super::Divergence) make every decision a second time. A trace holds no content and no secret.
 
 use std::time::Duration;
 
+use super::{Step, Walk, WalkPolicy, decision::Decision, tape::Asked};
 use crate::{
-    fault::FaultKind,
-    inference::RequestId,
+    fault::{Fault, FaultKind},
+    inference::{RequestId, Usage},
     name::{InstanceId, ModelRef, Target},
+    pool::{Members, Random, Rotation},
     task_group::Exclusion,
 };
+
+/// The most members whose pick is noted with all that went into it. Beyond, only who was picked: what a trace costs must not
+/// grow with the size of a pool.
+pub(super) const MAX_TAPED_MEMBERS: usize = 32;
 
 /// One attempt, over or under way.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +31,12 @@ pub struct AttemptRecord {
     pub started: Duration,
     /// How long it took; for a stream, to its first content.
     pub took: Duration,
-    /// What failed it; `None` if it answered.
+    /// How long it took to the end of its answer, whole or broken off; `None` if it never answered.
+    pub ended: Option<Duration>,
+    /// What failed it; `None` if it answered, or was given up when the caller went away.
     pub fault: Option<FaultKind>,
+    /// What it cost, if the upstream said so.
+    pub usage: Option<Usage>,
 }
 
 /// A candidate that was not asked.
@@ -36,7 +49,7 @@ pub struct ExclusionRecord {
 }
 
 /// What was decided for one request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Trace {
     /// The request.
     pub request_id: RequestId,
@@ -44,16 +57,44 @@ pub struct Trace {
     pub target: Target,
     /// The revision of the routing table that decided.
     pub revision: u64,
+    /// Feeds what is left to chance for this request alone: the jitter of its waits.
+    pub seed: u64,
+    /// The bounds of its walk; `None` if it never set out.
+    pub policy: Option<WalkPolicy>,
     /// The attempts, in order.
     pub attempts: Vec<AttemptRecord>,
     /// Who was passed over, each once.
     pub exclusions: Vec<ExclusionRecord>,
+    /// From the start of the request to the moment from which its caller saw the answer.
+    pub committed: Option<Duration>,
+    /// The decisions, in order.
+    pub(super) decisions: Vec<Decision>,
+    /// What the picks among the decisions asked of the members, in order.
+    pub(super) asked: Vec<Asked>,
 }
 
 impl Trace {
-    /// An empty trace.
-    pub fn new(request_id: RequestId, target: Target, revision: u64) -> Self {
-        Self { request_id, target, revision, attempts: Vec::new(), exclusions: Vec::new() }
+    /// An empty trace; `seed` feeds what is left to chance.
+    pub fn new(request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Self {
+        Self {
+            request_id,
+            target,
+            revision,
+            seed,
+            policy: None,
+            attempts: Vec::new(),
+            exclusions: Vec::new(),
+            committed: None,
+            decisions: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// Takes everything out, and leaves an empty trace of the same request.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = Self::new(self.request_id.clone(), self.target.clone(), (self.revision, self.seed));
+        std::mem::replace(self, empty)
     }
 
     /// Notes that a candidate was passed over; a second note of the same one is dropped.
@@ -62,5 +103,59 @@ impl Trace {
             return;
         }
         self.exclusions.push(ExclusionRecord { instance: instance.clone(), reason });
+    }
+
+    /// Picks a member, as [`Rotation::pick`] does.
+    pub fn pick(&mut self, rotation: &mut Rotation, members: &impl Members, random: &mut Random) -> Option<usize> {
+        let count = members.count();
+        if count > MAX_TAPED_MEMBERS {
+            let picked = rotation.pick(members, random);
+            self.decisions.push(Decision::Untaped { members: count, picked });
+            return picked;
+        }
+        let (before, seed, from) = (rotation.clone(), random.get_seed(), self.asked.len());
+        let picked = super::tape::record(&mut self.asked, members, |members| rotation.pick(members, random));
+        let asked = from..self.asked.len();
+        self.decisions.push(Decision::Pick { rotation: before, members: count, seed, asked, picked });
+        picked
+    }
+
+    /// Sets out on a walk.
+    pub fn set_out(&mut self, policy: WalkPolicy) -> Walk {
+        self.policy = Some(policy);
+        Walk::new(policy)
+    }
+
+    /// Counts an attempt that is about to be made.
+    pub fn attempting(&mut self, walk: &mut Walk) {
+        walk.attempting();
+        self.decisions.push(Decision::Attempt);
+    }
+
+    /// Says what follows a failed attempt, as [`Walk::failed`] does.
+    pub fn failed(&mut self, walk: &mut Walk, fault: &Fault) -> Step {
+        let seed = self.seed.wrapping_add(walk.attempts().into());
+        let step = walk.failed(fault, &mut Random::with_seed(seed));
+        let (kind, work, retry_after) = (fault.kind, fault.work, fault.retry_after);
+        self.decisions.push(Decision::Failed { kind, work, retry_after, seed, step });
+        step
+    }
+
+    /// Says what follows when nobody is left, as [`Walk::exhausted`] does.
+    pub fn exhausted(&mut self, walk: &mut Walk, remaining: Duration) -> Step {
+        let step = walk.exhausted(remaining);
+        self.decisions.push(Decision::Exhausted { remaining, step });
+        step
+    }
+
+    /// The budget was asked to pay for an attempt.
+    pub fn paid(&mut self, is_paid: bool) -> bool {
+        self.decisions.push(Decision::Paid(is_paid));
+        is_paid
+    }
+
+    /// The decisions, in order.
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
     }
 }

@@ -53,6 +53,8 @@ impl Observer for LogObserver {
                 let (errors, problem) = (report.errors(), report.headline());
                 tracing::error!(errors, %problem, "configuration rejected: the running one stays in force");
             }
+            // What writes them says so, once for many.
+            Event::RequestsNotStored { .. } => {}
             Event::Published { revision } => tracing::info!(revision, "routing table in force"),
         }
     }

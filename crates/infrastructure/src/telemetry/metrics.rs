@@ -40,6 +40,7 @@ pub struct PrometheusObserver {
     tokens: Tokens,
     revision: Gauge,
     reloads: Reloads,
+    not_stored: Handles<&'static str, Counter>,
 }
 
 /// Renders the series that a [`PrometheusObserver`] counts.
@@ -144,6 +145,7 @@ impl PrometheusObserver {
             tokens,
             revision,
             reloads,
+            not_stored: Handles::default(),
         })
     }
 
@@ -201,6 +203,13 @@ impl Observer for PrometheusObserver {
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Health { .. } => {}
+            Event::RequestsNotStored { count, reason } => {
+                let counter = self.not_stored.get(reason.as_str(), |reason| {
+                    let labels = vec![Label::new("reason", *reason)];
+                    counter(&self.recorder, "tidegate_requests_not_stored_total", labels)
+                });
+                counter.increment(*count);
+            }
             Event::Reloaded(outcome) => self.reloads.count(outcome),
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a double; 2^53 reloads are out of reach")]
             Event::Published { revision } => self.revision.set(*revision as f64),
@@ -260,6 +269,7 @@ fn describe(recorder: &PrometheusRecorder) {
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
     gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");
+    counter("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason");
     counter("tidegate_config_reloads_total", "Reloads of the configuration by result");
     gauge(
         "tidegate_config_last_reload_successful",

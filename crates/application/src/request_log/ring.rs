@@ -1,0 +1,55 @@
+//! The latest requests, in as many slots as may be kept.
+//!
+//! A writer draws a ticket and puts its record into that ticket's slot: two writers meet at one lock only when one of them
+//! has been overtaken by a whole turn of the ring.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use tidegate_domain::routing::RequestRecord;
+
+/// A record, and the ticket it was put in under.
+type Slot = Mutex<Option<(usize, Arc<RequestRecord>)>>;
+
+/// The latest requests.
+#[derive(Debug)]
+pub(super) struct Ring {
+    slots: Box<[Slot]>,
+    tickets: AtomicUsize,
+}
+
+impl Ring {
+    pub(super) fn new(slots: usize) -> Self {
+        Self { slots: (0..slots).map(|_| Slot::default()).collect(), tickets: AtomicUsize::new(0) }
+    }
+
+    /// Whether it has no room for anything.
+    pub(super) fn is_none(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Puts a record in the place of the oldest one.
+    pub(super) fn push(&self, record: Arc<RequestRecord>) {
+        if self.is_none() {
+            return;
+        }
+        let ticket = self.tickets.fetch_add(1, Relaxed);
+        let mut slot = self.slots[ticket % self.slots.len()].lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was overtaken by a whole turn is older than what stands there.
+        if slot.as_ref().is_none_or(|(other, _)| *other < ticket) {
+            let replaced = slot.replace((ticket, record));
+            drop(slot);
+            drop(replaced);
+        }
+    }
+
+    /// All of them, the latest first.
+    pub(super) fn records(&self) -> Vec<Arc<RequestRecord>> {
+        let held = |slot: &Slot| slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut records: Vec<_> = self.slots.iter().filter_map(held).collect();
+        records.sort_by(|(one, _), (other, _)| other.cmp(one));
+        records.into_iter().map(|(_, record)| record).collect()
+    }
+}
