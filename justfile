@@ -44,6 +44,10 @@ e2e:
     cargo build --release
     python3 tests/e2e/run.py target/release/tidegate
 
+# Writes the reference of the configuration and its JSON Schema anew, after a key was added or described.
+reference:
+    TIDEGATE_WRITE_REFERENCE=1 cargo test --workspace --test infrastructure config::keys
+
 # Builds the book (needs mdbook).
 book:
     mdbook build

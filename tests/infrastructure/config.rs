@@ -3,6 +3,8 @@
 mod broken;
 mod directory;
 mod documentation;
+mod effective;
+mod keys;
 mod lenient;
 mod secrets;
 mod shipped;

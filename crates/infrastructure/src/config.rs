@@ -10,6 +10,8 @@
 
 mod compile;
 mod cycles;
+mod describe;
+mod effective;
 mod entry_file;
 mod environment;
 mod fields;
@@ -17,12 +19,16 @@ mod file;
 mod findings;
 mod footprint;
 mod interpolate;
+mod journal;
+mod keys;
 mod kind;
 mod layout;
 mod ranges;
 mod redaction;
+mod reference;
 mod references;
 mod reload;
+mod schema;
 mod section;
 mod settings;
 mod source;
@@ -36,9 +42,16 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tidegate_domain::config::{ConfigSource, Configuration, Problem, Report};
 
+pub use describe::{DefaultValue, idle_descriptions};
+pub use effective::{EffectiveValue, ValueOrigin};
 pub use environment::Environment;
 pub use footprint::Footprint;
+pub use journal::Form;
+pub use keys::{Condition, Key, keys};
+pub use ranges::Bounds;
+pub use reference::reference;
 pub use reload::TomlReloadSource;
+pub use schema::schema;
 pub use settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, Settings, StorageSettings};
 pub use watch::{ConfigWatcher, WatchOptions};
 
@@ -99,6 +112,17 @@ impl TomlConfigSource {
         let mut findings = findings::Findings::default();
         let layout = layout::read(&self.location, &mut findings);
         compile::compile(layout, &self.environment, findings)
+    }
+
+    /// As [`TomlConfigSource::load_all`], with the value of every key and where it is from, sorted by key.
+    ///
+    /// # Errors
+    /// As [`TomlConfigSource::load_all`].
+    pub fn load_values(&self) -> Result<(Loaded, Vec<EffectiveValue>), Report> {
+        let journal = journal::Journal::Keep(std::cell::RefCell::default());
+        let mut findings = findings::Findings::with_journal(journal);
+        let layout = layout::read(&self.location, &mut findings);
+        compile::compile_and_keep(layout, &self.environment, findings)
     }
 
     /// Reads what the process itself needs. It blocks on the file system.

@@ -5,6 +5,7 @@
 
 mod check;
 mod colour;
+mod config;
 mod migrate;
 mod status;
 
@@ -13,6 +14,9 @@ use std::{net::SocketAddr, path::PathBuf};
 pub use check::{ReportFormat, render_report};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use colour::Colour;
+pub use config::{
+    ConfigCommand, DiffArgs, ShowArgs, ShownOrigin, ShownValue, ValueChange, changes, render_changes, render_values,
+};
 pub use migrate::{
     MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, render_migration,
 };
@@ -34,6 +38,9 @@ pub enum Command {
     Serve(ServeArgs),
     /// Report every problem of a configuration; exits with 1 if there is an error.
     Check(CheckArgs),
+    /// Show what a configuration comes to, how two differ, and what can be written in one.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Show how a running gateway is; exits with 1 if something cannot be used.
     Status(StatusArgs),
     /// Rewrite the configuration of another system for this one.
@@ -161,6 +168,7 @@ mod tests {
         Commands:
           serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration
           check    Report every problem of a configuration; exits with 1 if there is an error
+          config   Show what a configuration comes to, how two differ, and what can be written in one
           status   Show how a running gateway is; exits with 1 if something cannot be used
           migrate  Rewrite the configuration of another system for this one
           help     Print this message or the help of the given subcommand(s)

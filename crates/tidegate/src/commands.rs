@@ -1,6 +1,7 @@
 //! What the binary does: one module per command.
 
 mod check;
+mod config;
 mod migrate;
 mod serve;
 mod status;
@@ -18,6 +19,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Config(command) => config::run(command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Migrate(command) => migrate::run(command),
     }
@@ -29,6 +31,9 @@ fn config_source(arguments: &ConfigArgs) -> TomlConfigSource {
 }
 
 fn print(text: &str) -> std::io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }

@@ -12,11 +12,14 @@ use tidegate_domain::{
 };
 
 use super::{
-    Attempt, Loaded, Settings, cycles, entry_file,
+    Attempt, EffectiveValue, Loaded, Settings, cycles,
+    effective::effective,
+    entry_file,
     environment::Environment,
     fields::Fields,
     findings::{Findings, Place, join},
     interpolate::Interpolation,
+    journal::{Journal, NOWHERE},
     kind::Kind,
     layout::Layout,
     references::{Declaration, Declarations, State, warn_disabled},
@@ -53,8 +56,21 @@ struct Reading<'f> {
 /// Makes the configuration of what was read.
 pub(super) fn compile(layout: Option<Layout>, environment: &Environment, findings: Findings) -> Attempt {
     let compiled = layout.map(|layout| compile_layout(layout, environment, &findings));
-    let (problems, sources, footprint) = findings.into_parts();
+    let (problems, sources, footprint, _) = findings.into_parts();
     Attempt { footprint, outcome: loaded(compiled, problems, &sources) }
+}
+
+/// As [`compile`], with the value of every key.
+pub(super) fn compile_and_keep(
+    layout: Option<Layout>,
+    environment: &Environment,
+    findings: Findings,
+) -> Result<(Loaded, Vec<EffectiveValue>), Report> {
+    let compiled = layout.map(|layout| compile_layout(layout, environment, &findings));
+    let (problems, sources, _, journal) = findings.into_parts();
+    let loaded = loaded(compiled, problems, &sources)?;
+    let values = effective(&loaded, journal.into_found(), &sources);
+    Ok((loaded, values))
 }
 
 fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources) -> Result<Loaded, Report> {
@@ -236,6 +252,37 @@ impl<'f> Reading<'f> {
             );
         }
     }
+}
+
+/// Reads made-up values instead of files, to learn which keys there are; see [`Journal`].
+pub(super) fn survey(pass: usize) -> Journal {
+    let mut findings = Findings::with_journal(Journal::survey(pass));
+    findings.sources.add(PathBuf::new(), String::new());
+    survey_with(&findings);
+    findings.journal
+}
+
+fn survey_with(findings: &Findings) {
+    let environment = Environment::default();
+    let root = process::read(&mut made_up(findings, String::new()), &mut Mentions::default());
+    let mut reading = Reading {
+        findings,
+        interpolation: Interpolation::new(&environment, findings),
+        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new() },
+        is_lenient: false,
+        declarations: Declarations::default(),
+        defined: Defined::default(),
+    };
+    for kind in Kind::ALL {
+        let mut fields = made_up(findings, format!("{}.*", kind.section()));
+        let word = Word::written("*".to_owned(), fields.here());
+        fields.flag("enabled");
+        reading.read_body(kind, &word, &mut fields);
+    }
+}
+
+fn made_up(findings: &Findings, path: String) -> Fields<'_> {
+    Fields::new(findings, path, Node::new(Value::Table(Table::default()), NOWHERE))
 }
 
 /// A hash over the names and texts of all files, since a name can be an entry's, and the values they were filled with.

@@ -6,6 +6,7 @@ use validator::Validate;
 
 use super::{
     findings::{Findings, Place, join},
+    journal::Form,
     ranges,
     source::Origin,
     suggest::did_you_mean,
@@ -65,10 +66,16 @@ impl<'f> Fields<'f> {
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
+        if let Some(survey) = self.findings.journal.as_survey() {
+            return survey.is_other(key);
+        }
         self.table.entries.iter().any(|entry| canonical(&entry.key) == key)
     }
 
     pub(super) fn is_table(&self, key: &str) -> bool {
+        if let Some(survey) = self.findings.journal.as_survey() {
+            return survey.is_other(key);
+        }
         let is_table = |entry: &Entry| canonical(&entry.key) == key && matches!(entry.node.value, Value::Table(_));
         self.table.entries.iter().any(is_table)
     }
@@ -76,19 +83,22 @@ impl<'f> Fields<'f> {
     /// Passes over keys of which it cannot be told whether they make sense.
     pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
         for key in keys {
-            self.take(key);
+            self.remove(key);
         }
     }
 
     /// Reports a key that makes no sense beside the others.
     pub(super) fn refuse(&mut self, key: &'static str, message: &str, help: &str) {
-        if let Some((_, place)) = self.take(key) {
+        if let Some((_, place)) = self.remove(key) {
             self.findings.error(&place, message, help);
         }
     }
 
     /// Reports that a key is missing, unless it was there and has been reported as something else.
     pub(super) fn require(&self, key: &'static str, help: &str) {
+        if let Some(survey) = self.findings.journal.as_survey() {
+            survey.required.borrow_mut().push(join(&self.path, key));
+        }
         if !self.was_given(key) {
             self.findings.error(&self.here(), format!("'{key}' is missing"), help);
         }
@@ -105,13 +115,13 @@ impl<'f> Fields<'f> {
 
     /// A text that names something; blank is an error.
     pub(super) fn word(&mut self, key: &'static str) -> Option<Word> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Text)?;
         self.word_of(node, place)
     }
 
     /// Any text.
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Text)?;
         match node.value {
             Value::Text(text) => Some(text),
             other => self.mistyped(&other, &place, &TEXT),
@@ -120,14 +130,14 @@ impl<'f> Fields<'f> {
 
     /// A text that is never shown.
     pub(super) fn secret(&mut self, key: &'static str) -> Option<SecretString> {
-        let (node, mut place) = self.take(key)?;
+        let (node, mut place) = self.take(key, &Form::Secret)?;
         place.shown = false;
         self.secret_of(node, &place)
     }
 
     /// Named texts that are never shown.
     pub(super) fn secrets(&mut self, key: &'static str) -> Vec<(String, Place, SecretString)> {
-        let Some((node, place)) = self.take(key) else { return Vec::new() };
+        let Some((node, place)) = self.take(key, &Form::Secrets) else { return Vec::new() };
         let Some(table) = self.table_of(node, &place) else { return Vec::new() };
         let read = |entry: Entry| {
             let place = Place { origin: entry.origin, key: join(&place.key, &entry.key), shown: false };
@@ -137,7 +147,7 @@ impl<'f> Fields<'f> {
     }
 
     pub(super) fn integer(&mut self, key: &'static str) -> Option<i64> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Integer)?;
         match (node.value, &node.sources) {
             (Value::Integer(number), _) => Some(number),
             (Value::Text(text), Some(sources)) => {
@@ -148,7 +158,7 @@ impl<'f> Fields<'f> {
     }
 
     pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Number)?;
         let number = match (node.value, &node.sources) {
             (Value::Float(number), _) => number,
             #[expect(clippy::cast_precision_loss, reason = "every number that a key takes is small")]
@@ -168,7 +178,7 @@ impl<'f> Fields<'f> {
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Flag)?;
         match (node.value, &node.sources) {
             (Value::Boolean(flag), _) => Some(flag),
             (Value::Text(text), Some(sources)) => {
@@ -185,7 +195,8 @@ impl<'f> Fields<'f> {
         names: &[&'static str],
         of_name: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let word = self.word(key)?;
+        let (node, place) = self.take(key, &Form::Choice(names.to_vec()))?;
+        let word = self.word_of(node, place)?;
         let found = of_name(&word.text);
         if found.is_none() {
             let message = format!("{} is none of the values of '{key}'", word.quoted());
@@ -199,24 +210,24 @@ impl<'f> Fields<'f> {
 
     /// A list of texts; `None` if the key is not there.
     pub(super) fn words(&mut self, key: &'static str) -> Option<Vec<Word>> {
-        let items = self.items(key)?;
+        let items = self.items(key, &Form::Texts)?;
         Some(items.into_iter().filter_map(|(node, place)| self.word_of(node, place)).collect())
     }
 
     /// A list of tables.
     pub(super) fn tables(&mut self, key: &'static str) -> Option<Vec<Fields<'f>>> {
-        let items = self.items(key)?;
+        let items = self.items(key, &Form::Tables)?;
         Some(items.into_iter().map(|(node, place)| self.child(node, place.key)).collect())
     }
 
     pub(super) fn table(&mut self, key: &'static str) -> Option<Fields<'f>> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Table)?;
         Some(self.child(node, place.key))
     }
 
     /// A whole number or a text: the two forms in which some keys come.
     pub(super) fn integer_or_word(&mut self, key: &'static str) -> Option<Result<i64, Word>> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::IntegerOrText)?;
         match node.value {
             Value::Integer(number) => Some(Ok(number)),
             _ => self.word_of(node, place).map(Err),
@@ -225,7 +236,7 @@ impl<'f> Fields<'f> {
 
     /// The tables below a key, by name.
     pub(super) fn named(&mut self, key: &'static str) -> Option<Vec<(Word, Fields<'f>)>> {
-        let (node, place) = self.take(key)?;
+        let (node, place) = self.take(key, &Form::Entries)?;
         let table = self.table_of(node, &place)?;
         let read = |entry: Entry| {
             let key = join(&place.key, &entry.key);
@@ -238,6 +249,11 @@ impl<'f> Fields<'f> {
 
     /// Checks the ranges of what was read.
     pub(super) fn check(&self, read: &impl Validate) {
+        if let Some(survey) = self.findings.journal.as_survey() {
+            ranges::exceeded(read, |key, bounds| {
+                survey.bounds.borrow_mut().entry(join(&self.path, key)).or_default().widen(&bounds);
+            });
+        }
         ranges::check(read, |key, message| self.error(key, message, ""));
     }
 
@@ -261,7 +277,21 @@ impl<'f> Fields<'f> {
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<(Node, Place)> {
+    /// Takes out what is to have that form, and remembers that it was asked for.
+    fn take(&mut self, key: &'static str, form: &Form) -> Option<(Node, Place)> {
+        let is_new = self.asked.iter().all(|(asked, _)| *asked != key);
+        if let Some(survey) = self.findings.journal.as_survey()
+            && is_new
+        {
+            self.table.entries.extend(survey.ask(join(&self.path, key), key, form));
+        }
+        if let Some(entry) = self.table.entries.iter().find(|entry| canonical(&entry.key) == key) {
+            self.findings.journal.keep(&join(&self.path, key), form, entry);
+        }
+        self.remove(key)
+    }
+
+    fn remove(&mut self, key: &'static str) -> Option<(Node, Place)> {
         let found = self.table.entries.iter().position(|entry| canonical(&entry.key) == key);
         let entry = found.map(|at| self.table.entries.remove(at));
         self.asked.push((key, entry.as_ref().map(|entry| entry.origin)));
@@ -279,8 +309,8 @@ impl<'f> Fields<'f> {
         self.findings.error(&place, message, format!("keep one of them, best '{key}'"));
     }
 
-    fn items(&mut self, key: &'static str) -> Option<Vec<(Node, Place)>> {
-        let (node, place) = self.take(key)?;
+    fn items(&mut self, key: &'static str, form: &Form) -> Option<Vec<(Node, Place)>> {
+        let (node, place) = self.take(key, form)?;
         let value = match (node.value, &node.sources) {
             (Value::Text(text), Some(sources)) => {
                 let parsed = parse_inline(&text, node.origin, sources);

@@ -6,6 +6,7 @@ use tidegate_domain::config::{Problem, Severity};
 
 use super::{
     footprint::Footprint,
+    journal::Journal,
     source::{Origin, Sources},
 };
 
@@ -23,10 +24,16 @@ pub(super) struct Place {
 pub(super) struct Findings {
     pub(super) sources: Sources,
     pub(super) footprint: RefCell<Footprint>,
+    pub(super) journal: Journal,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Findings {
+    /// No findings yet, of a load that remembers the keys in `journal`.
+    pub(super) fn with_journal(journal: Journal) -> Self {
+        Self { journal, ..Self::default() }
+    }
+
     pub(super) fn error(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.add(self.at(place, Severity::Error, (message.into(), help.into())));
     }
@@ -56,9 +63,9 @@ impl Findings {
         }
     }
 
-    /// All problems, the files they were found in, and everything that was looked at.
-    pub(super) fn into_parts(self) -> (Vec<Problem>, Sources, Footprint) {
-        (self.problems.into_inner(), self.sources, self.footprint.into_inner())
+    /// All problems, the files they were found in, everything that was looked at, and what was remembered of the keys.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Sources, Footprint, Journal) {
+        (self.problems.into_inner(), self.sources, self.footprint.into_inner(), self.journal)
     }
 
     fn at(&self, place: &Place, severity: Severity, (message, help): (String, String)) -> Problem {

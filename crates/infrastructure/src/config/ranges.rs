@@ -16,13 +16,44 @@ pub(super) fn check(read: &impl Validate, report: impl Fn(&str, String)) {
     }
 }
 
+/// Calls `report` with the bounds of each key that is out of its range.
+pub(super) fn exceeded(read: &impl Validate, mut report: impl FnMut(&str, Bounds)) {
+    let Err(errors) = read.validate() else { return };
+    for (key, violations) in errors.field_errors() {
+        if let Some(violation) = violations.first() {
+            report(&key, Bounds::of(violation));
+        }
+    }
+}
+
+/// What a number may be, both ends included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// The smallest.
+    pub min: Option<String>,
+    /// The largest.
+    pub max: Option<String>,
+}
+
+impl Bounds {
+    fn of(violation: &ValidationError) -> Self {
+        let bound = |name: &str| violation.params.get(name).map(|bound| plain(&bound.to_string()));
+        Self { min: bound("min"), max: bound("max") }
+    }
+
+    /// Learns the bounds that `other` knows.
+    pub(super) fn widen(&mut self, other: &Self) {
+        self.min = self.min.take().or_else(|| other.min.clone());
+        self.max = self.max.take().or_else(|| other.max.clone());
+    }
+}
+
 fn wording(violation: &ValidationError) -> String {
-    let bound = |name: &str| violation.params.get(name).map(|bound| plain(&bound.to_string()));
-    match (bound("min"), bound("max")) {
-        (Some(min), Some(max)) => format!("must be from {min} to {max}"),
-        (Some(min), None) => format!("must be at least {min}"),
-        (None, Some(max)) => format!("must be at most {max}"),
-        (None, None) => "is out of range".to_owned(),
+    match Bounds::of(violation) {
+        Bounds { min: Some(min), max: Some(max) } => format!("must be from {min} to {max}"),
+        Bounds { min: Some(min), max: None } => format!("must be at least {min}"),
+        Bounds { min: None, max: Some(max) } => format!("must be at most {max}"),
+        Bounds { min: None, max: None } => "is out of range".to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::redaction;
 const MAX_SHOWN_LINE: usize = 160;
 
 /// A place in one of the files: byte offsets into its text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     pub(super) file: usize,
     pub(super) start: usize,

@@ -6,7 +6,7 @@ use toml::{Spanned, de::DeTable, de::DeValue};
 use super::source::Origin;
 
 /// A value.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) enum Value {
     Text(String),
     Integer(i64),
@@ -37,7 +37,7 @@ impl Value {
 }
 
 /// A value at its place.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) origin: Origin,
@@ -52,7 +52,7 @@ impl Node {
 }
 
 /// A key and its value.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) origin: Origin,
@@ -60,7 +60,7 @@ pub(super) struct Entry {
 }
 
 /// Keys and values, in the order in which they were written.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
 }
@@ -125,6 +125,11 @@ const OLDER_SPELLINGS: [(&str, &str); 7] = [
 /// Today's spelling of a key.
 pub(super) fn canonical(key: &str) -> &str {
     OLDER_SPELLINGS.iter().find(|(older, _)| *older == key).map_or(key, |(_, today)| today)
+}
+
+/// The older spellings of a key.
+pub(super) fn older_spellings(key: &str) -> impl Iterator<Item = &'static str> {
+    OLDER_SPELLINGS.iter().filter(move |(_, today)| *today == key).map(|(older, _)| *older)
 }
 
 /// The value that `toml` parsed from the file numbered `file`. Numbers beyond the range are kept at its end, where the

@@ -30,6 +30,11 @@ impl Colour {
         self.paint(31, text)
     }
 
+    /// For what is said in passing.
+    pub(super) fn dim(self, text: &str) -> String {
+        self.paint(2, text)
+    }
+
     fn paint(self, code: u8, text: &str) -> String {
         match self {
             Self::Never => text.to_owned(),

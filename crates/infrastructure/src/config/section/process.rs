@@ -144,10 +144,14 @@ fn address(table: &mut Fields<'_>, key: &'static str) -> Option<SocketAddr> {
 }
 
 fn storage(mut table: Fields<'_>) -> StorageSettings {
-    let backend = table.word("backend");
+    let backend = table.choice("backend", &["memory", "sqlite"], |name| match name {
+        "memory" => Some(Backend::Memory),
+        "sqlite" => Some(Backend::Sqlite),
+        _ => None,
+    });
     table.require("backend", "write backend = \"memory\" or \"sqlite\"");
-    let settings = match backend.as_ref().map(|word| &*word.text) {
-        Some("memory") => {
+    let settings = match backend {
+        Some(Backend::Memory) => {
             for key in ["path", "url"] {
                 table.refuse(
                     key,
@@ -157,18 +161,20 @@ fn storage(mut table: Fields<'_>) -> StorageSettings {
             }
             StorageSettings::Memory
         }
-        Some("sqlite") => sqlite(&mut table),
-        _ => {
+        Some(Backend::Sqlite) => sqlite(&mut table),
+        None => {
             table.pass_over(&["path", "url"]);
             StorageSettings::Memory
         }
     };
-    if let Some(word) = backend.filter(|word| !matches!(&*word.text, "memory" | "sqlite")) {
-        let help = word.did_you_mean(["memory", "sqlite"]);
-        table.error("backend", format!("{} is no backend", word.quoted()), help);
-    }
     table.finish();
     settings
+}
+
+#[derive(Clone, Copy)]
+enum Backend {
+    Memory,
+    Sqlite,
 }
 
 /// `path`, or a `url` such as `sqlite:data/tidegate.db`.

@@ -1,0 +1,24 @@
+//! `[pools.X]`.
+
+use super::{Description, key, or};
+
+pub(super) const KEYS: &[Description] = &[
+    key("pools", "Interchangeable instances, by the pool's name."),
+    key("pools.*.task_groups", "Task groups, or `group.tier`, whose models are instances of the pool."),
+    or("pools.*.rotation", "\"round_robin\"", "In which order instances are asked."),
+    key("pools.*.rotation.type", "An older form of `rotation`."),
+    key("pools.*.rotation.strategy", "An older form of `rotation`."),
+    key("pools.*.fallback", "What happens after an instance failed."),
+    or(
+        "pools.*.fallback.strategy",
+        "\"instance_rotation\"",
+        "`instance_rotation` asks another instance, `simple_retry` the same one again, `fail_fast` nobody.",
+    ),
+    or("pools.*.fallback.max_instance_attempts", "2", "How many instances are asked for one request at most."),
+    key("pools.*.instances", "The pool's own instances."),
+    key("pools.*.instances[].id", "What the instance is called; its model by default."),
+    key("pools.*.instances[].name", "An older word for `id`."),
+    or("pools.*.instances[].weight", "1", "Its share where the rotation goes by weight; 0 leaves it out."),
+    key("pools.*.instances[].max_concurrency", "Requests at once that it is given at most."),
+    key("pools.*.instances[].base_url", "Where it is, if not where its provider is."),
+];

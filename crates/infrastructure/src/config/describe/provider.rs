@@ -1,0 +1,30 @@
+//! `[providers.X]`.
+
+use super::{Description, key, or};
+
+pub(super) const KEYS: &[Description] = &[
+    key("providers", "The upstreams, by name."),
+    key("providers.*.protocol", "How the upstream is spoken to. `simulated` answers by itself, without a network."),
+    key(
+        "providers.*.base_url",
+        "Where the upstream is, up to and with `/v1`. For the protocol `openai`, OpenAI itself by default.",
+    ),
+    key(
+        "providers.*.api_key",
+        "The credential. Write it as a variable or a secret file: `\"${NAME}\"`, `\"${file:/run/secrets/NAME}\"`.",
+    ),
+    key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
+    or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),
+    key("providers.*.simulated", "How a simulated provider behaves."),
+    or("simulated.latency_ms", "50", "Milliseconds until the first token."),
+    or("simulated.token_interval_ms", "10", "Milliseconds between two tokens."),
+    or("simulated.tokens", "24", "Tokens in an answer."),
+    or("simulated.failure_rate", "0", "The share of requests that fail, from 0 to 1."),
+    or(
+        "simulated.failure",
+        "500",
+        "How they fail: an HTTP status from 400 to 599, `hang`, `cut`, `stall` or `malformed`.",
+    ),
+    or("simulated.seed", "0", "What decides which requests fail: the same seed, the same requests."),
+    key("simulated.reply", "The text of every answer, instead of `tokens`."),
+];

@@ -1,0 +1,34 @@
+//! Deadlines, circuit breakers and health.
+
+use super::{Description, key, or, or_of};
+
+pub(super) const KEYS: &[Description] = &[
+    key("deadlines", "How long to wait for an upstream, in seconds."),
+    or("defaults.deadlines.headers", "30", "Seconds until the upstream's answer must begin."),
+    or("defaults.deadlines.first_content", "60", "Seconds until its first content."),
+    or("defaults.deadlines.idle", "60", "Seconds between two pieces of content."),
+    or("defaults.deadlines.total", "600", "Seconds for the whole request."),
+    or_of("deadlines.headers", "defaults.deadlines.headers", "Seconds until the upstream's answer must begin."),
+    or_of("deadlines.first_content", "defaults.deadlines.first_content", "Seconds until its first content."),
+    or_of("deadlines.idle", "defaults.deadlines.idle", "Seconds between two pieces of content."),
+    or_of("deadlines.total", "defaults.deadlines.total", "Seconds for the whole request."),
+    key("timeout", "Another word for `deadlines.total`."),
+    key("circuit_breaker", "When an instance is left alone because it fails."),
+    or("circuit_breaker.failure_threshold", "5", "Faults in a row that open the circuit."),
+    or("circuit_breaker.recovery_time", "60", "Seconds that an open circuit waits before it lets probes pass."),
+    or("circuit_breaker.max_recovery_time", "300", "The longest such wait, in seconds; a failed probe doubles it."),
+    or("circuit_breaker.half_open_requests", "1", "Probes at once."),
+    or("circuit_breaker.success_threshold", "1", "Successful probes that close the circuit."),
+    or(
+        "circuit_breaker.failure_rate",
+        "50",
+        "The share of failed attempts, in percent, that opens the circuit; 0 switches it off.",
+    ),
+    or("circuit_breaker.failure_rate_minimum", "20", "Attempts in the window without which the rate says nothing."),
+    or("circuit_breaker.failure_rate_window", "60", "The window of the rate, in seconds."),
+    key("health_check", "When an instance counts as unhealthy, judged by its answers."),
+    or("health_check.failure_threshold", "3", "Faults in a row that make it unhealthy."),
+    or("health_check.success_threshold", "2", "Successes in a row that make it healthy again."),
+    or("health_check.recovery_time", "60", "Seconds until it is tried again."),
+    or("health_check.max_recovery_time", "600", "The longest such wait, in seconds."),
+];

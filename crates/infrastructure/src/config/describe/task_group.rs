@@ -1,0 +1,30 @@
+//! `[task_groups.X]`.
+
+use super::{Description, key, or};
+
+pub(super) const KEYS: &[Description] = &[
+    key("task_groups", "Kinds of work, by name, each with its tiers."),
+    key("task_groups.*.fallback", "What happens after a tier failed."),
+    or("task_groups.*.fallback.strategy", "\"tier_down\"", "Where a request goes next."),
+    key("task_groups.*.fallback_strategy", "An older form of `fallback.strategy`."),
+    or("task_groups.*.fallback.max_attempts", "3", "How many attempts a request gets at most."),
+    or("task_groups.*.fallback.retry_delay", "1", "Seconds before the first wait ends; each further wait is longer."),
+    key("task_groups.*.tiers", "Models of about the same quality, by the tier's name."),
+    key(
+        "tiers.*.models",
+        "The tier's models: `provider:model`, an alias of `[models]`, or `pool:NAME` for the instances of a pool.",
+    ),
+    key(
+        "tiers.*.priority",
+        "The order of the tiers: lower first. Tiers without one follow in the order of their names' numbers.",
+    ),
+    or("tiers.*.rotation", "\"declared\"", "In which order the models are asked."),
+    key("tiers.*.rotation.type", "An older form of `rotation`."),
+    key("tiers.*.rotation.strategy", "An older form of `rotation`."),
+    or("tiers.*.max_retries", "0", "How often the same model is asked again."),
+    key("tiers.*.temperature", "The `temperature` of requests that name none."),
+    key("tiers.*.max_tokens", "The `max_tokens` of requests that name none."),
+    or("tiers.*.concurrency_limit", "0", "Requests at once in this tier; 0 is unlimited."),
+    or("tiers.*.rpm_limit", "0", "Requests per minute in this tier; 0 is unlimited."),
+    or("tiers.*.tpm_limit", "0", "Tokens per minute in this tier; 0 is unlimited."),
+];

@@ -1,0 +1,60 @@
+//! `tidegate config`: what a configuration comes to, how two differ, and what can be written in one.
+
+mod diff;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+pub use diff::{ValueChange, changes, render_changes};
+pub use show::{ShownOrigin, ShownValue, render_values};
+
+use super::ConfigArgs;
+
+/// What can be asked about configurations.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Show the value of every key, defaults included; secrets are masked.
+    Show(ShowArgs),
+    /// Show what differs between two configurations, by meaning; exits with 1 if something does.
+    Diff(DiffArgs),
+    /// Print the JSON Schema of a configuration, for editors.
+    Schema,
+}
+
+/// The arguments of `config show`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ShowArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Show only these keys and what is below them.
+    #[arg(value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// Say where each value is from: a line of a file, a variable, another key, or the default.
+    #[arg(long)]
+    pub origin: bool,
+    /// Leave out what only holds by default.
+    #[arg(long)]
+    pub written: bool,
+    /// Print an array of values, origins included.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `config diff`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct DiffArgs {
+    /// The one configuration: a file, or a directory with tidegate.toml.
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The other one.
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// Lay environments/NAME.toml over both.
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_ENV")]
+    pub env: Option<String>,
+    /// Print an array of changes.
+    #[arg(long)]
+    pub json: bool,
+}

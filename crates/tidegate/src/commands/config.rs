@@ -1,0 +1,64 @@
+//! `tidegate config`: what a configuration comes to, how two differ, and what can be written in one.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use tidegate_infrastructure::config::{
+    ConfigLocation, EffectiveValue, Environment, TomlConfigSource, ValueOrigin, keys, schema,
+};
+use tidegate_interface::cli::{
+    Colour, ConfigCommand, DiffArgs, ShowArgs, ShownOrigin, ShownValue, changes, render_changes, render_values,
+};
+
+use super::{config_source, print};
+use crate::BuildGatewayError;
+
+pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Show(arguments) => show(&arguments),
+        ConfigCommand::Diff(arguments) => diff(arguments),
+        ConfigCommand::Schema => {
+            print(&schema(&keys()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn show(arguments: &ShowArgs) -> anyhow::Result<ExitCode> {
+    let values: Vec<_> = values(&config_source(&arguments.config))?.iter().map(shown).collect();
+    print(&render_values(&values, arguments, Colour::of_stdout()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn diff(arguments: DiffArgs) -> anyhow::Result<ExitCode> {
+    let DiffArgs { before, after, env, json } = arguments;
+    let load = |path: PathBuf| {
+        let location = ConfigLocation { path, environment: env.clone() };
+        values(&TomlConfigSource::new(location, Environment::of_process()))
+    };
+    let changes = changes(&load(before)?, &load(after)?, shown, EffectiveValue::is_same);
+    if json {
+        print(&serde_json::to_string_pretty(&changes)?)?;
+    } else {
+        print(&render_changes(&changes, Colour::of_stdout()))?;
+    }
+    Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn values(source: &TomlConfigSource) -> anyhow::Result<Vec<EffectiveValue>> {
+    let (_, values) = source.load_values().map_err(BuildGatewayError::Configuration)?;
+    Ok(values)
+}
+
+fn shown(value: &EffectiveValue) -> ShownValue {
+    let origin = match &value.origin {
+        ValueOrigin::Written { file, line, column, variables } => ShownOrigin::File {
+            file: file.display().to_string(),
+            line: *line,
+            column: *column,
+            variables: variables.clone(),
+        },
+        ValueOrigin::Default => ShownOrigin::Default,
+        ValueOrigin::Key(key) => ShownOrigin::Key { key: key.clone() },
+    };
+    ShownValue { key: value.key.clone(), value: value.text.clone(), origin }
+}
