@@ -1,0 +1,65 @@
+//! A closed loop: each connection asks again as soon as it is answered.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use anyhow::{bail, ensure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use super::{Task, Times};
+use crate::{
+    exchange::Exchange,
+    reader::{Progress, Reader},
+};
+
+/// Runs `task` to its end; every answer is compared byte by byte.
+pub async fn closed(task: &Task) -> anyhow::Result<Times> {
+    let left = Rc::new(std::cell::Cell::new(task.requests));
+    let mut connections = JoinSet::new();
+    for _ in 0..task.connections {
+        let (address, exchange, left) = (task.address, Arc::clone(&task.exchange), Rc::clone(&left));
+        connections.spawn_local(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let mut times = Vec::new();
+            let (mut reader, mut body) = (Reader::default(), Vec::new());
+            while left.get() > 0 {
+                left.set(left.get() - 1);
+                let began = Instant::now();
+                ask(&mut stream, &exchange, &mut reader, &mut body).await?;
+                times.push(began.elapsed());
+            }
+            anyhow::Ok(times)
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(connection) = connections.join_next().await {
+        times.extend(connection??);
+    }
+    Ok(Times::new(times))
+}
+
+async fn ask(
+    stream: &mut TcpStream,
+    exchange: &Exchange,
+    reader: &mut Reader,
+    body: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let mut scratch = [0; 8192];
+    body.clear();
+    stream.write_all(&exchange.request).await?;
+    loop {
+        let read = stream.read(&mut scratch).await?;
+        ensure!(read > 0, "the connection was closed amid an answer");
+        match reader.push(&scratch[..read], body)? {
+            Progress::Partial => {}
+            Progress::Complete => break,
+            Progress::Refused(status) => bail!("refused with {status}"),
+        }
+    }
+    ensure!(*body == exchange.answer, "an answer differs: {}", String::from_utf8_lossy(body));
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Where a head ends, its header fields, and what is wrong with one.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use memchr::memchr;
+
+use crate::Body;
+
+/// The most header fields that are read, whatever the limits allow.
+const MOST_HEADERS: usize = 256;
+
+/// What is put up with in a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// The most bytes.
+    pub max_bytes: usize,
+    /// The most header fields; 256 at most.
+    pub max_headers: usize,
+}
+
+/// A head that is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// It has too many bytes.
+    #[error("the head is too long")]
+    TooLong,
+    /// It has too many header fields.
+    #[error("the head has too many fields")]
+    TooManyHeaders,
+    /// It is not HTTP/1.0 or HTTP/1.1.
+    #[error("the version of the protocol is not 1.0 or 1.1")]
+    Version,
+    /// A line ends without a carriage return: some readers take that for an end, and some do not.
+    #[error("a line of the head ends without a carriage return")]
+    BareNewline,
+    /// It is no head at all.
+    #[error("the head is malformed")]
+    Syntax,
+    /// Two readers could see two lengths of the body.
+    #[error("the length of the body is ambiguous")]
+    Length,
+}
+
+impl HeadError {
+    /// The status that tells a caller.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::TooLong | Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::BareNewline | Self::Syntax | Self::Length => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Finds the end of a head while it arrives, looking at every byte once.
+#[derive(Debug, Default)]
+pub struct HeadScan {
+    scanned: usize,
+}
+
+impl HeadScan {
+    /// Takes the head off the start of `buffer` once it is whole. Blank lines before it are skipped.
+    ///
+    /// # Errors
+    /// [`HeadError`] as soon as it is clear that no acceptable head will come of it.
+    pub fn take(&mut self, buffer: &mut BytesMut, limits: HeadLimits) -> Result<Option<Bytes>, HeadError> {
+        while buffer.starts_with(b"\r\n") {
+            buffer.advance(2);
+            self.scanned = 0;
+        }
+        let Some(end) = self.find(buffer)? else {
+            return if buffer.len() > limits.max_bytes { Err(HeadError::TooLong) } else { Ok(None) };
+        };
+        if end > limits.max_bytes {
+            return Err(HeadError::TooLong);
+        }
+        self.scanned = 0;
+        Ok(Some(buffer.split_to(end).freeze()))
+    }
+
+    fn find(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+        while let Some(found) = memchr(b'\n', &bytes[self.scanned..]) {
+            let newline = self.scanned + found;
+            let before = &bytes[..newline];
+            if !before.ends_with(b"\r") {
+                return Err(HeadError::BareNewline);
+            }
+            self.scanned = newline + 1;
+            if before.ends_with(b"\n\r") {
+                return Ok(Some(newline + 1));
+            }
+        }
+        self.scanned = bytes.len();
+        Ok(None)
+    }
+}
+
+/// Room for the header fields of one head.
+pub(crate) type Slots<'a> = [MaybeUninit<httparse::Header<'a>>; MOST_HEADERS];
+
+/// Room, cut to the limit.
+pub(crate) fn within<'s, 'a>(
+    slots: &'s mut Slots<'a>,
+    limits: HeadLimits,
+) -> &'s mut [MaybeUninit<httparse::Header<'a>>] {
+    &mut slots[..limits.max_headers.min(MOST_HEADERS)]
+}
+
+/// A whole head, once it was read.
+pub(crate) fn complete(read: httparse::Result<usize>) -> Result<(), HeadError> {
+    match read {
+        Ok(httparse::Status::Complete(_)) => Ok(()),
+        Ok(httparse::Status::Partial) => Err(HeadError::Syntax),
+        Err(httparse::Error::TooManyHeaders) => Err(HeadError::TooManyHeaders),
+        Err(httparse::Error::Version) => Err(HeadError::Version),
+        Err(_) => Err(HeadError::Syntax),
+    }
+}
+
+pub(crate) fn version(minor: Option<u8>) -> Result<Version, HeadError> {
+    match minor {
+        Some(0) => Ok(Version::HTTP_10),
+        Some(1) => Ok(Version::HTTP_11),
+        _ => Err(HeadError::Version),
+    }
+}
+
+/// What the header fields say about the message itself.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one observation about the fields; none excludes another")]
+pub(crate) struct Framing {
+    pub(crate) length: Option<u64>,
+    /// Lengths that say different things, or the same one twice.
+    pub(crate) repeated: bool,
+    pub(crate) contradicted: bool,
+    pub(crate) is_chunked: bool,
+    /// A coding that is not read here.
+    pub(crate) is_foreign: bool,
+    pub(crate) closes: bool,
+    pub(crate) keeps: bool,
+    pub(crate) expects_continue: bool,
+}
+
+impl Framing {
+    /// Reads the fields of `head` into a map, values without a copy, and what they say about the message.
+    pub(crate) fn read(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<(HeaderMap, Self), HeadError> {
+        let mut headers = HeaderMap::with_capacity(fields.len() + 4);
+        let mut framing = Self::default();
+        for field in fields {
+            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadError::Syntax)?;
+            let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| HeadError::Syntax)?;
+            framing.note(&name, field.value)?;
+            headers.append(name, value);
+        }
+        Ok((headers, framing))
+    }
+
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), HeadError> {
+        if *name == header::CONTENT_LENGTH {
+            let length = digits(value).ok_or(HeadError::Length)?;
+            self.repeated |= self.length.is_some();
+            self.contradicted |= self.length.is_some_and(|known| known != length);
+            self.length = Some(length);
+        } else if *name == header::TRANSFER_ENCODING {
+            let is_chunked = value.eq_ignore_ascii_case(b"chunked");
+            // Twice is as foreign as something else: nobody sends it, and readers differ.
+            self.is_foreign |= self.is_chunked || !is_chunked;
+            self.is_chunked |= is_chunked;
+        } else if *name == header::CONNECTION {
+            for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                self.closes |= option.eq_ignore_ascii_case(b"close");
+                self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        } else if *name == header::EXPECT {
+            self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+        }
+        Ok(())
+    }
+
+    /// Whether the connection can serve again.
+    pub(crate) fn persists(&self, version: Version) -> bool {
+        !self.closes && (version == Version::HTTP_11 || self.keeps)
+    }
+
+    pub(crate) fn sized(&self) -> Body {
+        self.length.map_or(Body::Over, Body::sized)
+    }
+}
+
+/// Digits and nothing else: no sign, no space, no comma.
+fn digits(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
