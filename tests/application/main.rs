@@ -3,6 +3,7 @@
 mod admission;
 mod catalog;
 mod chaos;
+mod cooldown;
 mod failover;
 mod reload;
 mod selection;

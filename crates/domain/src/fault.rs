@@ -166,6 +166,26 @@ impl FaultKind {
         }
     }
 
+    /// The longest that an instance is left alone after it where no wait was named: the time doubles each time the instance
+    /// goes on in the same way. `None` if it does not grow.
+    pub fn longest_cooldown(self) -> Option<Duration> {
+        match self {
+            Self::RateLimited => Some(Duration::from_mins(10)),
+            Self::Overloaded => Some(Duration::from_mins(1)),
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::Auth
+            | Self::Billing
+            | Self::ModelMissing
+            | Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed
+            | Self::Cancelled => None,
+        }
+    }
+
     /// Whether it is the credential that was refused, so that another one deserves a fresh start.
     pub fn is_about_credential(self) -> bool {
         match self {
@@ -233,7 +253,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Whether work can have started.
     pub work: Work,
-    /// How long the upstream asked us to stay away: from its answer to this very attempt.
+    /// How long the upstream asked us to stay away, in its answer to this very attempt; once the instance is left alone, how
+    /// long that is.
     pub retry_after: Option<Duration>,
     /// The upstream's own answer, if there was one.
     pub upstream: Option<UpstreamError>,

@@ -13,7 +13,7 @@ mod statistics;
 
 use std::num::NonZeroU32;
 
-pub use health::{Health, HealthPolicy, HealthStatus, HealthTransition};
+pub use health::{Duty, Health, HealthPolicy, HealthStatus, HealthTransition, Unusable};
 pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
 pub use performance::Performance;

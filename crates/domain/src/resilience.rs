@@ -2,11 +2,19 @@
 
 mod backoff;
 mod circuit_breaker;
+mod cooldown;
 mod deadlines;
 mod outcome_window;
+mod relapses;
 mod retry_budget;
+mod timeline;
 
 pub use backoff::Backoff;
-pub use circuit_breaker::{BreakerPolicy, BreakerState, BreakerTransition, CircuitBreaker, FailureRate, Pass};
+pub use circuit_breaker::{
+    BreakerOverride, BreakerPolicy, BreakerState, BreakerTransition, CircuitBreaker, Pass, Rate, SlowCalls,
+};
+pub use cooldown::Cooldown;
 pub use deadlines::Deadlines;
+pub use relapses::Relapses;
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
+pub use timeline::Timeline;

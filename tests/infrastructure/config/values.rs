@@ -38,7 +38,7 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         rotation_strategy = {{ type = 'weighted_round_robin' }}
         timeout = 2.5
         health_check = {{ failure_threshold = 7, success_threshold = 1, recovery_time = 900 }}
-        circuit_breaker = {{ reset_timeout = 4, half_open_requests = 2 }}
+        circuit_breaker = {{ reset_timeout = 4, half_open_requests = 2, slow_call_rate = 80, failure_rate_minimum = 9 }}
         fallback = {{ strategy = 'simple_retry', max_instance_attempts = 4 }}
         [[pools.p.instances]]
         name = 'one'
@@ -60,6 +60,9 @@ fn a_pool_says_how_it_picks_and_gives_up() {
     assert_eq!(policy.health.failure_threshold.get(), 7);
     assert_eq!(policy.health.max_recovery_time, Duration::from_mins(15), "never below the first one");
     assert_eq!(policy.breaker.recovery_time, Duration::from_secs(4));
+    let slow = policy.breaker.slow_calls.unwrap();
+    assert_eq!((slow.rate.percent.get(), slow.rate.minimum.get()), (80, 9));
+    assert_eq!(slow.longer_than, Duration::from_mins(1));
     assert_eq!((policy.fallback, policy.max_instance_attempts.get()), (PoolFallback::SimpleRetry, 4));
     let [PoolMember::Instance(one), PoolMember::Instance(two)] = pool.members() else { panic!("two instances") };
     assert_eq!((one.id.as_str(), one.model.to_string().as_str(), one.weight.get()), ("one", "sim:m", 0));

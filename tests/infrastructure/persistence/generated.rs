@@ -15,7 +15,7 @@ use tidegate_domain::{
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, Weight},
     repository::{Version, Versioned},
-    resilience::{Backoff, BreakerPolicy, Deadlines, FailureRate},
+    resilience::{Backoff, BreakerPolicy, Deadlines, Rate, SlowCalls},
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
 };
 use tidegate_infrastructure::persistence::{
@@ -194,16 +194,16 @@ fn fallbacks() -> impl Strategy<Value = FallbackPolicy> {
 }
 
 fn breakers() -> impl Strategy<Value = BreakerPolicy> {
-    let rates = (non_zero(), non_zero(), durations()).prop_map(|(percent, minimum, window)| FailureRate {
-        percent,
-        minimum,
-        window,
-    });
-    ([non_zero(), non_zero(), non_zero()], [durations(), durations(), durations()], option::of(rates)).prop_map(
+    let rates = || {
+        (non_zero(), non_zero(), durations()).prop_map(|(percent, minimum, window)| Rate { percent, minimum, window })
+    };
+    let slow = (rates(), durations()).prop_map(|(rate, longer_than)| SlowCalls { rate, longer_than });
+    let rates = (option::of(rates()), option::of(slow));
+    ([non_zero(), non_zero(), non_zero()], [durations(), durations(), durations()], rates).prop_map(
         |(
             [failure_threshold, half_open_requests, success_threshold],
             [recovery_time, max_recovery_time, probe_lease],
-            failure_rate,
+            (failure_rate, slow_calls),
         )| {
             BreakerPolicy {
                 failure_threshold,
@@ -213,6 +213,7 @@ fn breakers() -> impl Strategy<Value = BreakerPolicy> {
                 success_threshold,
                 probe_lease,
                 failure_rate,
+                slow_calls,
             }
         },
     )

@@ -12,10 +12,9 @@ use tidegate_domain::{
     fault::Fault,
     inference::Usage,
     name::{GroupName, InstanceId, PoolName, TierName},
-    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Random},
-    resilience::{BreakerPolicy, CircuitBreaker, Pass},
+    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Random, Unusable},
+    resilience::{BreakerPolicy, CircuitBreaker, Cooldown, Pass},
     task_group::Exclusion,
-    time::after,
 };
 
 /// To whom an instance belongs; together with its id this tells it from every other.
@@ -45,6 +44,8 @@ impl Owned {
 pub(crate) struct InstancePolicies {
     pub(crate) health: HealthPolicy,
     pub(crate) breaker: BreakerPolicy,
+    /// Whether it has no neighbour that could be asked instead.
+    pub(crate) is_only: bool,
 }
 
 /// An instance that serves.
@@ -121,7 +122,7 @@ pub(crate) struct InstanceState {
 pub(super) struct Guarded {
     pub(super) health: Health,
     pub(super) breaker: CircuitBreaker,
-    pub(super) cooldown_until: Option<Instant>,
+    pub(super) cooldown: Cooldown,
     pub(super) credential: Credential,
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
@@ -133,7 +134,7 @@ pub(super) struct Guarded {
 pub(super) struct Credential {
     /// Counts the credentials that the instance has had.
     number: u32,
-    refused_until: Option<Instant>,
+    refusal: Cooldown,
 }
 
 impl Credential {
@@ -144,7 +145,7 @@ impl Credential {
 
     fn replace(&mut self, number: u32) {
         if !self.is_current(number) {
-            *self = Self { number, refused_until: None };
+            *self = Self { number, refusal: Cooldown::default() };
         }
     }
 }
@@ -176,24 +177,34 @@ impl Tally {
 }
 
 impl Guarded {
-    /// Leaves the instance alone for as long as `fault` calls for. A later, shorter wait never cuts an earlier one short.
-    pub(super) fn bench(&mut self, fault: &Fault, now: Instant) {
-        let until = fault.cooldown().map(|cooldown| after(now, cooldown));
+    /// Leaves the instance alone for as long as `fault` calls for, of an attempt that was `sent` then, and returns how long
+    /// that is.
+    pub(super) fn bench(&mut self, fault: &Fault, (sent, now): (Instant, Instant)) -> Option<Duration> {
         let about = fault.kind.is_about_credential();
-        let benched = if about { &mut self.credential.refused_until } else { &mut self.cooldown_until };
-        *benched = (*benched).max(until);
+        let benched = if about { &mut self.credential.refusal } else { &mut self.cooldown };
+        benched.begin(fault, (sent, now), &mut self.random)
     }
 
     fn exclusion(&self, now: Instant) -> Option<Exclusion> {
-        let cooldown = self.cooldown_until.max(self.credential.refused_until);
-        if let Some(until) = cooldown.filter(|&until| now < until) {
+        let usable = self.health.usable(now);
+        match usable {
+            Err(Unusable::Maintenance) => return Some(Exclusion::Maintenance),
+            Err(Unusable::Draining) => return Some(Exclusion::Drained),
+            Ok(()) | Err(Unusable::Unhealthy(_)) => {}
+        }
+        if let Some(until) = self.cooldown.until(now).max(self.credential.refusal.until(now)) {
             return Some(Exclusion::CoolingDown(until));
         }
-        if let Err(until) = self.health.usable(now) {
+        if let Err(Unusable::Unhealthy(until)) = usable {
             return Some(Exclusion::Unhealthy(until));
         }
-        self.breaker.would_admit(now).err().map(Exclusion::CircuitOpen)
+        self.breaker.would_admit(now).err().map(circuit_open)
     }
+}
+
+/// A circuit that lets nothing pass until then, or as long as an operator holds it open.
+fn circuit_open(until: Option<Instant>) -> Exclusion {
+    until.map_or(Exclusion::HeldOpen, Exclusion::CircuitOpen)
 }
 
 impl InstanceState {
@@ -204,7 +215,7 @@ impl InstanceState {
             guarded: Mutex::new(Guarded {
                 health: Health::new(policies.health),
                 breaker: CircuitBreaker::new(policies.breaker),
-                cooldown_until: None,
+                cooldown: Cooldown::default(),
                 credential: Credential::default(),
                 last_dispatch: None,
                 random: Random::with_seed(seed),
@@ -244,7 +255,7 @@ impl InstanceState {
         let mut guarded = self.lock();
         let entered = match guarded.exclusion(now) {
             Some(exclusion) => Err(exclusion),
-            None => guarded.breaker.acquire(now).map_err(Exclusion::CircuitOpen),
+            None => guarded.breaker.acquire(now).map_err(circuit_open),
         };
         match &entered {
             Ok(_) => guarded.last_dispatch = Some(now),

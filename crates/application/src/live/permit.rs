@@ -6,7 +6,7 @@ use std::{
 };
 
 use tidegate_domain::{
-    fault::Fault,
+    fault::{Fault, FaultKind, Work},
     inference::Usage,
     name::InstanceId,
     observe::{Event, Observer},
@@ -26,10 +26,11 @@ pub(crate) struct Permit {
     instance: InstanceId,
     state: Arc<InstanceState>,
     credential: u32,
+    is_only: bool,
     pass: Option<Pass>,
     sent: Instant,
     /// Time to the whole answer or its first content.
-    latency: Duration,
+    latency: Option<Duration>,
     /// What the attempt holds of its tier and of its pool.
     pub(crate) places: Places,
 }
@@ -53,16 +54,17 @@ impl Permit {
             instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
             credential: instance.credential,
+            is_only: instance.policies.is_only,
             pass: Some(pass),
             sent: now,
-            latency: Duration::ZERO,
+            latency: None,
             places: Places::default(),
         })
     }
 
     /// The instance has begun to answer: enough to end a probe, which may be a stream of many minutes.
     pub(crate) fn answered(&mut self, now: Instant, latency: Duration, observer: &dyn Observer) {
-        self.latency = latency;
+        self.latency = Some(latency);
         if self.pass.as_ref().is_some_and(Pass::is_probe) {
             self.succeeded(now, observer);
         }
@@ -70,7 +72,7 @@ impl Permit {
 
     /// The answer is complete.
     pub(crate) fn completed(mut self, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
-        self.state.tally.success(self.latency);
+        self.state.tally.success(self.latency.unwrap_or_default());
         if let Some(usage) = usage {
             self.state.tally.tokens(usage);
         }
@@ -79,17 +81,19 @@ impl Permit {
         }
     }
 
-    /// The attempt failed, before or amid the answer.
-    pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) {
+    /// The attempt failed, before or amid the answer. Returns how long the instance is left alone for it, if it is.
+    pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) -> Option<Duration> {
         self.state.tally.failure();
-        let (sent, credential) = (self.sent, self.credential);
+        let (sent, credential, latency) = (self.sent, self.credential, self.latency);
+        let counts = self.counts(fault);
+        let mut benched = None;
         self.settle(observer, |guarded, pass| {
             // A refusal of a credential that was replaced meanwhile says nothing about the instance under the new one.
             let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
             if !outdated {
-                guarded.bench(fault, now);
+                benched = guarded.bench(fault, (sent, now));
             }
-            if outdated || !fault.kind.counts_against_instance() {
+            if outdated || !counts {
                 if let Some(pass) = pass {
                     guarded.breaker.on_neutral(&pass);
                 }
@@ -98,20 +102,35 @@ impl Permit {
             guarded.performance.failed(now);
             let Guarded { health, breaker, random, .. } = guarded;
             Transitions {
-                health: (!health.outdates(sent)).then(|| health.on_fault(now, fault.retry_after)).flatten(),
-                breaker: pass.and_then(|pass| breaker.on_fault(pass, now, random)),
+                health: (!health.outdates(sent)).then(|| health.on_fault(fault, now, random)).flatten(),
+                breaker: pass.and_then(|mut pass| {
+                    pass.took(latency.unwrap_or(now - sent));
+                    breaker.on_fault(pass, now, random)
+                }),
             }
         });
+        benched
+    }
+
+    /// Whether `fault` counts against the instance. One that has no neighbour is not given up for what never reached it: it
+    /// fails as fast as an open circuit would, and the next connection may stand.
+    fn counts(&self, fault: &Fault) -> bool {
+        let never_arrived = matches!(fault.kind, FaultKind::Transport(_)) && fault.work == Work::NotSent;
+        fault.kind.counts_against_instance() && !(self.is_only && never_arrived)
     }
 
     fn succeeded(&mut self, now: Instant, observer: &dyn Observer) {
-        let (sent, latency) = (self.sent, self.latency);
+        let (sent, latency) = (self.sent, self.latency.unwrap_or_default());
         self.settle(observer, |guarded, pass| {
             guarded.performance.answered(latency, now);
-            let Guarded { health, breaker, .. } = guarded;
+            guarded.cooldown.on_success();
+            let Guarded { health, breaker, random, .. } = guarded;
             Transitions {
                 health: (!health.outdates(sent)).then(|| health.on_success(now)).flatten(),
-                breaker: pass.and_then(|pass| breaker.on_success(pass, now)),
+                breaker: pass.and_then(|mut pass| {
+                    pass.took(latency);
+                    breaker.on_success(pass, now, random)
+                }),
             }
         });
     }

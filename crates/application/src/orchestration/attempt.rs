@@ -180,8 +180,8 @@ impl<C: LlmClient> Attempts<C> {
                 self.ledger.answered(&mut attempt);
                 Ok(Answered { instance, attempt, beginning })
             }
-            Err(fault) => {
-                self.ledger.failed(attempt, &fault);
+            Err(mut fault) => {
+                self.ledger.failed(attempt, &mut fault);
                 Err(fault)
             }
         }

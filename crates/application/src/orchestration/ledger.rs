@@ -116,12 +116,12 @@ impl Ledger {
         self.finish_attempt(now - attempt.began, None);
     }
 
-    /// The attempt failed before it answered.
-    pub(super) fn failed(&mut self, mut attempt: OpenAttempt, fault: &Fault) {
+    /// The attempt failed before it answered; `fault` learns for how long its instance is left alone.
+    pub(super) fn failed(&mut self, mut attempt: OpenAttempt, fault: &mut Fault) {
         let now = self.watchers.clock.now();
         self.places.fail(fault);
         attempt.permit.places.fail(fault);
-        attempt.permit.failed(now, fault, &*self.watchers.observer);
+        fault.retry_after = attempt.permit.failed(now, fault, &*self.watchers.observer).or(fault.retry_after);
         self.finish_attempt(now - attempt.began, Some(fault.kind));
     }
 

@@ -12,7 +12,6 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::Arc,
-    time::Duration,
 };
 
 pub use error::CompileError;
@@ -20,8 +19,9 @@ use tidegate_domain::{
     config::Configuration,
     inference::{ClientFactory, LlmClient, Succession},
     name::{GroupName, PoolName},
-    pool::{InstanceSpec, Pool},
-    task_group::TaskGroup,
+    pool::{HealthPolicy, InstanceSpec, Pool},
+    resilience::{BreakerPolicy, Deadlines},
+    task_group::{TaskGroup, Tier, TierModel},
     wrapper::Wrapper,
 };
 
@@ -40,12 +40,27 @@ pub(crate) struct TableInput<'a> {
 }
 
 impl TableInput<'_> {
-    /// The longest of all total deadlines.
-    fn longest_total(&self) -> Duration {
-        let of_pools = self.pools.iter().map(|pool| pool.policy().deadlines.total);
-        let tiers = self.groups.iter().flat_map(|group| group.tiers());
-        let of_tiers = tiers.filter_map(|tier| tier.policy().deadlines).map(|deadlines| deadlines.total);
-        of_pools.chain(of_tiers).fold(self.configuration.deadlines.total, Duration::max)
+    /// Whether some tier asks that pool, and so has others to ask.
+    fn is_in_a_tier(&self, pool: &PoolName) -> bool {
+        let mut models = self.groups.iter().flat_map(|group| group.tiers()).flat_map(Tier::models);
+        models.any(|model| matches!(model, TierModel::Pool(name) if name == pool))
+    }
+}
+
+impl InstancePolicies {
+    /// The policies as they are for an instance that has no neighbour, if it has none.
+    fn for_only_instance_if(mut self, is_only: bool) -> Self {
+        if is_only {
+            self.breaker = self.breaker.for_only_instance();
+        }
+        Self { is_only, ..self }
+    }
+
+    /// The policies of an instance whose answers begin within `deadlines`: what has not begun by then is not waited for
+    /// before another probe is sent.
+    fn new(health: HealthPolicy, breaker: BreakerPolicy, deadlines: Deadlines) -> Self {
+        let probe_lease = breaker.probe_lease.min(deadlines.first_content);
+        Self { health, breaker: BreakerPolicy { probe_lease, ..breaker }, is_only: false }
     }
 }
 
@@ -58,8 +73,6 @@ pub(crate) struct Compiler<'a, C> {
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
     /// What the whole gateway lets in.
     level: Option<Level>,
-    /// The longest that any attempt may take.
-    longest: Duration,
 }
 
 impl<'a, C: LlmClient> Compiler<'a, C> {
@@ -69,8 +82,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         previous: &'a RoutingTable<C>,
     ) -> Self {
         let level = Level::following(previous.level.as_ref(), Scope::Gateway, input.configuration.limits);
-        let longest = input.longest_total();
-        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level, longest }
+        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level }
     }
 
     /// Compiles the successor of the previous table.
@@ -119,12 +131,9 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
     fn instance(
         &self,
         (owner, spec): (&Owned, InstanceSpec),
-        mut policies: InstancePolicies,
+        policies: InstancePolicies,
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
-        // A permit always gives its pass back. No probe that may still answer is presumed lost, or a slow model's circuit
-        // would never close.
-        policies.breaker.probe_lease = policies.breaker.probe_lease.max(self.longest);
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
         let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));

@@ -1,16 +1,26 @@
-//! The health of an instance, as its attempts show it.
+//! The health of an instance, as its requests and its checks show it, and as an operator says.
 //!
-//! Healthy turns degraded at the first counted fault and unhealthy at `failure_threshold` consecutive ones. An unhealthy
-//! instance is left alone for the recovery time (longer with every relapse, at least as long as the upstream asked), and
-//! then is recovering: it takes trial traffic, and `success_threshold` successes make it healthy, one fault unhealthy again.
+//! Requests and checks are counted apart, each in a track of its own; the worse of the two is the instance's health. A track
+//! turns from healthy to degraded at the first counted fault and to unhealthy at `failure_threshold` consecutive ones. An
+//! unhealthy instance is left alone for the recovery time (longer with every relapse, at least as long as the upstream
+//! asked), and then is recovering: it takes trial traffic, and `success_threshold` successes make it healthy, one fault
+//! unhealthy again. So no check that succeeds ends what requests have shown, and a request that succeeds outweighs every
+//! check: it is what the instance is for.
+//!
+//! An operator's word stands above both: under maintenance or draining an instance gets no traffic, whatever it is.
+
+mod status;
+mod track;
 
 use std::{
-    fmt,
     num::NonZeroU32,
     time::{Duration, Instant},
 };
 
-use crate::time::after;
+pub use status::{HealthStatus, HealthTransition};
+
+use self::track::Track;
+use crate::{fault::Fault, pool::Random};
 
 /// When an instance leaves the rotation, and when it comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +29,9 @@ pub struct HealthPolicy {
     pub failure_threshold: NonZeroU32,
     /// Consecutive successes until it is healthy again.
     pub success_threshold: NonZeroU32,
-    /// How long it is left alone the first time; doubled with every relapse.
+    /// The longest that it is left alone the first time; doubled with every relapse.
     pub recovery_time: Duration,
-    /// The longest it is left alone.
+    /// The longest that it is ever left alone, unless its upstream asks for more.
     pub max_recovery_time: Duration,
 }
 
@@ -36,67 +46,42 @@ impl Default for HealthPolicy {
     }
 }
 
-/// The health of an instance, for its reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HealthStatus {
-    /// No recent fault.
-    Healthy,
-    /// A recent fault; still in the rotation.
-    Degraded,
-    /// Left alone.
-    Unhealthy,
-    /// On trial after it was left alone.
-    Recovering,
+/// What an operator has said of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Duty {
+    /// It serves as its health allows.
+    #[default]
+    Serving,
+    /// It gets no traffic, and comes back on trial.
+    Maintenance,
+    /// It finishes what it serves, and gets nothing more.
+    Draining,
 }
 
-impl HealthStatus {
-    /// The word for wire, logs and terminal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Degraded => "degraded",
-            Self::Unhealthy => "unhealthy",
-            Self::Recovering => "recovering",
-        }
-    }
-}
-
-impl fmt::Display for HealthStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// A change of health.
+/// Why an instance is out of the rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HealthTransition {
-    /// What it was.
-    pub from: HealthStatus,
-    /// What it is.
-    pub to: HealthStatus,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Healthy,
-    Degraded { faults: u32, successes: u32 },
-    Unhealthy { until: Instant },
-    Recovering { successes: u32 },
+pub enum Unusable {
+    /// Its recovery time is over then.
+    Unhealthy(Instant),
+    /// An operator works on it.
+    Maintenance,
+    /// An operator drains it.
+    Draining,
 }
 
 /// The health state machine of one instance.
 #[derive(Debug, Clone)]
 pub struct Health {
     policy: HealthPolicy,
-    state: State,
-    relapses: u32,
-    ejected: Option<Instant>,
+    duty: Duty,
+    requests: Track,
+    checks: Track,
 }
 
 impl Health {
     /// A healthy instance under `policy`.
     pub fn new(policy: HealthPolicy) -> Self {
-        Self { policy, state: State::Healthy, relapses: 0, ejected: None }
+        Self { policy, duty: Duty::default(), requests: Track::new(), checks: Track::new() }
     }
 
     /// Goes on under another policy, from the same state.
@@ -106,89 +91,83 @@ impl Health {
 
     /// The health at `now`: an unhealthy instance whose recovery time is over counts as recovering.
     pub fn status(&self, now: Instant) -> HealthStatus {
-        match self.state {
-            State::Healthy => HealthStatus::Healthy,
-            State::Degraded { .. } => HealthStatus::Degraded,
-            State::Unhealthy { until } if now < until => HealthStatus::Unhealthy,
-            State::Unhealthy { .. } | State::Recovering { .. } => HealthStatus::Recovering,
+        match self.duty {
+            Duty::Serving => self.requests.status(now).max(self.checks.status(now)),
+            Duty::Maintenance => HealthStatus::Maintenance,
+            Duty::Draining => HealthStatus::Draining,
         }
     }
 
-    /// Whether the instance is in the rotation at `now`; if not, when it will be.
+    /// What an operator has said of it.
+    pub fn duty(&self) -> Duty {
+        self.duty
+    }
+
+    /// Whether the instance is in the rotation at `now`.
     ///
     /// # Errors
-    /// The moment at which its recovery time is over.
-    pub fn usable(&self, now: Instant) -> Result<(), Instant> {
-        match self.state {
-            State::Unhealthy { until } if now < until => Err(until),
-            _ => Ok(()),
+    /// Why it is not.
+    pub fn usable(&self, now: Instant) -> Result<(), Unusable> {
+        match self.duty {
+            Duty::Maintenance => return Err(Unusable::Maintenance),
+            Duty::Draining => return Err(Unusable::Draining),
+            Duty::Serving => {}
         }
+        let until = self.requests.ejected_until(now).max(self.checks.ejected_until(now));
+        until.map_or(Ok(()), |until| Err(Unusable::Unhealthy(until)))
     }
 
     /// Whether an attempt sent at `sent` is from before the last ejection: whatever comes of it says nothing about now and is
     /// not to be recorded. A slow one may outlast the recovery time, and would count as a relapse.
     pub fn outdates(&self, sent: Instant) -> bool {
-        self.ejected.is_some_and(|ejected| sent <= ejected)
+        self.requests.outdates(sent)
     }
 
     /// Records that an attempt succeeded.
     pub fn on_success(&mut self, now: Instant) -> Option<HealthTransition> {
-        let enough = self.policy.success_threshold.get();
-        self.moving(now, |health| {
-            let successes = match health.state {
-                State::Healthy => return State::Healthy,
-                State::Degraded { successes, .. } | State::Recovering { successes } => successes + 1,
-                // An attempt from before the ejection says nothing about now.
-                State::Unhealthy { until } if now < until => return health.state,
-                State::Unhealthy { .. } => 1,
-            };
-            if successes >= enough {
-                health.relapses = 0;
-                return State::Healthy;
-            }
-            match health.state {
-                State::Degraded { .. } => State::Degraded { faults: 0, successes },
-                _ => State::Recovering { successes },
-            }
+        self.changing(now, |health| {
+            health.requests.on_success(health.policy, now);
+            health.checks.reset();
         })
     }
 
-    /// Records that an attempt failed in a way that counts; `retry_after` is how long the upstream asked to be left alone.
-    pub fn on_fault(&mut self, now: Instant, retry_after: Option<Duration>) -> Option<HealthTransition> {
-        let threshold = self.policy.failure_threshold.get();
-        self.moving(now, |health| {
-            let faults = match health.state {
-                State::Healthy => 1,
-                State::Degraded { faults, .. } => faults + 1,
-                State::Unhealthy { until } if now < until => return health.state,
-                State::Unhealthy { .. } | State::Recovering { .. } => threshold,
-            };
-            if faults < threshold {
-                return State::Degraded { faults, successes: 0 };
+    /// Records that an attempt failed in a way that counts.
+    pub fn on_fault(&mut self, fault: &Fault, now: Instant, random: &mut Random) -> Option<HealthTransition> {
+        self.changing(now, |health| health.requests.on_fault(health.policy, (fault, now), random))
+    }
+
+    /// Records that a check succeeded.
+    pub fn on_check_success(&mut self, now: Instant) -> Option<HealthTransition> {
+        self.changing(now, |health| health.checks.on_success(health.policy, now))
+    }
+
+    /// Records that a check failed in a way that counts.
+    pub fn on_check_fault(&mut self, fault: &Fault, now: Instant, random: &mut Random) -> Option<HealthTransition> {
+        self.changing(now, |health| health.checks.on_fault(health.policy, (fault, now), random))
+    }
+
+    /// Puts the instance on that duty: an operator's word. Back from maintenance it is on trial.
+    pub fn put_on(&mut self, duty: Duty, now: Instant) -> Option<HealthTransition> {
+        self.changing(now, |health| {
+            if health.duty == Duty::Maintenance && duty == Duty::Serving {
+                health.requests.recover();
+                health.checks.reset();
             }
-            let until = after(now, health.recovery_time().max(retry_after.unwrap_or_default()));
-            health.relapses = health.relapses.saturating_add(1);
-            health.ejected = Some(now);
-            State::Unhealthy { until }
+            health.duty = duty;
         })
     }
 
-    /// Makes the instance healthy, whatever it was: an operator's word.
+    /// Makes the instance healthy, whatever it was, and forgets what it has been through: an operator's word. Its duty stays.
     pub fn reset(&mut self, now: Instant) -> Option<HealthTransition> {
-        self.moving(now, |health| {
-            health.relapses = 0;
-            State::Healthy
+        self.changing(now, |health| {
+            health.requests.reset();
+            health.checks.reset();
         })
     }
 
-    fn recovery_time(&self) -> Duration {
-        let doubled = self.policy.recovery_time.saturating_mul(1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX));
-        doubled.min(self.policy.max_recovery_time.max(self.policy.recovery_time))
-    }
-
-    fn moving(&mut self, now: Instant, step: impl FnOnce(&mut Self) -> State) -> Option<HealthTransition> {
+    fn changing(&mut self, now: Instant, change: impl FnOnce(&mut Self)) -> Option<HealthTransition> {
         let from = self.status(now);
-        self.state = step(self);
+        change(self);
         let to = self.status(now);
         (from != to).then_some(HealthTransition { from, to })
     }

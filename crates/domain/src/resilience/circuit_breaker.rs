@@ -1,76 +1,26 @@
 //! The circuit breaker: it stops asking an instance that keeps failing, and finds out with few probes when it is back.
 //!
-//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults, or at a failure rate over a
-//! sliding window: an instance that fails every other request never fails five in a row. Open lets nothing pass until its
-//! time is over; the time doubles with every relapse, up to a cap, with jitter. Half-open lets `half_open_requests` probes
-//! pass *at a time*: a probe is a [`Pass`] that its holder must give back, as success, fault or neither. `success_threshold`
-//! successes close the circuit, one fault opens it again, and a probe that nobody gives back expires.
+//! Closed lets everything pass and opens at `failure_threshold` consecutive counted faults, or at a rate of faults or of
+//! slow calls over a sliding window: an instance that fails every other request never fails five in a row. Open lets nothing
+//! pass until its time is over; the time doubles with every relapse, up to a cap, with jitter, and healthy time takes
+//! relapses back. Half-open lets `half_open_requests` probes pass *at a time*: a probe is a [`Pass`] that its holder must
+//! give back, as success, fault or neither. `success_threshold` successes close the circuit, one fault or slow call opens it
+//! again. A probe that is out for longer than its lease frees its place, so that one that never ends wedges nothing.
 //!
 //! Every state change starts a new generation. A pass of an older generation is ignored when it comes back: a request from
-//! before the circuit opened says nothing about now.
+//! before the circuit opened says nothing about now. A probe of this generation counts however late it comes: a model that
+//! needs longer than a lease for its whole answer could otherwise never close its circuit.
+//!
+//! An operator may hold it open or closed; meanwhile outcomes change nothing.
 
-use std::{
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+mod policy;
 
-use super::outcome_window::OutcomeWindow;
+use std::time::{Duration, Instant};
+
+pub use policy::{BreakerOverride, BreakerPolicy, Rate, SlowCalls};
+
+use super::{Relapses, Timeline, outcome_window::OutcomeWindow};
 use crate::{pool::Random, time::after};
-
-/// When a circuit opens and closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BreakerPolicy {
-    /// Consecutive counted faults until it opens.
-    pub failure_threshold: NonZeroU32,
-    /// The failure rate at which it opens, too; if absent, only consecutive faults open it.
-    pub failure_rate: Option<FailureRate>,
-    /// How long it stays open the first time; doubled with every relapse.
-    pub recovery_time: Duration,
-    /// The longest it stays open.
-    pub max_recovery_time: Duration,
-    /// Probes at a time while half-open.
-    pub half_open_requests: NonZeroU32,
-    /// Successful probes until it closes.
-    pub success_threshold: NonZeroU32,
-    /// A probe that has not come back by then is presumed lost, and whatever it brings later is ignored. An instance whose
-    /// answers take longer than this cannot pass a probe.
-    pub probe_lease: Duration,
-}
-
-/// A failure rate that opens a circuit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailureRate {
-    /// Counted faults in a hundred outcomes.
-    pub percent: NonZeroU32,
-    /// The fewest outcomes that make a rate.
-    pub minimum: NonZeroU32,
-    /// How far back outcomes count.
-    pub window: Duration,
-}
-
-impl Default for FailureRate {
-    fn default() -> Self {
-        Self {
-            percent: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
-            minimum: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
-            window: Duration::from_mins(1),
-        }
-    }
-}
-
-impl Default for BreakerPolicy {
-    fn default() -> Self {
-        Self {
-            failure_threshold: NonZeroU32::new(5).unwrap_or(NonZeroU32::MIN),
-            failure_rate: Some(FailureRate::default()),
-            recovery_time: Duration::from_mins(1),
-            max_recovery_time: Duration::from_mins(5),
-            half_open_requests: NonZeroU32::MIN,
-            success_threshold: NonZeroU32::MIN,
-            probe_lease: Duration::from_mins(1),
-        }
-    }
-}
 
 /// The state of a circuit, for its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,17 +56,23 @@ pub struct BreakerTransition {
 /// The leave to send one request. It must come back through [`CircuitBreaker::on_success`],
 /// [`CircuitBreaker::on_fault`] or [`CircuitBreaker::on_neutral`].
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "a pass that is not given back holds a probe's place until it expires"]
+#[must_use = "a pass that is not given back holds a probe's place until its lease is over"]
 pub struct Pass {
     generation: u64,
     /// The number of the probe; `None` while the circuit is closed.
     probe: Option<u64>,
+    took: Duration,
 }
 
 impl Pass {
     /// Whether it is a half-open circuit's probe.
     pub fn is_probe(&self) -> bool {
         self.probe.is_some()
+    }
+
+    /// Notes how long the whole answer, or the first content of a stream, took.
+    pub fn took(&mut self, took: Duration) {
+        self.took = took;
     }
 }
 
@@ -138,11 +94,15 @@ struct Probe {
 pub struct CircuitBreaker {
     policy: BreakerPolicy,
     state: State,
+    held: Option<BreakerOverride>,
     generation: u64,
-    relapses: u32,
+    relapses: Relapses,
     probes_sent: u64,
-    /// The outcomes since it was last closed.
-    outcomes: OutcomeWindow,
+    /// Which outcomes since it was last closed were faults.
+    faults: OutcomeWindow,
+    /// Which of them were slow.
+    slow: OutcomeWindow,
+    timeline: Timeline,
 }
 
 impl CircuitBreaker {
@@ -151,45 +111,67 @@ impl CircuitBreaker {
         Self {
             policy,
             state: State::Closed { faults: 0 },
+            held: None,
             generation: 0,
-            relapses: 0,
+            relapses: Relapses::default(),
             probes_sent: 0,
-            outcomes: OutcomeWindow::default(),
+            faults: OutcomeWindow::default(),
+            slow: OutcomeWindow::default(),
+            timeline: Timeline::default(),
         }
     }
 
     /// Goes on under another policy, from the same state.
     pub fn set_policy(&mut self, policy: BreakerPolicy) {
         // Slices of another length cannot be read together.
-        if policy.failure_rate.map(|rate| rate.window) != self.policy.failure_rate.map(|rate| rate.window) {
-            self.outcomes = OutcomeWindow::default();
+        let window = |rate: Option<Rate>| rate.map(|rate| rate.window);
+        if window(policy.failure_rate) != window(self.policy.failure_rate) {
+            self.faults = OutcomeWindow::default();
+        }
+        let slow = |policy: BreakerPolicy| window(policy.slow_calls.map(|slow| slow.rate));
+        if slow(policy) != slow(self.policy) {
+            self.slow = OutcomeWindow::default();
         }
         self.policy = policy;
     }
 
     /// The state at `now`: an open circuit whose time is over counts as half-open.
     pub fn state(&self, now: Instant) -> BreakerState {
-        match self.state {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { until } if now < until => BreakerState::Open,
-            State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
+        match (self.held, &self.state) {
+            (Some(BreakerOverride::Closed), _) => BreakerState::Closed,
+            (Some(BreakerOverride::Open), _) => BreakerState::Open,
+            (None, State::Closed { .. }) => BreakerState::Closed,
+            (None, State::Open { until }) if now < *until => BreakerState::Open,
+            (None, State::Open { .. } | State::HalfOpen { .. }) => BreakerState::HalfOpen,
         }
+    }
+
+    /// The operator's word that holds it, if one does.
+    pub fn held(&self) -> Option<BreakerOverride> {
+        self.held
+    }
+
+    /// Its last changes.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// Whether [`CircuitBreaker::acquire`] would succeed at `now`; if not, when it is worth asking again.
     ///
     /// # Errors
-    /// The end of the open time, or the expiry of the oldest probe.
-    pub fn would_admit(&self, now: Instant) -> Result<(), Instant> {
-        match &self.state {
-            State::Open { until } if now < *until => Err(*until),
-            State::Closed { .. } | State::Open { .. } => Ok(()),
-            State::HalfOpen { probes, .. } => {
+    /// The end of the open time, or of the oldest probe's lease; `None` if an operator holds the circuit open.
+    pub fn would_admit(&self, now: Instant) -> Result<(), Option<Instant>> {
+        match (self.held, &self.state) {
+            (Some(BreakerOverride::Open), _) => Err(None),
+            (Some(BreakerOverride::Closed), _) => Ok(()),
+            (None, State::Open { until }) if now < *until => Err(Some(*until)),
+            (None, State::Closed { .. } | State::Open { .. }) => Ok(()),
+            (None, State::HalfOpen { probes, .. }) => {
                 let live = probes.iter().filter(|probe| now < probe.expires);
                 if live.clone().count() < self.policy.half_open_requests.get() as usize {
                     return Ok(());
                 }
-                Err(live.map(|probe| probe.expires).min().unwrap_or(now))
+                Err(live.map(|probe| probe.expires).min())
             }
         }
     }
@@ -197,18 +179,22 @@ impl CircuitBreaker {
     /// Asks for leave to send one request at `now`.
     ///
     /// # Errors
-    /// When it is worth asking again.
-    pub fn acquire(&mut self, now: Instant) -> Result<Pass, Instant> {
+    /// As [`CircuitBreaker::would_admit`].
+    pub fn acquire(&mut self, now: Instant) -> Result<Pass, Option<Instant>> {
         self.would_admit(now)?;
-        if matches!(self.state, State::Open { .. }) {
-            self.enter(State::HalfOpen { successes: 0, probes: Vec::new() });
+        if self.held.is_none() && matches!(self.state, State::Open { .. }) {
+            self.enter(State::HalfOpen { successes: 0, probes: Vec::new() }, now);
         }
-        let generation = self.generation;
-        let State::HalfOpen { probes, .. } = &mut self.state else { return Ok(Pass { generation, probe: None }) };
-        self.probes_sent += 1;
-        probes.retain(|probe| now < probe.expires);
-        probes.push(Probe { number: self.probes_sent, expires: after(now, self.policy.probe_lease) });
-        Ok(Pass { generation, probe: Some(self.probes_sent) })
+        let mut pass = Pass { generation: self.generation, probe: None, took: Duration::ZERO };
+        if self.held.is_none()
+            && let State::HalfOpen { probes, .. } = &mut self.state
+        {
+            self.probes_sent += 1;
+            probes.retain(|probe| now < probe.expires);
+            probes.push(Probe { number: self.probes_sent, expires: after(now, self.policy.probe_lease) });
+            pass.probe = Some(self.probes_sent);
+        }
+        Ok(pass)
     }
 
     /// Gives a pass back: its request succeeded.
@@ -216,25 +202,23 @@ impl CircuitBreaker {
         clippy::needless_pass_by_value,
         reason = "a pass is given back once; taking it makes a second time impossible"
     )]
-    pub fn on_success(&mut self, pass: Pass, now: Instant) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass, now) {
+    pub fn on_success(&mut self, pass: Pass, now: Instant, random: &mut Random) -> Option<BreakerTransition> {
+        if !self.takes_back(&pass) {
             return None;
         }
+        let too_many = self.count(false, pass.took, now);
         match &mut self.state {
-            State::Closed { faults } => {
-                *faults = 0;
-                if let Some(rate) = self.policy.failure_rate {
-                    self.outcomes.record(now, rate.window, false);
-                }
-            }
-            State::Open { .. } => {}
+            State::Closed { .. } if too_many => return self.open(now, random),
+            State::Closed { faults } => *faults = 0,
+            State::HalfOpen { .. } if self.policy.is_slow(pass.took) => return self.open(now, random),
             State::HalfOpen { successes, .. } => {
                 *successes += 1;
                 if *successes >= self.policy.success_threshold.get() {
-                    self.relapses = 0;
+                    self.relapses.well(now);
                     return self.moving(now, State::Closed { faults: 0 });
                 }
             }
+            State::Open { .. } => {}
         }
         None
     }
@@ -245,19 +229,17 @@ impl CircuitBreaker {
         reason = "a pass is given back once; taking it makes a second time impossible"
     )]
     pub fn on_fault(&mut self, pass: Pass, now: Instant, random: &mut Random) -> Option<BreakerTransition> {
-        if !self.takes_back(&pass, now) {
+        if !self.takes_back(&pass) {
             return None;
         }
+        let too_many = self.count(true, pass.took, now);
         if let State::Closed { faults } = &mut self.state {
             *faults += 1;
-            let few = *faults < self.policy.failure_threshold.get();
-            if !self.fails_too_often(now) && few {
+            if *faults < self.policy.failure_threshold.get() && !too_many {
                 return None;
             }
         }
-        let until = after(now, self.open_time(random));
-        self.relapses = self.relapses.saturating_add(1);
-        self.moving(now, State::Open { until })
+        self.open(now, random)
     }
 
     /// Gives a pass back: its request says nothing about the instance, or nobody waited for its end.
@@ -267,55 +249,75 @@ impl CircuitBreaker {
         }
     }
 
-    /// Opens the circuit until `until`: an operator's word.
-    pub fn force_open(&mut self, now: Instant, until: Instant) -> Option<BreakerTransition> {
-        self.moving(now, State::Open { until })
-    }
-
-    /// Closes the circuit: an operator's word.
-    pub fn force_closed(&mut self, now: Instant) -> Option<BreakerTransition> {
-        self.relapses = 0;
-        self.moving(now, State::Closed { faults: 0 })
-    }
-
-    /// Whether `pass` still counts at `now`; if it is a probe, its place is free again.
-    fn takes_back(&mut self, pass: &Pass, now: Instant) -> bool {
-        if pass.generation != self.generation {
-            return false;
+    /// Holds the circuit open or closed, or, with `None`, leaves it to itself again: one that was held open is then
+    /// half-open, since nobody knows how the instance is.
+    pub fn hold(&mut self, word: Option<BreakerOverride>, now: Instant) -> Option<BreakerTransition> {
+        if word == self.held {
+            return None;
         }
-        let State::HalfOpen { probes, .. } = &mut self.state else { return true };
-        probes.retain(|probe| now < probe.expires);
-        let live = probes.len();
-        probes.retain(|probe| Some(probe.number) != pass.probe);
-        probes.len() < live
+        let from = self.state(now);
+        let next = match (word, self.held) {
+            (Some(BreakerOverride::Open), _) | (None, Some(BreakerOverride::Open)) => State::Open { until: now },
+            (Some(BreakerOverride::Closed), _) | (None, _) => State::Closed { faults: 0 },
+        };
+        self.held = word;
+        self.enter(next, now);
+        self.transition(from, now)
     }
 
-    /// Counts a fault, and whether it makes the failure rate too high.
-    fn fails_too_often(&mut self, now: Instant) -> bool {
-        let Some(rate) = self.policy.failure_rate else { return false };
-        let sum = self.outcomes.record(now, rate.window, true);
-        let faults = u64::from(sum.faults) * 100;
-        sum.outcomes >= rate.minimum.get() && faults >= u64::from(sum.outcomes) * u64::from(rate.percent.get())
+    /// Closes the circuit and forgets what it has been through: an operator's word.
+    pub fn reset(&mut self, now: Instant) -> Option<BreakerTransition> {
+        let from = self.state(now);
+        self.held = None;
+        self.relapses.forget();
+        if !matches!(self.state, State::Closed { faults: 0 }) || from != BreakerState::Closed {
+            self.enter(State::Closed { faults: 0 }, now);
+        }
+        self.transition(from, now)
     }
 
-    /// The doubled and capped open time, less up to a tenth: circuits that opened together do not probe together.
-    fn open_time(&self, random: &mut Random) -> Duration {
-        let factor = 1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX);
-        let longest = self.policy.max_recovery_time.max(self.policy.recovery_time);
-        let full = self.policy.recovery_time.saturating_mul(factor).min(longest);
-        full.saturating_sub(full.mul_f64(0.1 * random.f64()))
+    /// Whether `pass` still counts; if it is a probe, its place is free again.
+    fn takes_back(&mut self, pass: &Pass) -> bool {
+        self.on_neutral(pass);
+        self.held.is_none() && pass.generation == self.generation
+    }
+
+    /// Counts an outcome, and says whether it is one of too many faults or slow calls.
+    fn count(&mut self, is_fault: bool, took: Duration, now: Instant) -> bool {
+        let is_slow = self.policy.is_slow(took);
+        let faults = self.policy.failure_rate.is_some_and(|rate| self.faults.reaches(rate, now, is_fault));
+        let slow = self.policy.slow_calls.is_some_and(|calls| self.slow.reaches(calls.rate, now, is_slow));
+        (is_fault && faults) || (is_slow && slow)
+    }
+
+    fn open(&mut self, now: Instant, random: &mut Random) -> Option<BreakerTransition> {
+        let times = (self.policy.recovery_time, self.policy.max_recovery_time);
+        let until = after(now, self.relapses.relapse_jittered(now, times, random));
+        self.moving(now, State::Open { until })
     }
 
     fn moving(&mut self, now: Instant, next: State) -> Option<BreakerTransition> {
         let from = self.state(now);
-        self.enter(next);
+        self.enter(next, now);
+        self.transition(from, now)
+    }
+
+    fn transition(&self, from: BreakerState, now: Instant) -> Option<BreakerTransition> {
         let to = self.state(now);
         (from != to).then_some(BreakerTransition { from, to })
     }
 
-    fn enter(&mut self, next: State) {
+    fn enter(&mut self, next: State, now: Instant) {
         self.state = next;
-        self.outcomes = OutcomeWindow::default();
+        self.faults = OutcomeWindow::default();
+        self.slow = OutcomeWindow::default();
         self.generation += 1;
+        self.timeline.note(now, self.state(now));
+    }
+}
+
+impl BreakerPolicy {
+    fn is_slow(&self, took: Duration) -> bool {
+        self.slow_calls.is_some_and(|slow| took > slow.longer_than)
     }
 }

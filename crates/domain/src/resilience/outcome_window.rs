@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Rate;
+
 const SLICES: usize = 10;
 
 /// Outcomes over a sliding window; it looks back on nine to ten tenths of it.
@@ -16,12 +18,19 @@ pub(super) struct OutcomeWindow {
 pub(super) struct Slice {
     number: u128,
     pub(super) outcomes: u32,
-    pub(super) faults: u32,
+    pub(super) hits: u32,
 }
 
 impl OutcomeWindow {
+    /// Counts one outcome, and says whether the hits among the outcomes reach `rate`.
+    pub(super) fn reaches(&mut self, rate: Rate, now: Instant, is_hit: bool) -> bool {
+        let sum = self.record(now, rate.window, is_hit);
+        let hits = u64::from(sum.hits) * 100;
+        sum.outcomes >= rate.minimum.get() && hits >= u64::from(sum.outcomes) * u64::from(rate.percent.get())
+    }
+
     /// Counts one outcome, and returns the sum over the `window` that ends at `now`.
-    pub(super) fn record(&mut self, now: Instant, window: Duration, is_fault: bool) -> Slice {
+    fn record(&mut self, now: Instant, window: Duration, is_hit: bool) -> Slice {
         let started = *self.started.get_or_insert(now);
         let length = (window.as_nanos() / SLICES as u128).max(1);
         let number = now.saturating_duration_since(started).as_nanos() / length;
@@ -31,13 +40,13 @@ impl OutcomeWindow {
             *slice = Slice { number, ..Slice::default() };
         }
         slice.outcomes = slice.outcomes.saturating_add(1);
-        slice.faults = slice.faults.saturating_add(u32::from(is_fault));
+        slice.hits = slice.hits.saturating_add(u32::from(is_hit));
         self.slices.iter().filter(|slice| number - slice.number.min(number) < SLICES as u128).fold(
             Slice { number, ..Slice::default() },
             |sum, slice| Slice {
                 number,
                 outcomes: sum.outcomes.saturating_add(slice.outcomes),
-                faults: sum.faults.saturating_add(slice.faults),
+                hits: sum.hits.saturating_add(slice.hits),
             },
         )
     }
@@ -73,7 +82,7 @@ mod tests {
                 let sum = window.record(now, WINDOW, is_fault);
                 let seen: Vec<_> = all.iter().filter(|(at, _)| slice(now) - slice(*at) < 10).collect();
                 prop_assert_eq!(sum.outcomes as usize, seen.len());
-                prop_assert_eq!(sum.faults as usize, seen.iter().filter(|(_, is_fault)| *is_fault).count());
+                prop_assert_eq!(sum.hits as usize, seen.iter().filter(|(_, is_fault)| *is_fault).count());
             }
         }
     }

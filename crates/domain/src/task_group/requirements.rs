@@ -16,8 +16,12 @@ pub struct ModelRequirements {
 /// Why a candidate is not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exclusion {
-    /// Its weight is 0.
+    /// Its weight is 0, or an operator drains it.
     Drained,
+    /// An operator works on it.
+    Maintenance,
+    /// An operator holds its circuit open.
+    HeldOpen,
     /// The caller excluded its model.
     ExcludedByCaller,
     /// It is unhealthy until then.
@@ -38,7 +42,7 @@ impl Exclusion {
         match self {
             Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
             Self::AtLimit(until) => until,
-            Self::Drained | Self::ExcludedByCaller | Self::AtCapacity => None,
+            Self::Drained | Self::Maintenance | Self::HeldOpen | Self::ExcludedByCaller | Self::AtCapacity => None,
         }
     }
 
@@ -46,6 +50,8 @@ impl Exclusion {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Drained => "drained",
+            Self::Maintenance => "maintenance",
+            Self::HeldOpen => "held_open",
             Self::ExcludedByCaller => "excluded_by_caller",
             Self::Unhealthy(_) => "unhealthy",
             Self::CircuitOpen(_) => "circuit_open",

@@ -14,7 +14,7 @@ use limits::LimitsDocument;
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     pool::RotationKind,
-    resilience::{BreakerPolicy, Deadlines, FailureRate},
+    resilience::{BreakerPolicy, Deadlines, Rate, SlowCalls},
 };
 
 /// A word that names nothing this binary knows.
@@ -38,27 +38,50 @@ struct BreakerDocument {
     half_open_requests: NonZeroU32,
     success_threshold: NonZeroU32,
     probe_lease: Duration,
-    failure_rate: Option<FailureRateDocument>,
+    failure_rate: Option<RateDocument>,
+    #[serde(default)]
+    slow_calls: Option<SlowCallsDocument>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FailureRateDocument {
+struct SlowCallsDocument {
+    rate: RateDocument,
+    longer_than: Duration,
+}
+
+impl From<SlowCalls> for SlowCallsDocument {
+    fn from(slow: SlowCalls) -> Self {
+        let SlowCalls { rate, longer_than } = slow;
+        Self { rate: rate.into(), longer_than }
+    }
+}
+
+impl From<SlowCallsDocument> for SlowCalls {
+    fn from(document: SlowCallsDocument) -> Self {
+        let SlowCallsDocument { rate, longer_than } = document;
+        Self { rate: rate.into(), longer_than }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateDocument {
     percent: NonZeroU32,
     minimum: NonZeroU32,
     window: Duration,
 }
 
-impl From<FailureRate> for FailureRateDocument {
-    fn from(rate: FailureRate) -> Self {
-        let FailureRate { percent, minimum, window } = rate;
+impl From<Rate> for RateDocument {
+    fn from(rate: Rate) -> Self {
+        let Rate { percent, minimum, window } = rate;
         Self { percent, minimum, window }
     }
 }
 
-impl From<FailureRateDocument> for FailureRate {
-    fn from(document: FailureRateDocument) -> Self {
-        let FailureRateDocument { percent, minimum, window } = document;
+impl From<RateDocument> for Rate {
+    fn from(document: RateDocument) -> Self {
+        let RateDocument { percent, minimum, window } = document;
         Self { percent, minimum, window }
     }
 }
@@ -73,6 +96,7 @@ impl From<&BreakerPolicy> for BreakerDocument {
             success_threshold,
             probe_lease,
             failure_rate,
+            slow_calls,
         } = policy;
         Self {
             failure_threshold,
@@ -82,6 +106,7 @@ impl From<&BreakerPolicy> for BreakerDocument {
             success_threshold,
             probe_lease,
             failure_rate: failure_rate.map(Into::into),
+            slow_calls: slow_calls.map(Into::into),
         }
     }
 }
@@ -96,6 +121,7 @@ impl From<BreakerDocument> for BreakerPolicy {
             success_threshold,
             probe_lease,
             failure_rate,
+            slow_calls,
         } = document;
         Self {
             failure_threshold,
@@ -105,6 +131,7 @@ impl From<BreakerDocument> for BreakerPolicy {
             success_threshold,
             probe_lease,
             failure_rate: failure_rate.map(Into::into),
+            slow_calls: slow_calls.map(Into::into),
         }
     }
 }

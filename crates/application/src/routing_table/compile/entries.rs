@@ -68,10 +68,12 @@ impl<C: LlmClient> Compiler<'_, C> {
                 entries.add(&name, "task_group", wrap.task_group(group, Some(tier.name())));
             }
         }
+        let deadlines = self.input.configuration.deadlines;
         for model in self.models() {
             let previous = self.previous.route_of(&Target::Direct(model.clone()));
             let predecessors: Vec<_> = previous.map(|route| route.instances().cloned().collect()).unwrap_or_default();
-            let instance = self.direct((&Owned::Directly, &model), BreakerPolicy::default(), &predecessors)?;
+            let instance =
+                self.direct((&Owned::Directly, &model), (BreakerPolicy::default(), deadlines), &predecessors)?;
             entries.add(&model.to_string(), "model", wrap.direct(instance));
         }
         for (alias, model) in &self.input.configuration.aliases {

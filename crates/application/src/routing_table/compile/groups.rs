@@ -6,7 +6,7 @@ use tidegate_domain::{
     inference::LlmClient,
     name::{InstanceId, ModelRef},
     pool::{HealthPolicy, InstanceSpec},
-    resilience::BreakerPolicy,
+    resilience::{BreakerPolicy, Deadlines},
     task_group::{TaskGroup, Tier, TierModel},
 };
 
@@ -33,9 +33,10 @@ impl<C: LlmClient> Compiler<'_, C> {
             .group(group.name())
             .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())));
         let predecessors: Vec<_> = previous.map(|leg| leg.own_instances().cloned().collect()).unwrap_or_default();
+        let deadlines = tier.policy().deadlines.unwrap_or(self.input.configuration.deadlines);
         let member = |model: &TierModel| match model {
             TierModel::Direct(model) => {
-                self.direct((&owner, model), *group.breaker(), &predecessors).map(LegMember::Instance)
+                self.direct((&owner, model), (*group.breaker(), deadlines), &predecessors).map(LegMember::Instance)
             }
             TierModel::Pool(pool) => {
                 let live = self.pools.get(pool).cloned().ok_or_else(|| CompileError::DanglingPool {
@@ -59,7 +60,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             tier: Some(tier.name().clone()),
             members,
             picker,
-            deadlines: policy.deadlines.unwrap_or(self.input.configuration.deadlines),
+            deadlines,
             defaults: policy.defaults.clone(),
             max_retries: policy.max_retries,
             level,
@@ -70,11 +71,13 @@ impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn direct(
         &self,
         (owner, model): (&Owned, &ModelRef),
-        breaker: BreakerPolicy,
+        (breaker, deadlines): (BreakerPolicy, Deadlines),
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
         let health = HealthPolicy { failure_threshold: NonZeroU32::MAX, ..HealthPolicy::default() };
         let spec = InstanceSpec::new(InstanceId::of_model(model), model.clone());
-        self.instance((owner, spec), InstancePolicies { health, breaker }, predecessors)
+        let policies =
+            InstancePolicies::new(health, breaker, deadlines).for_only_instance_if(*owner == Owned::Directly);
+        self.instance((owner, spec), policies, predecessors)
     }
 }

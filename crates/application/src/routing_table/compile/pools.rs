@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_domain::{
     inference::LlmClient,
     name::{GroupName, InstanceId, ModelRef, PoolName, TierName},
-    pool::{InstanceSpec, Pool, PoolMember},
+    pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
     task_group::{GroupReference, Tier, TierModel},
 };
 
@@ -18,11 +18,13 @@ use crate::{
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn pool(&self, definition: &Pool) -> Result<LivePool<C>, CompileError> {
         let owner = Owned::ByPool(definition.name().clone());
-        let policies = InstancePolicies { health: definition.policy().health, breaker: definition.policy().breaker };
+        let specs = self.instance_specs(definition)?;
+        let PoolPolicy { health, breaker, deadlines, .. } = definition.policy();
+        let policies = InstancePolicies::new(*health, *breaker, *deadlines)
+            .for_only_instance_if(specs.len() == 1 && !self.input.is_in_a_tier(definition.name()));
         let previous = self.previous.pool(definition.name());
         let predecessors: &[Arc<LiveInstance<C>>] = previous.map_or(&[], |pool| &pool.instances);
-        let instances: Vec<_> = self
-            .instance_specs(definition)?
+        let instances: Vec<_> = specs
             .into_iter()
             .map(|spec| self.instance((&owner, spec), policies, predecessors))
             .collect::<Result<_, _>>()?;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     pool::{HealthPolicy, RotationKind},
-    resilience::{BreakerPolicy, Deadlines, FailureRate},
+    resilience::{BreakerPolicy, Deadlines, Rate, SlowCalls},
 };
 use validator::Validate;
 
@@ -46,6 +46,10 @@ struct BreakerToml {
     failure_rate_minimum: Option<i64>,
     #[validate(range(min = 1.0, max = 3600.0))]
     failure_rate_window: Option<f64>,
+    #[validate(range(min = 0, max = 100))]
+    slow_call_rate: Option<i64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
+    slow_call_duration: Option<f64>,
 }
 
 #[derive(Validate)]
@@ -103,6 +107,8 @@ pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolic
         failure_rate: table.integer("failure_rate"),
         failure_rate_minimum: table.integer("failure_rate_minimum"),
         failure_rate_window: table.number("failure_rate_window"),
+        slow_call_rate: table.integer("slow_call_rate"),
+        slow_call_duration: table.number("slow_call_duration"),
     };
     table.check(&read);
     let BreakerToml {
@@ -114,7 +120,16 @@ pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolic
         failure_rate,
         failure_rate_minimum,
         failure_rate_window,
+        slow_call_rate,
+        slow_call_duration,
     } = read;
+    if slow_call_duration.is_some() && slow_call_rate.is_none_or(|rate| rate == 0) {
+        table.error(
+            "slow_call_duration",
+            "has no effect",
+            "say how many calls may be slow: 'slow_call_rate', in percent",
+        );
+    }
     let base = BreakerPolicy::default();
     let (recovery_time, max_recovery_time) =
         recovery(&table, (recovery_time, max_recovery_time), (base.recovery_time, base.max_recovery_time));
@@ -127,17 +142,26 @@ pub(in crate::config) fn breaker(fields: &mut Fields<'_>) -> Option<BreakerPolic
         success_threshold: success_threshold.map_or(base.success_threshold, count),
         probe_lease: base.probe_lease,
         failure_rate: rate(failure_rate, failure_rate_minimum, failure_rate_window),
+        slow_calls: slow_calls(
+            rate(slow_call_rate.or(Some(0)), failure_rate_minimum, failure_rate_window),
+            slow_call_duration,
+        ),
     })
 }
 
-/// The rate that opens a circuit; a rate of 0 switches it off.
-fn rate(percent: Option<i64>, minimum: Option<i64>, window: Option<f64>) -> Option<FailureRate> {
-    let base = FailureRate::default();
-    (percent != Some(0)).then(|| FailureRate {
+/// A rate that opens a circuit; one of 0 switches it off.
+fn rate(percent: Option<i64>, minimum: Option<i64>, window: Option<f64>) -> Option<Rate> {
+    let base = Rate::default();
+    (percent != Some(0)).then(|| Rate {
         percent: percent.map_or(base.percent, count),
         minimum: minimum.map_or(base.minimum, count),
         window: window.map_or(base.window, seconds),
     })
+}
+
+/// The rate of slow calls that opens a circuit.
+fn slow_calls(rate: Option<Rate>, duration: Option<f64>) -> Option<SlowCalls> {
+    rate.map(|rate| SlowCalls { rate, longer_than: duration.map_or(SlowCalls::LONGER_THAN, seconds) })
 }
 
 /// The policy of `health_check`, if it is there.
