@@ -138,9 +138,11 @@ fn opens_at(outcomes: &[Outcome], interval: Duration) -> Option<usize> {
         let pass = trial.breaker.acquire(trial.now).unwrap();
         match outcome {
             Outcome::Success | Outcome::SlowSuccess => {
-                drop(trial.breaker.on_success(pass, trial.now, &mut trial.random));
+                trial.breaker.on_success(pass, trial.now, &mut trial.random);
             }
-            Outcome::Fault => drop(trial.breaker.on_fault(pass, trial.now, &mut trial.random)),
+            Outcome::Fault => {
+                trial.breaker.on_fault(pass, trial.now, &mut trial.random);
+            }
             Outcome::Neutral | Outcome::Dropped => trial.breaker.on_neutral(&pass),
         }
         if trial.breaker.state(trial.now) == BreakerState::Open {

@@ -337,7 +337,9 @@ impl Trial {
                 return;
             }
             match self.breaker.acquire(self.now) {
-                Ok(pass) => drop(self.breaker.on_success(pass, self.now, &mut self.random)),
+                Ok(pass) => {
+                    self.breaker.on_success(pass, self.now, &mut self.random);
+                }
                 Err(until) => self.now = until.unwrap(),
             }
         }

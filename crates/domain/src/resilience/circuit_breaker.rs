@@ -256,9 +256,11 @@ impl CircuitBreaker {
             return None;
         }
         let from = self.state(now);
-        let next = match (word, self.held) {
-            (Some(BreakerOverride::Open), _) | (None, Some(BreakerOverride::Open)) => State::Open { until: now },
-            (Some(BreakerOverride::Closed), _) | (None, _) => State::Closed { faults: 0 },
+        let was_held_open = self.held == Some(BreakerOverride::Open);
+        let next = match word {
+            Some(BreakerOverride::Closed) => State::Closed { faults: 0 },
+            None if !was_held_open => State::Closed { faults: 0 },
+            Some(BreakerOverride::Open) | None => State::Open { until: now },
         };
         self.held = word;
         self.enter(next, now);
