@@ -26,6 +26,16 @@ pub(super) const KEYS: &[Description] = &[
     ),
     or("circuit_breaker.failure_rate_minimum", "20", "Attempts in the window without which the rate says nothing."),
     or("circuit_breaker.failure_rate_window", "60", "The window of the rate, in seconds."),
+    or(
+        "circuit_breaker.slow_call_rate",
+        "0",
+        "Slow calls in a hundred outcomes that open it, over the same window; 0 switches the rate off.",
+    ),
+    or(
+        "circuit_breaker.slow_call_duration",
+        "60",
+        "From how many seconds a whole answer, or the first content of a stream, is slow.",
+    ),
     key("health_check", "When an instance counts as unhealthy, judged by its answers."),
     or("health_check.failure_threshold", "3", "Faults in a row that make it unhealthy."),
     or("health_check.success_threshold", "2", "Successes in a row that make it healthy again."),
