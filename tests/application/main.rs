@@ -7,4 +7,5 @@ mod cooldown;
 mod failover;
 mod reload;
 mod selection;
+mod slow_start;
 mod streaming;

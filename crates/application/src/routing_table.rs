@@ -133,6 +133,9 @@ impl<C> Routes<C> {
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
         for instance in table.entries.values().flat_map(|entry| entry.route.instances()) {
             instance.state.go_on(instance.policies, instance.credential);
+            if instance.joins {
+                instance.state.join();
+            }
         }
         table.levels().for_each(Level::apply);
         self.0.store(Arc::new(table));

@@ -16,7 +16,7 @@ use std::{
 use tidegate_domain::{
     inference::ParameterDefaults,
     name::{Target, TierName},
-    pool::Members,
+    pool::{Bend, Members},
     resilience::Deadlines,
     routing::{Trace, WalkPolicy},
     task_group::Exclusion,
@@ -238,15 +238,27 @@ impl<C> Members for LegMembers<'_, C> {
         self.leg.members[member].instances().iter().filter_map(latency).min()
     }
 
-    fn success_rate(&self, member: usize) -> f64 {
+    fn success_rate(&self, member: usize) -> u32 {
         let rates = self.leg.members[member].instances().iter();
-        rates.map(|instance| instance.state.performance().success_rate()).fold(0.0, f64::max)
+        rates.map(|instance| instance.state.performance().success_rate()).max().unwrap_or(0)
     }
 
     fn capacity(&self, member: usize) -> Option<u32> {
         let of = |instance: &Arc<LiveInstance<C>>| instance.spec.max_concurrency.map(NonZeroU32::get);
         let capacities = self.leg.members[member].instances().iter().map(of);
         capacities.reduce(|all, one| Some(all?.saturating_add(one?))).flatten()
+    }
+
+    fn cost(&self, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn bend(&self) -> Bend {
+        Bend::default()
+    }
+
+    fn readiness(&self, _: usize) -> u32 {
+        100
     }
 
     fn is_eligible(&self, member: usize) -> bool {

@@ -9,6 +9,7 @@ mod latency;
 mod performance;
 mod repository;
 mod rotation;
+mod slow_start;
 mod statistics;
 
 use std::num::NonZeroU32;
@@ -20,7 +21,8 @@ pub use performance::Performance;
 pub use repository::PoolRepository;
 #[cfg(test)]
 pub(crate) use rotation::tests as rotation_tests;
-pub use rotation::{Members, Random, Rotation, RotationKind};
+pub use rotation::{Bend, Members, Random, Rotation, RotationKind};
+pub use slow_start::{Presence, SlowStart};
 pub use statistics::{InstanceStatistics, PoolStatus};
 
 use crate::{
@@ -60,6 +62,8 @@ pub enum PoolMember {
 pub struct PoolPolicy {
     /// In which order instances are picked.
     pub rotation: RotationKind,
+    /// How an instance that joins or comes back gets its share; at once if absent.
+    pub slow_start: Option<SlowStart>,
     /// When an instance leaves and comes back.
     pub health: HealthPolicy,
     /// When an instance's breaker opens and closes.
@@ -78,6 +82,7 @@ impl Default for PoolPolicy {
     fn default() -> Self {
         Self {
             rotation: RotationKind::RoundRobin,
+            slow_start: None,
             health: HealthPolicy::default(),
             breaker: BreakerPolicy::default(),
             fallback: PoolFallback::default(),

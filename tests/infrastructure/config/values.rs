@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     name::Target,
-    pool::{PoolFallback, PoolMember, RotationKind},
+    pool::{PoolFallback, PoolMember, RotationKind, SlowStart},
     task_group::FallbackStrategy,
 };
 use tidegate_infrastructure::{
@@ -36,6 +36,7 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         [pools.p]
         description = 'of its own'
         rotation_strategy = {{ type = 'weighted_round_robin' }}
+        slow_start = {{ window = 90, aggression = 1.5 }}
         timeout = 2.5
         health_check = {{ failure_threshold = 7, success_threshold = 1, recovery_time = 900 }}
         circuit_breaker = {{ reset_timeout = 4, half_open_requests = 2, slow_call_rate = 80, failure_rate_minimum = 9 }}
@@ -56,6 +57,10 @@ fn a_pool_says_how_it_picks_and_gives_up() {
     assert_eq!(pool.description(), "of its own");
     let policy = pool.policy();
     assert_eq!(policy.rotation, RotationKind::Weighted);
+    assert_eq!(
+        policy.slow_start,
+        Some(SlowStart { window: Duration::from_secs(90), aggression: NonZeroU32::new(150).unwrap() })
+    );
     assert_eq!(policy.deadlines.total, Duration::from_millis(2500));
     assert_eq!(policy.health.failure_threshold.get(), 7);
     assert_eq!(policy.health.max_recovery_time, Duration::from_mins(15), "never below the first one");

@@ -13,7 +13,7 @@ use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     inference::ParameterDefaults,
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
-    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, Weight},
+    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, SlowStart, Weight},
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, Rate, SlowCalls},
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
@@ -98,9 +98,10 @@ fn references() -> impl Strategy<Value = PoolMember> {
 
 fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
     let fallbacks = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
-    (rotations(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
-        |(rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
+    (rotations(), pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
+        |(rotation, slow_start, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
             rotation,
+            slow_start,
             health,
             breaker,
             fallback,
@@ -109,6 +110,10 @@ fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
             limits,
         },
     )
+}
+
+fn pickings() -> impl Strategy<Value = Option<SlowStart>> {
+    option::of((durations(), non_zero()).prop_map(|(window, aggression)| SlowStart { window, aggression }))
 }
 
 fn limits() -> impl Strategy<Value = Limits> {

@@ -12,7 +12,9 @@ use tidegate_domain::{
     fault::Fault,
     inference::Usage,
     name::{GroupName, InstanceId, PoolName, TierName},
-    pool::{Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Random, Unusable},
+    pool::{
+        Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Presence, Random, SlowStart, Unusable,
+    },
     resilience::{BreakerPolicy, CircuitBreaker, Cooldown, Pass},
     task_group::Exclusion,
 };
@@ -59,6 +61,8 @@ pub(crate) struct LiveInstance<C> {
     pub(crate) client: C,
     /// Which of the credentials that the instance has had the client holds.
     pub(crate) credential: u32,
+    /// Whether it joins those that serve already: it is new among them, or was drained.
+    pub(crate) joins: bool,
     pub(crate) state: Arc<InstanceState>,
 }
 
@@ -127,6 +131,7 @@ pub(super) struct Guarded {
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
     pub(super) performance: Performance,
+    pub(super) presence: Presence,
 }
 
 /// What is known of the credential that an instance is asked with.
@@ -185,6 +190,19 @@ impl Guarded {
         benched.begin(fault, (sent, now), &mut self.random)
     }
 
+    /// The attempt that has just failed may have taken it out: then it comes back to a slow start.
+    pub(super) fn goes_out(&mut self, now: Instant) {
+        let benched = self.cooldown.until(now).max(self.credential.refusal.until(now));
+        let unhealthy = match self.health.usable(now) {
+            Err(Unusable::Unhealthy(until)) => Some(until),
+            Ok(()) | Err(Unusable::Maintenance | Unusable::Draining) => None,
+        };
+        let broken = self.breaker.would_admit(now).err().flatten();
+        if let Some(until) = benched.max(unhealthy).max(broken) {
+            self.presence = Presence::Since(until);
+        }
+    }
+
     fn exclusion(&self, now: Instant) -> Option<Exclusion> {
         let usable = self.health.usable(now);
         match usable {
@@ -220,6 +238,7 @@ impl InstanceState {
                 last_dispatch: None,
                 random: Random::with_seed(seed),
                 performance: Performance::default(),
+                presence: Presence::default(),
             }),
             tally: Tally::default(),
         }
@@ -231,6 +250,16 @@ impl InstanceState {
         guarded.credential.replace(credential);
         guarded.health.set_policy(policies.health);
         guarded.breaker.set_policy(policies.breaker);
+    }
+
+    /// It joins those that serve already.
+    pub(crate) fn join(&self) {
+        self.lock().presence = Presence::Joining;
+    }
+
+    /// The percentage of its share that it takes at `now`.
+    pub(crate) fn readiness(&self, slow_start: &SlowStart, now: Instant) -> u32 {
+        slow_start.readiness(&mut self.lock().presence, now)
     }
 
     /// Requests that it is serving.

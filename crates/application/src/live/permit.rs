@@ -10,8 +10,8 @@ use tidegate_domain::{
     inference::Usage,
     name::InstanceId,
     observe::{Event, Observer},
-    pool::HealthTransition,
-    resilience::{BreakerTransition, Pass},
+    pool::{HealthStatus, HealthTransition},
+    resilience::{BreakerState, BreakerTransition, Pass},
     task_group::Exclusion,
 };
 
@@ -40,6 +40,14 @@ pub(crate) struct Permit {
 struct Transitions {
     health: Option<HealthTransition>,
     breaker: Option<BreakerTransition>,
+}
+
+impl Transitions {
+    /// Whether they take the instance out of the rotation.
+    fn take_out(&self) -> bool {
+        self.health.is_some_and(|transition| transition.to == HealthStatus::Unhealthy)
+            || self.breaker.is_some_and(|transition| transition.to == BreakerState::Open)
+    }
 }
 
 impl Permit {
@@ -92,6 +100,9 @@ impl Permit {
             let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
             if !outdated {
                 benched = guarded.bench(fault, (sent, now));
+                if benched.is_some() {
+                    guarded.goes_out(now);
+                }
             }
             if outdated || !counts {
                 if let Some(pass) = pass {
@@ -101,13 +112,17 @@ impl Permit {
             }
             guarded.performance.failed(now);
             let Guarded { health, breaker, random, .. } = guarded;
-            Transitions {
+            let transitions = Transitions {
                 health: (!health.outdates(sent)).then(|| health.on_fault(fault, now, random)).flatten(),
                 breaker: pass.and_then(|mut pass| {
                     pass.took(latency.unwrap_or(now - sent));
                     breaker.on_fault(pass, now, random)
                 }),
+            };
+            if transitions.take_out() {
+                guarded.goes_out(now);
             }
+            transitions
         });
         benched
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_domain::{
-    pool::{Members, Pool, Random, Rotation, RotationKind},
+    pool::{Bend, Members, Pool, Random, Rotation, RotationKind},
     routing::Trace,
 };
 
@@ -116,12 +116,25 @@ impl<C> Members for PoolMembers<'_, C> {
         self.pool.instances[member].state.performance().latency(self.now)
     }
 
-    fn success_rate(&self, member: usize) -> f64 {
+    fn success_rate(&self, member: usize) -> u32 {
         self.pool.instances[member].state.performance().success_rate()
     }
 
     fn capacity(&self, member: usize) -> Option<u32> {
         self.pool.instances[member].spec.max_concurrency.map(NonZeroU32::get)
+    }
+
+    fn cost(&self, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn bend(&self) -> Bend {
+        Bend { slow_start: self.pool.definition.policy().slow_start.is_some() }
+    }
+
+    fn readiness(&self, member: usize) -> u32 {
+        let slow_start = self.pool.definition.policy().slow_start.as_ref();
+        slow_start.map_or(100, |slow_start| self.pool.instances[member].state.readiness(slow_start, self.now))
     }
 
     fn is_eligible(&self, member: usize) -> bool {

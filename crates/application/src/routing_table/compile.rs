@@ -137,6 +137,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
         let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));
+        let was_drained = known.is_some_and(|known| known.spec.weight.is_drained());
         let (state, credential) = match known.map(|known| (known, client.succession(&known.client))) {
             Some((known, Succession::Same)) => (Arc::clone(&known.state), known.credential),
             Some((known, Succession::OtherCredential)) => (Arc::clone(&known.state), known.credential + 1),
@@ -144,8 +145,10 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
                 (Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))), 0)
             }
         };
+        let is_new = known.is_none_or(|known| !Arc::ptr_eq(&known.state, &state));
+        let joins = !predecessors.is_empty() && (is_new || was_drained);
         let label = owner.label(&spec.id);
-        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, credential, state }))
+        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, credential, joins, state }))
     }
 }
 

@@ -51,9 +51,11 @@ impl Performance {
         self.latency.average()
     }
 
-    /// The moving average of success, 0 to 1.
-    pub fn success_rate(&self) -> f64 {
-        self.success_rate
+    /// The moving average of success, in millionths.
+    pub fn success_rate(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies from 0 to a million")]
+        let millionths = (self.success_rate * 1e6).round() as u32;
+        millionths
     }
 
     fn measure(&mut self, latency: Duration, now: Instant) {
@@ -75,13 +77,13 @@ mod tests {
     #[test]
     fn success_and_latency_follow_what_happens() {
         let (now, mut performance) = (origin(), Performance::default());
-        assert_eq!((performance.latency(now), performance.success_rate()), (None, 1.0));
+        assert_eq!((performance.latency(now), performance.success_rate()), (None, 1_000_000));
         performance.answered(Duration::from_millis(10), now);
         performance.failed(now);
         assert_eq!(performance.latency(now), Some(Duration::from_millis(20)));
-        assert!((performance.success_rate() - 0.9).abs() < 1e-9);
+        assert_eq!(performance.success_rate(), 900_000);
         performance.answered(Duration::from_millis(10), now + Duration::from_mins(1));
-        assert!((performance.success_rate() - 0.91).abs() < 1e-9);
+        assert_eq!(performance.success_rate(), 910_000);
     }
 
     #[test]

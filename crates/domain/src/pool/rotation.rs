@@ -85,6 +85,13 @@ impl RotationKind {
     }
 }
 
+/// What bends a rotation. By default nothing does, and then the members are not asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bend {
+    /// Members may be warming up.
+    pub slow_start: bool,
+}
+
 /// The members that a rotation picks from, as they are at this moment.
 pub trait Members {
     /// How many there are, eligible or not.
@@ -96,25 +103,17 @@ pub trait Members {
     /// When a request was last sent to a member.
     fn last_dispatch(&self, member: usize) -> Option<Instant>;
     /// How long a member lately took to its first content; `None` if nobody knows, as for a member that has just joined.
-    fn latency(&self, _member: usize) -> Option<Duration> {
-        None
-    }
-    /// The share of a member's recent attempts that it answered, 0 to 1.
-    fn success_rate(&self, _member: usize) -> f64 {
-        1.0
-    }
+    fn latency(&self, member: usize) -> Option<Duration>;
+    /// The part of a member's recent attempts that it answered, in millionths.
+    fn success_rate(&self, member: usize) -> u32;
     /// The most requests that a member serves at once; `None` if nobody knows.
-    fn capacity(&self, _member: usize) -> Option<u32> {
-        None
-    }
+    fn capacity(&self, member: usize) -> Option<u32>;
     /// What the request is likely to cost at a member, in any unit that all members share; `None` if nobody knows.
-    fn cost(&self, _member: usize) -> Option<u64> {
-        None
-    }
+    fn cost(&self, member: usize) -> Option<u64>;
+    /// What bends the rotation for this request. It is asked first.
+    fn bend(&self) -> Bend;
     /// The percentage of its share that a member takes: below 100 while it warms up, after it joined or came back.
-    fn readiness(&self, _member: usize) -> u32 {
-        100
-    }
+    fn readiness(&self, member: usize) -> u32;
     /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pick, so that it may
     /// change under the rotation's feet. A member of weight 0 is never picked, whatever this says.
     fn is_eligible(&self, member: usize) -> bool;
@@ -143,10 +142,11 @@ impl Rotation {
     /// Picks an eligible member; `None` if there is none. A member that warms up stands back from some picks, unless nobody
     /// else could be picked.
     pub fn pick(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
-        match warming::stand_back(members, random) {
-            Some(ready) => self.pick_among(&ready, random).or_else(|| self.pick_among(members, random)),
-            None => self.pick_among(members, random),
+        let Bend { slow_start } = members.bend();
+        if slow_start && let Some(ready) = warming::stand_back(members, random) {
+            return self.pick_among(&ready, random).or_else(|| self.pick_among(members, random));
         }
+        self.pick_among(members, random)
     }
 
     fn pick_among(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::pool::Members;
+use crate::pool::{Bend, Members};
 
 /// One question to one member, and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,16 @@ pub enum Answer {
     LastDispatch(Option<Instant>),
     /// Its latency.
     Latency(Option<Duration>),
+    /// The part of its recent attempts that it answered, in millionths.
+    SuccessRate(u32),
+    /// The most requests that it serves at once.
+    Capacity(Option<u32>),
+    /// What the request is likely to cost.
+    Cost(Option<u64>),
+    /// What bends the rotation, if anything does; the member says nothing.
+    Bend(Bend),
+    /// The percentage of its share that it takes.
+    Readiness(u32),
     /// Whether it may be picked.
     Eligible(bool),
 }
@@ -94,6 +104,39 @@ impl<M: Members> Members for Recorder<'_, M> {
         latency
     }
 
+    fn success_rate(&self, member: usize) -> u32 {
+        let success_rate = self.members.success_rate(member);
+        self.note(member, Answer::SuccessRate(success_rate));
+        success_rate
+    }
+
+    fn capacity(&self, member: usize) -> Option<u32> {
+        let capacity = self.members.capacity(member);
+        self.note(member, Answer::Capacity(capacity));
+        capacity
+    }
+
+    fn cost(&self, member: usize) -> Option<u64> {
+        let cost = self.members.cost(member);
+        self.note(member, Answer::Cost(cost));
+        cost
+    }
+
+    /// Noted only where something bends: most rotations are straight.
+    fn bend(&self) -> Bend {
+        let bend = self.members.bend();
+        if bend != Bend::default() {
+            self.note(0, Answer::Bend(bend));
+        }
+        bend
+    }
+
+    fn readiness(&self, member: usize) -> u32 {
+        let readiness = self.members.readiness(member);
+        self.note(member, Answer::Readiness(readiness));
+        readiness
+    }
+
     fn is_eligible(&self, member: usize) -> bool {
         let is_eligible = self.members.is_eligible(member);
         self.note(member, Answer::Eligible(is_eligible));
@@ -152,6 +195,29 @@ impl Members for Player<'_> {
 
     fn latency(&self, member: usize) -> Option<Duration> {
         self.next(member, only!(Latency))
+    }
+
+    fn success_rate(&self, member: usize) -> u32 {
+        self.next(member, only!(SuccessRate))
+    }
+
+    fn capacity(&self, member: usize) -> Option<u32> {
+        self.next(member, only!(Capacity))
+    }
+
+    fn cost(&self, member: usize) -> Option<u64> {
+        self.next(member, only!(Cost))
+    }
+
+    fn bend(&self) -> Bend {
+        match self.tape.get(self.at.get()).map(|asked| asked.answer) {
+            Some(Answer::Bend(_)) => self.next(0, only!(Bend)),
+            _ => Bend::default(),
+        }
+    }
+
+    fn readiness(&self, member: usize) -> u32 {
+        self.next(member, only!(Readiness))
     }
 
     fn is_eligible(&self, member: usize) -> bool {

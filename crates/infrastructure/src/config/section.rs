@@ -4,6 +4,7 @@
 
 pub(super) mod alias;
 pub(super) mod limits;
+pub(super) mod picking;
 pub(super) mod policy;
 pub(super) mod pool;
 pub(super) mod process;

@@ -5,6 +5,7 @@
 //! object of `secs` and `nanos`, which holds every [`Duration`] exactly.
 
 mod limits;
+mod picking;
 mod pool;
 mod task_group;
 

@@ -15,7 +15,7 @@ pub(super) fn pick(members: &impl Members, random: &mut Random) -> Option<usize>
         let latency = response_time::micros(members.latency(member).unwrap_or(median));
         #[expect(clippy::cast_precision_loss, reason = "a chance; 2^53 microseconds are out of reach")]
         let speed = 1.0 / latency as f64;
-        f64::from(members.weight(member)) * members.success_rate(member).clamp(0.0, 1.0) * free(members, member) * speed
+        f64::from(members.weight(member)) * f64::from(members.success_rate(member)) * free(members, member) * speed
     };
     let scores: Vec<f64> = takers.iter().map(score).collect();
     let least = scores.iter().copied().fold(0.0, f64::max) * FLOOR;
@@ -52,7 +52,6 @@ fn draw(scores: &[f64], random: &mut Random) -> Option<usize> {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
     use crate::pool::{
         RotationKind,
         rotation::tests::{Fleet, check_shares},
@@ -72,7 +71,7 @@ mod tests {
     fn each_factor_counts() {
         check(|_| {}, [1, 1, 1, 1]);
         check(|fleet| fleet.members[0].weight = 3, [3, 1, 1, 1]);
-        check(|fleet| fleet.members[1].success_rate = 0.5, [2, 1, 2, 2]);
+        check(|fleet| fleet.members[1].success_rate = 500_000, [2, 1, 2, 2]);
         check(|fleet| fleet.members[2].latency = Some(Duration::from_millis(200)), [2, 2, 1, 2]);
         check(|fleet| fleet.members[3].in_flight = 1, [2, 2, 2, 1]);
         check(|fleet| (fleet.members[3].capacity, fleet.members[3].in_flight) = (Some(4), 3), [4, 4, 4, 1]);
@@ -85,20 +84,13 @@ mod tests {
 
     #[test]
     fn nobody_falls_below_a_twentieth_of_the_best() {
-        check(|fleet| fleet.members[0].success_rate = 0.0, [1, 20, 20, 20]);
+        check(|fleet| fleet.members[0].success_rate = 0, [1, 20, 20, 20]);
         check(|fleet| fleet.members[0].latency = Some(Duration::MAX), [1, 20, 20, 20]);
         let useless = |fleet: &mut Fleet| {
             for member in &mut fleet.members {
-                member.success_rate = 0.0;
+                member.success_rate = 0;
             }
         };
         check(useless, [1, 1, 1, 1]);
-    }
-
-    #[test]
-    fn a_rate_that_is_no_number_costs_nobody_a_pick() {
-        let mut fleet = Fleet::weighing([1, 1]);
-        fleet.members[0].success_rate = f64::NAN;
-        assert!(pick(&fleet, &mut Random::with_seed(3)).is_some());
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Member {
     pub(crate) in_flight: u32,
     pub(crate) last_dispatch: Option<Instant>,
     pub(crate) latency: Option<Duration>,
-    pub(crate) success_rate: f64,
+    pub(crate) success_rate: u32,
     pub(crate) capacity: Option<u32>,
     pub(crate) cost: Option<u64>,
     pub(crate) readiness: u32,
@@ -31,7 +31,7 @@ impl Member {
             in_flight: 0,
             last_dispatch: None,
             latency: None,
-            success_rate: 1.0,
+            success_rate: 1_000_000,
             capacity: None,
             cost: None,
             readiness: 100,
@@ -67,7 +67,7 @@ impl Members for Fleet {
     fn latency(&self, member: usize) -> Option<Duration> {
         self.members[member].latency
     }
-    fn success_rate(&self, member: usize) -> f64 {
+    fn success_rate(&self, member: usize) -> u32 {
         self.members[member].success_rate
     }
     fn capacity(&self, member: usize) -> Option<u32> {
@@ -75,6 +75,9 @@ impl Members for Fleet {
     }
     fn cost(&self, member: usize) -> Option<u64> {
         self.members[member].cost
+    }
+    fn bend(&self) -> Bend {
+        Bend { slow_start: self.members.iter().any(|member| member.readiness < 100) }
     }
     fn readiness(&self, member: usize) -> u32 {
         self.members[member].readiness
@@ -91,7 +94,8 @@ pub(crate) fn origin() -> Instant {
 
 fn fleets() -> impl Strategy<Value = Fleet> {
     let origin = origin();
-    let measured = (prop::option::of(0_u64..6), 0.0..=1.0, prop::option::of(1_u32..9), prop::option::of(0_u64..4));
+    let measured =
+        (prop::option::of(0_u64..6), 0_u32..=1_000_000, prop::option::of(1_u32..9), prop::option::of(0_u64..4));
     let readiness = prop_oneof![3 => Just(100), 1 => 0_u32..100];
     let member = (0_u32..5, 0_u32..4, measured, readiness, any::<bool>()).prop_map(
         move |(weight, in_flight, (dispatched, success_rate, capacity, cost), readiness, eligible)| Member {

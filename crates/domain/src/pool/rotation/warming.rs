@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Members, Random};
+use super::{Bend, Members, Random};
 
 /// The members that do not stand back; `None` if nobody warms up, which then costs nothing.
 pub(super) fn stand_back<'a, M: Members>(members: &'a M, random: &mut Random) -> Option<Ready<'a, M>> {
@@ -42,7 +42,7 @@ impl<M: Members> Members for Ready<'_, M> {
     fn latency(&self, member: usize) -> Option<Duration> {
         self.members.latency(member)
     }
-    fn success_rate(&self, member: usize) -> f64 {
+    fn success_rate(&self, member: usize) -> u32 {
         self.members.success_rate(member)
     }
     fn capacity(&self, member: usize) -> Option<u32> {
@@ -50,6 +50,12 @@ impl<M: Members> Members for Ready<'_, M> {
     }
     fn cost(&self, member: usize) -> Option<u64> {
         self.members.cost(member)
+    }
+    fn bend(&self) -> Bend {
+        Bend::default()
+    }
+    fn readiness(&self, _: usize) -> u32 {
+        100
     }
     fn is_eligible(&self, member: usize) -> bool {
         !self.back[member] && self.members.is_eligible(member)

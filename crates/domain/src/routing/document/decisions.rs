@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{millis, since};
 use crate::{
     fault::Work,
+    pool::Bend,
     routing::{Answer, Asked, Decision, Reach, Step, StopReason, WalkPolicy},
 };
 
@@ -87,6 +88,16 @@ enum AnswerDocument {
     LastDispatchMs(Option<f64>),
     /// `null` if nobody knows.
     LatencyMs(Option<f64>),
+    /// In millionths.
+    SuccessRate(u32),
+    /// `null` if nobody knows.
+    Capacity(Option<u32>),
+    /// `null` if nobody knows.
+    Cost(Option<u64>),
+    /// What bends the rotation.
+    Bend(Vec<&'static str>),
+    /// In percent.
+    Readiness(u32),
     Eligible(bool),
 }
 
@@ -137,6 +148,13 @@ impl AskedDocument {
             Answer::InFlight(in_flight) => AnswerDocument::InFlight(in_flight),
             Answer::LastDispatch(at) => AnswerDocument::LastDispatchMs(at.map(|at| since(opened, at))),
             Answer::Latency(latency) => AnswerDocument::LatencyMs(latency.map(millis)),
+            Answer::SuccessRate(millionths) => AnswerDocument::SuccessRate(millionths),
+            Answer::Capacity(capacity) => AnswerDocument::Capacity(capacity),
+            Answer::Cost(cost) => AnswerDocument::Cost(cost),
+            Answer::Bend(Bend { slow_start }) => {
+                AnswerDocument::Bend(slow_start.then_some("slow_start").into_iter().collect())
+            }
+            Answer::Readiness(percent) => AnswerDocument::Readiness(percent),
             Answer::Eligible(eligible) => AnswerDocument::Eligible(eligible),
         };
         Self { member, answer }

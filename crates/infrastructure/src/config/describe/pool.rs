@@ -1,6 +1,6 @@
 //! `[pools.X]`.
 
-use super::{Description, key, or};
+use super::{Description, key, or, within};
 
 pub(super) const KEYS: &[Description] = &[
     key("pools", "Interchangeable instances, by the pool's name."),
@@ -8,6 +8,9 @@ pub(super) const KEYS: &[Description] = &[
     or("pools.*.rotation", "\"round_robin\"", "In which order instances are asked."),
     key("pools.*.rotation.type", "An older form of `rotation`."),
     key("pools.*.rotation.strategy", "An older form of `rotation`."),
+    key("pools.*.slow_start", "Gives an instance that joins or comes back its share little by little."),
+    key("pools.*.slow_start.window", "How long it takes until it has its whole share, in seconds."),
+    within("pools.*.slow_start.aggression", "1.0", "How steep the ramp is at first: 1 is straight, above 1 steeper."),
     key("pools.*.fallback", "What happens after an instance failed."),
     or(
         "pools.*.fallback.strategy",

@@ -221,6 +221,12 @@ pub(in crate::config) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
+/// The percentage that a factor is, at least 1; its range has been checked.
+pub(in crate::config) fn percent(factor: f64) -> NonZeroU32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the range of a factor ends far below")]
+    count((factor * 100.0).round() as i64)
+}
+
 /// A count of at least 1 whose range has been checked.
 pub(in crate::config) fn count(count: i64) -> NonZeroU32 {
     u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)

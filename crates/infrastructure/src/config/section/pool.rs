@@ -9,7 +9,7 @@ use tidegate_domain::{
 use validator::Validate;
 
 use super::{
-    Context, Mentions, limits, name,
+    Context, Mentions, limits, name, picking,
     policy::{breaker, count, deadlines, health, rotation},
     provider::base_url,
     split_model,
@@ -79,6 +79,7 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
     let (fallback, max_instance_attempts) = fallback(fields, &base);
     PoolPolicy {
         rotation: rotation(fields).unwrap_or(base.rotation),
+        slow_start: picking::slow_start(fields),
         health: health(fields).unwrap_or(base.health),
         breaker: breaker(fields).unwrap_or(base.breaker),
         fallback,

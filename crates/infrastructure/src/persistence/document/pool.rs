@@ -8,7 +8,7 @@ use tidegate_domain::{
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
 };
 
-use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, rotation_of};
+use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, picking::SlowStartDocument, rotation_of};
 use crate::persistence::{Cause, table::Stored};
 
 impl Stored for Pool {
@@ -100,6 +100,8 @@ struct OverWeight(u32);
 #[serde(deny_unknown_fields)]
 struct PolicyDocument {
     rotation: String,
+    #[serde(default)]
+    slow_start: Option<SlowStartDocument>,
     health: HealthDocument,
     breaker: BreakerDocument,
     fallback: FallbackDocument,
@@ -111,9 +113,11 @@ struct PolicyDocument {
 
 impl From<&PoolPolicy> for PolicyDocument {
     fn from(policy: &PoolPolicy) -> Self {
-        let PoolPolicy { rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits } = policy;
+        let PoolPolicy { rotation, slow_start, health, breaker, fallback, max_instance_attempts, deadlines, limits } =
+            policy;
         Self {
             rotation: rotation.as_str().to_owned(),
+            slow_start: slow_start.map(Into::into),
             health: health.into(),
             breaker: breaker.into(),
             fallback: (*fallback).into(),
@@ -128,9 +132,19 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
     type Error = Cause;
 
     fn try_from(document: PolicyDocument) -> Result<Self, Cause> {
-        let PolicyDocument { rotation, health, breaker, fallback, max_instance_attempts, deadlines, limits } = document;
+        let PolicyDocument {
+            rotation,
+            slow_start,
+            health,
+            breaker,
+            fallback,
+            max_instance_attempts,
+            deadlines,
+            limits,
+        } = document;
         Ok(Self {
             rotation: rotation_of(rotation)?,
+            slow_start: slow_start.map(Into::into),
             health: health.into(),
             breaker: breaker.into(),
             fallback: fallback.into(),
