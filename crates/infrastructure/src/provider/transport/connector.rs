@@ -74,12 +74,13 @@ impl Connector {
     }
 }
 
-type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A connection that stands.
+pub(super) type Connected = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 impl Service<Uri> for Connector {
-    type Response = Connection;
+    type Response = Connected;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         self.inner.poll_ready(context).map_err(|error| connect_error(&*error))
@@ -98,7 +99,7 @@ impl Service<Uri> for Connector {
 
 /// TLS alone reports a bare I/O error; whatever TCP reports is wrapped by its connector.
 fn connect_error(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
-    if super::source::<ResolveError>(error).is_some() {
+    if source::<ResolveError>(error).is_some() {
         return ConnectError { fault: TransportFault::Dns, detail: "the host name was not resolved" };
     }
     if error.is::<io::Error>() {
@@ -137,4 +138,16 @@ impl Future for Resolving {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(context).map_err(ResolveError)
     }
+}
+
+/// The first error of type `E` below `error`.
+fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
