@@ -5,6 +5,7 @@ mod catalog;
 mod chaos;
 mod cooldown;
 mod failover;
+mod models;
 mod reload;
 mod selection;
 mod slow_start;

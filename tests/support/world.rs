@@ -18,6 +18,7 @@ use tidegate_domain::{
     config::{Configuration, Declared},
     fault::Fault,
     inference::{InferenceRequest, ParameterDefaults, RequestId, Usage},
+    model::{Cost, ModelCard},
     name::{GroupName, InstanceId, PoolName, TierName, WrapperName},
     observe::{Event, Observer, Outcome},
     pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
@@ -99,6 +100,12 @@ impl Plan {
     /// A model alias.
     pub fn alias(mut self, alias: &str, model: &str) -> Self {
         self.configuration.aliases.insert(alias.to_owned(), model.parse().unwrap());
+        self
+    }
+
+    /// What is known of a model.
+    pub fn card(mut self, model: &str, card: ModelCard) -> Self {
+        self.configuration.models.own.insert(model.parse().unwrap(), card);
         self
     }
 
@@ -267,6 +274,7 @@ struct Pages {
     transitions: Vec<String>,
     reloads: Vec<&'static str>,
     usages: Vec<Option<Usage>>,
+    costs: Vec<Option<Cost>>,
 }
 
 impl Diary {
@@ -280,9 +288,14 @@ impl Diary {
         self.0.lock().unwrap().attempts.clone()
     }
 
-    /// What every request so far cost.
+    /// What every request so far used.
     pub fn usages(&self) -> Vec<Option<Usage>> {
         self.0.lock().unwrap().usages.clone()
+    }
+
+    /// What every request so far cost.
+    pub fn costs(&self) -> Vec<Option<Cost>> {
+        self.0.lock().unwrap().costs.clone()
     }
 
     /// What became of every reload so far.
@@ -304,9 +317,10 @@ impl Observer for Diary {
                 let fault = fault.map_or("ok", |fault| fault.as_str());
                 pages.attempts.push(format!("{} {fault}", within_owner(instance.as_str())));
             }
-            Event::RequestFinished { outcome, usage, .. } => {
+            Event::RequestFinished { outcome, usage, trace, .. } => {
                 pages.outcomes.push(*outcome);
                 pages.usages.push(*usage);
+                pages.costs.push(trace.cost());
             }
             Event::Health { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to));

@@ -13,6 +13,7 @@ pub use reload::{ReloadOutcome, ReloadSource, Successor};
 
 use crate::{
     admission::Limits,
+    model::ModelCatalogue,
     name::{ModelRef, Target},
     pool::Pool,
     resilience::Deadlines,
@@ -40,6 +41,8 @@ pub struct Configuration {
     pub wrappers: Vec<Declared<Wrapper>>,
     /// Short names for models.
     pub aliases: BTreeMap<String, ModelRef>,
+    /// What is known of models.
+    pub models: ModelCatalogue,
     /// Where a request goes whose model resolves to nothing else; nowhere if absent.
     pub default_target: Option<Target>,
     /// The deadlines of what has none of its own.

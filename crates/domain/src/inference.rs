@@ -6,9 +6,12 @@
 mod answer;
 mod client;
 mod envelope;
+mod needs;
+mod parameter;
 mod request;
 
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
-pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH, Parameter};
+pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH};
+pub use parameter::Parameter;
 pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest, ParameterDefaults, RequestId};

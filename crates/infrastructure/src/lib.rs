@@ -8,6 +8,7 @@
 //! | [`clock`] | the time that tokio's timers go by |
 //! | [`config`] | the configuration, from TOML files |
 //! | [`migrate`] | configurations of the Python predecessor, rewritten as TOML |
+//! | [`model_catalogue`] | what is known of the models of well-known vendors |
 //! | [`operations`] | one question to a running gateway |
 //! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`provider`] | clients of providers, and a simulated one |
@@ -16,6 +17,7 @@
 pub mod clock;
 pub mod config;
 pub mod migrate;
+pub mod model_catalogue;
 pub mod operations;
 pub mod persistence;
 pub mod provider;

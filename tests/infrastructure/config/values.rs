@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
+    model::{Capability, Prices},
     name::Target,
     pool::{PoolFallback, PoolMember, RotationKind, SlowStart},
     task_group::FallbackStrategy,
@@ -117,6 +118,37 @@ fn a_task_group_says_where_it_goes() {
     let models: Vec<_> = second.models().iter().map(ToString::to_string).collect();
     assert_eq!(models, ["sim:long", "pool:fast"]);
     assert_eq!((second.policy().deadlines, second.policy().rotation), (None, RotationKind::Declared));
+}
+
+#[test]
+fn a_model_says_what_is_known_of_it_above_the_catalogue() {
+    let text = "
+        [providers.openai]
+        protocol = 'openai'
+        api_key = 'k'
+        [providers.near]
+        protocol = 'openai'
+        base_url = 'http://127.0.0.1:1/v1'
+        [models.cheap]
+        model = 'openai:gpt-4o'
+        prices = { input = 0.5, output = 1.25 }
+        [models.home]
+        model = 'near:gpt-4o'
+        context_window = 4096
+        max_output = 512
+        capabilities = ['tools', 'prefill']
+        region = 'eu'
+    ";
+    let models = load_text(text, &[]).unwrap().configuration.models;
+    let cheap = models.card(&"openai:gpt-4o".parse().unwrap()).unwrap();
+    assert_eq!(cheap.prices, Some(Prices { input: 500_000, cached_input: None, output: 1_250_000 }));
+    assert_eq!(cheap.context_window, NonZeroU32::new(128_000));
+    assert!(cheap.can(Capability::Vision));
+    let home = models.card(&"near:gpt-4o".parse().unwrap()).unwrap();
+    assert_eq!((home.context_window, home.max_output), (NonZeroU32::new(4096), NonZeroU32::new(512)));
+    assert!(home.can(Capability::Prefill) && !home.can(Capability::Vision));
+    assert_eq!((home.prices, home.region.as_deref()), (None, Some("eu")));
+    assert_eq!(models.card(&"near:gpt-4o-mini".parse().unwrap()), None, "another host is another vendor");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::{
 use tidegate_domain::{
     fault::Fault,
     inference::Usage,
+    model::ModelCard,
     name::{GroupName, InstanceId, PoolName, TierName},
     pool::{
         Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Presence, Random, SlowStart, Unusable,
@@ -55,6 +56,8 @@ pub(crate) struct InstancePolicies {
 pub(crate) struct LiveInstance<C> {
     pub(crate) owner: Owned,
     pub(crate) spec: InstanceSpec,
+    /// What is known of its model, if anything is.
+    pub(crate) card: Option<Arc<ModelCard>>,
     /// Its id within the whole gateway, for traces, logs and metrics.
     pub(crate) label: InstanceId,
     pub(crate) policies: InstancePolicies,

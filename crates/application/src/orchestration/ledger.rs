@@ -8,8 +8,9 @@ use std::{
 };
 
 use tidegate_domain::{
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, Work},
     inference::{RequestId, Usage},
+    model::Prices,
     name::Target,
     observe::{Event, Observer, Outcome},
     routing::{AttemptRecord, RequestRecord, Trace},
@@ -50,6 +51,8 @@ pub(super) struct Watchers {
 pub(crate) struct OpenAttempt {
     permit: Permit,
     began: Instant,
+    /// What its model costs, if that is known.
+    prices: Option<Prices>,
 }
 
 impl Ledger {
@@ -104,8 +107,10 @@ impl Ledger {
             ended: None,
             fault: None,
             usage: None,
+            cost: None,
         });
-        OpenAttempt { permit, began }
+        let prices = instance.card.as_ref().and_then(|card| card.prices);
+        OpenAttempt { permit, began, prices }
     }
 
     /// The attempt has begun to answer: with the whole of it or its first content.
@@ -122,6 +127,10 @@ impl Ledger {
         self.places.fail(fault);
         attempt.permit.places.fail(fault);
         fault.retry_after = attempt.permit.failed(now, fault, &*self.watchers.observer).or(fault.retry_after);
+        if matches!(fault.work, Work::Ambiguous | Work::Partial) {
+            // Nobody says what an attempt used that failed at work: its prompt, at least.
+            self.price(attempt.prices, self.cost(None, 0));
+        }
         self.finish_attempt(now - attempt.began, Some(fault.kind));
     }
 
@@ -155,11 +164,19 @@ impl Ledger {
     /// Notes what the answer cost, on every level that reserved for it.
     fn used(&mut self, attempt: &mut OpenAttempt, usage: Usage) {
         self.usage = Some(usage);
+        self.price(attempt.prices, usage);
         self.places.answered(usage);
         attempt.permit.places.answered(usage);
         let took = self.watchers.clock.now() - attempt.began;
         if let Some(record) = self.trace.attempts.last_mut() {
             (record.ended, record.usage) = (Some(took), Some(usage));
+        }
+    }
+
+    /// Notes what the attempt cost, if its model has prices.
+    fn price(&mut self, prices: Option<Prices>, usage: Usage) {
+        if let Some(record) = self.trace.attempts.last_mut() {
+            record.cost = prices.map(|prices| prices.cost_of(&usage));
         }
     }
 

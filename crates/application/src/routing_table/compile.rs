@@ -148,7 +148,9 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         let is_new = known.is_none_or(|known| !Arc::ptr_eq(&known.state, &state));
         let joins = !predecessors.is_empty() && (is_new || was_drained);
         let label = owner.label(&spec.id);
-        Ok(Arc::new(LiveInstance { owner: owner.clone(), spec, label, policies, client, credential, joins, state }))
+        let card = self.input.configuration.models.card(&spec.model).map(Arc::new);
+        let owner = owner.clone();
+        Ok(Arc::new(LiveInstance { owner, spec, card, label, policies, client, credential, joins, state }))
     }
 }
 

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Configuration, Declared};
+use crate::{model::ModelCard, name::ModelRef};
 
 /// The definitions of one kind that differ, each list sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct ConfigDiff {
     pub wrappers: Changes,
     /// The short names of models.
     pub aliases: Changes,
+    /// What the configuration says of models.
+    pub models: Changes,
     /// Whether requests for unknown models go elsewhere.
     pub default_target: bool,
     /// Whether the deadlines of what has none of its own differ.
@@ -40,13 +43,23 @@ impl ConfigDiff {
     /// Compares two configurations.
     pub fn between(before: &Configuration, after: &Configuration) -> Self {
         // Whole, so that what a configuration learns to hold is compared too.
-        let Configuration { pools, task_groups, wrappers, aliases, default_target, deadlines, limits, content_hash: _ } =
-            after;
+        let Configuration {
+            pools,
+            task_groups,
+            wrappers,
+            aliases,
+            models,
+            default_target,
+            deadlines,
+            limits,
+            content_hash: _,
+        } = after;
         Self {
             pools: changes(&by_name(&before.pools, |it| it.name()), &by_name(pools, |it| it.name())),
             task_groups: changes(&by_name(&before.task_groups, |it| it.name()), &by_name(task_groups, |it| it.name())),
             wrappers: changes(&by_name(&before.wrappers, |it| it.name()), &by_name(wrappers, |it| it.name())),
             aliases: changes(&before.aliases, aliases),
+            models: changes(&by_model(&before.models.own), &by_model(&models.own)),
             default_target: before.default_target != *default_target,
             deadlines: before.deadlines != *deadlines,
             limits: before.limits != *limits,
@@ -62,8 +75,14 @@ impl ConfigDiff {
 impl fmt::Display for ConfigDiff {
     /// One line: `pools +new ~fast -old; wrappers +assistant`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pools, task_groups, wrappers, aliases, default_target, deadlines, limits } = self;
-        let kinds = [("pools", pools), ("task groups", task_groups), ("wrappers", wrappers), ("aliases", aliases)];
+        let Self { pools, task_groups, wrappers, aliases, models, default_target, deadlines, limits } = self;
+        let kinds = [
+            ("pools", pools),
+            ("task groups", task_groups),
+            ("wrappers", wrappers),
+            ("aliases", aliases),
+            ("models", models),
+        ];
         let named = kinds.into_iter().filter(|(_, changes)| **changes != Changes::default());
         let mut parts: Vec<_> = named.map(|(kind, changes)| format!("{kind}{changes}")).collect();
         parts.extend(default_target.then(|| "default target changed".to_owned()));
@@ -91,6 +110,10 @@ impl fmt::Display for Changes {
 
 fn by_name<'a, T, N: ToString + 'a>(declared: &'a [Declared<T>], name: fn(&'a T) -> &'a N) -> BTreeMap<String, &'a T> {
     declared.iter().map(|declared| (name(&declared.value).to_string(), &declared.value)).collect()
+}
+
+fn by_model(cards: &BTreeMap<ModelRef, ModelCard>) -> BTreeMap<String, &ModelCard> {
+    cards.iter().map(|(model, card)| (model.to_string(), card)).collect()
 }
 
 fn changes<T: PartialEq>(before: &BTreeMap<String, T>, after: &BTreeMap<String, T>) -> Changes {
@@ -153,9 +176,11 @@ mod tests {
         let wrapper = Wrapper::new(WrapperName::new("w").unwrap(), "pool:p".parse().unwrap()).unwrap();
         after.wrappers.push(Declared { value: wrapper, file: PathBuf::new() });
         after.aliases.insert("quick".to_owned(), "sim:a".parse().unwrap());
+        after.models.own.insert("sim:a".parse().unwrap(), ModelCard::default());
         after.default_target = Some("pool:p".parse().unwrap());
         after.deadlines.total += std::time::Duration::from_secs(1);
-        let line = "pools +p; wrappers +w; aliases +quick; default target changed; default deadlines changed";
+        let line = "pools +p; wrappers +w; aliases +quick; models +sim:a; \
+                    default target changed; default deadlines changed";
         check(&Configuration::default(), &after, line);
     }
 }

@@ -5,72 +5,10 @@ use std::{borrow::Cow, collections::HashSet, fmt, ops::Range};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Parameter;
+
 /// The deepest nesting of a body, its own braces included: as deep as `serde_json` reads.
 pub const MAX_DEPTH: usize = 127;
-
-/// A top-level field of a chat request that the gateway reads or sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Parameter {
-    /// `model`
-    Model,
-    /// `stream`
-    Stream,
-    /// `stream_options`
-    StreamOptions,
-    /// `temperature`
-    Temperature,
-    /// `max_tokens`
-    MaxTokens,
-    /// `max_completion_tokens`
-    MaxCompletionTokens,
-    /// `response_format`
-    ResponseFormat,
-    /// `tool_choice`
-    ToolChoice,
-    /// `messages`
-    Messages,
-    /// `n`
-    N,
-    /// `store`
-    Store,
-}
-
-impl Parameter {
-    const ALL: [Self; 11] = [
-        Self::Model,
-        Self::Stream,
-        Self::StreamOptions,
-        Self::Temperature,
-        Self::MaxTokens,
-        Self::MaxCompletionTokens,
-        Self::ResponseFormat,
-        Self::ToolChoice,
-        Self::Messages,
-        Self::N,
-        Self::Store,
-    ];
-
-    /// The key, as the protocol spells it.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Model => "model",
-            Self::Stream => "stream",
-            Self::StreamOptions => "stream_options",
-            Self::Temperature => "temperature",
-            Self::MaxTokens => "max_tokens",
-            Self::MaxCompletionTokens => "max_completion_tokens",
-            Self::ResponseFormat => "response_format",
-            Self::ToolChoice => "tool_choice",
-            Self::Messages => "messages",
-            Self::N => "n",
-            Self::Store => "store",
-        }
-    }
-
-    fn of_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|parameter| parameter.key() == key)
-    }
-}
 
 /// The fields of a request that routing reads, with the place of each known field's value in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -69,8 +69,12 @@ impl InferenceRequest {
     /// What it may cost in tokens, before anybody has counted: a quarter of its bytes, and as much answer as it allows, or
     /// [`ASSUMED_ANSWER_TOKENS`] where it is silent.
     pub fn estimated_tokens(&self) -> u32 {
-        let answer = self.number(Parameter::MaxCompletionTokens).or_else(|| self.number(Parameter::MaxTokens));
-        self.prompt_tokens().saturating_add(answer.unwrap_or(ASSUMED_ANSWER_TOKENS))
+        self.prompt_tokens().saturating_add(self.asked_answer().unwrap_or(ASSUMED_ANSWER_TOKENS))
+    }
+
+    /// The most tokens of answer that the caller asks for; `None` if it leaves them open.
+    pub(super) fn asked_answer(&self) -> Option<u32> {
+        self.number(Parameter::MaxCompletionTokens).or_else(|| self.number(Parameter::MaxTokens))
     }
 
     /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes.
@@ -88,10 +92,14 @@ impl InferenceRequest {
         self.envelope.span(Parameter::Store).is_some_and(|span| &self.body[span] == b"true")
     }
 
+    /// What the caller wrote for `parameter`, as JSON; `None` if it was silent.
+    pub(super) fn value(&self, parameter: Parameter) -> Option<&str> {
+        std::str::from_utf8(&self.body[self.envelope.span(parameter)?]).ok()
+    }
+
     /// The whole number that the caller gave for `parameter`; `None` where there is none.
     fn number(&self, parameter: Parameter) -> Option<u32> {
-        let span = self.envelope.span(parameter)?;
-        std::str::from_utf8(&self.body[span]).ok()?.parse().ok()
+        self.value(parameter)?.parse().ok()
     }
 
     /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left

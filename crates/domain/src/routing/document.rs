@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use self::decisions::{DecisionDocument, WalkDocument};
 use super::{AttemptRecord, ExclusionRecord, RequestRecord, StoredRequest, Trace};
-use crate::inference::Usage;
+use crate::{inference::Usage, model::Cost};
 
 #[derive(Serialize)]
 struct RequestDocument<'a> {
@@ -59,6 +59,14 @@ struct AttemptDocument<'a> {
     fault: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostDocument>,
+}
+
+#[derive(Serialize)]
+struct CostDocument {
+    micro_dollars: u64,
+    estimated: bool,
 }
 
 #[derive(Serialize)]
@@ -109,9 +117,16 @@ impl From<Usage> for UsageDocument {
     }
 }
 
+impl From<Cost> for CostDocument {
+    fn from(cost: Cost) -> Self {
+        let Cost { micro_dollars, estimated } = cost;
+        Self { micro_dollars, estimated }
+    }
+}
+
 impl<'a> From<&'a AttemptRecord> for AttemptDocument<'a> {
     fn from(record: &'a AttemptRecord) -> Self {
-        let AttemptRecord { instance, model, leg, started, took, ended, fault, usage } = record;
+        let AttemptRecord { instance, model, leg, started, took, ended, fault, usage, cost } = record;
         Self {
             instance: instance.as_str(),
             model: model.to_string(),
@@ -121,6 +136,7 @@ impl<'a> From<&'a AttemptRecord> for AttemptDocument<'a> {
             ended_ms: ended.map(millis),
             fault: fault.map(crate::fault::FaultKind::as_str),
             usage: usage.map(UsageDocument::from),
+            cost: cost.map(CostDocument::from),
         }
     }
 }

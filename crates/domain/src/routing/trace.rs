@@ -9,6 +9,7 @@ use super::{Step, Walk, WalkPolicy, decision::Decision, tape::Asked};
 use crate::{
     fault::{Fault, FaultKind},
     inference::{RequestId, Usage},
+    model::Cost,
     name::{InstanceId, ModelRef, Target},
     pool::{Members, Random, Rotation},
     task_group::Exclusion,
@@ -37,6 +38,8 @@ pub struct AttemptRecord {
     pub fault: Option<FaultKind>,
     /// What it cost, if the upstream said so.
     pub usage: Option<Usage>,
+    /// What it cost; `None` if its model has no price, or nobody knows what it used.
+    pub cost: Option<Cost>,
 }
 
 /// A candidate that was not asked.
@@ -95,6 +98,16 @@ impl Trace {
     pub fn take(&mut self) -> Self {
         let empty = Self::new(self.request_id.clone(), self.target.clone(), (self.revision, self.seed));
         std::mem::replace(self, empty)
+    }
+
+    /// What all attempts cost together; `None` if it is known of none.
+    pub fn cost(&self) -> Option<Cost> {
+        let mut costs = self.attempts.iter().filter_map(|attempt| attempt.cost);
+        let first = costs.next()?;
+        Some(costs.fold(first, |mut sum, cost| {
+            sum += cost;
+            sum
+        }))
     }
 
     /// Notes that a candidate was passed over; a second note of the same one is dropped.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use sha2::{Digest, Sha256};
 use tidegate_domain::{
     config::{Configuration, Declared, Problem, Report, Severity},
+    model::{ModelCard, ModelCatalogue},
     name::ModelRef,
     pool::Pool,
     task_group::TaskGroup,
@@ -28,13 +29,14 @@ use super::{
     tree::{Entry, Node, Table, Value},
     word::Word,
 };
-use crate::provider::ProviderSettings;
+use crate::{model_catalogue::vendors, provider::ProviderSettings};
 
 /// What the entries define, each with the file that does.
 #[derive(Default)]
 struct Defined {
     providers: Vec<ProviderSettings>,
     aliases: BTreeMap<String, ModelRef>,
+    cards: BTreeMap<ModelRef, ModelCard>,
     pools: Vec<Declared<Pool>>,
     task_groups: Vec<Declared<TaskGroup>>,
     wrappers: Vec<Declared<Wrapper>>,
@@ -76,12 +78,13 @@ pub(super) fn compile_and_keep(
 fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources) -> Result<Loaded, Report> {
     let is_usable = !problems.iter().any(|problem| problem.severity == Severity::Error);
     let Some((defined, root, read)) = compiled.filter(|_| is_usable) else { return Err(Report::new(problems)) };
-    let Defined { providers, aliases, pools, task_groups, wrappers } = defined;
+    let Defined { providers, aliases, cards, pools, task_groups, wrappers } = defined;
     let configuration = Configuration {
         pools,
         task_groups,
         wrappers,
         aliases,
+        models: ModelCatalogue { own: cards, vendors: vendors(&providers) },
         default_target: root.target,
         deadlines: root.deadlines,
         limits: root.limits,
@@ -104,7 +107,7 @@ fn compile_layout(layout: Layout, environment: &Environment, findings: &Findings
     let mut reading = Reading {
         findings,
         interpolation,
-        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new() },
+        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new(), cards: BTreeMap::new() },
         is_lenient: root.is_lenient,
         declarations: Declarations::default(),
         defined: Defined::default(),
@@ -159,7 +162,7 @@ impl<'f> Reading<'f> {
         match kind {
             Kind::Provider => self.defined.providers.extend(provider::read(word, fields)),
             Kind::Model => {
-                let model = alias::read(word, fields, &self.context, &mut mentions);
+                let model = alias::read(word, fields, &mut self.context, &mut mentions);
                 self.context.aliases.extend(model.map(|model| (word.text.clone(), model)));
             }
             Kind::Pool => {
@@ -202,6 +205,7 @@ impl<'f> Reading<'f> {
     /// Checks what concerns several entries, and leaves out those that cannot be used.
     fn checked(mut self, target: &Mentions, origin: Origin) -> (Defined, BTreeMap<String, String>) {
         self.defined.aliases = std::mem::take(&mut self.context.aliases);
+        self.defined.cards = std::mem::take(&mut self.context.cards);
         let groups = self.defined.task_groups.iter().map(|declared| &declared.value);
         self.declarations.know_tiers(groups);
         if self.is_lenient {
@@ -218,7 +222,7 @@ impl<'f> Reading<'f> {
 
     fn leave_out_broken(&mut self) {
         let is_live = |kind, name: &str| self.declarations.is_live(kind, name);
-        let Defined { providers, aliases, pools, task_groups, wrappers } = &mut self.defined;
+        let Defined { providers, aliases, cards: _, pools, task_groups, wrappers } = &mut self.defined;
         providers.retain(|provider| is_live(Kind::Provider, provider.name.as_str()));
         aliases.retain(|alias, _| is_live(Kind::Model, alias));
         pools.retain(|pool| is_live(Kind::Pool, pool.value.name().as_str()));
@@ -237,7 +241,7 @@ impl<'f> Reading<'f> {
     }
 
     fn check_emptiness(&self, origin: Origin) {
-        let Defined { providers, aliases: _, pools, task_groups, wrappers } = &self.defined;
+        let Defined { providers, aliases: _, cards: _, pools, task_groups, wrappers } = &self.defined;
         if self.findings.mark() == 0
             && providers.is_empty()
             && pools.is_empty()
@@ -268,7 +272,7 @@ fn survey_with(findings: &Findings) {
     let mut reading = Reading {
         findings,
         interpolation: Interpolation::new(&environment, findings),
-        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new() },
+        context: Context { deadlines: root.deadlines, aliases: BTreeMap::new(), cards: BTreeMap::new() },
         is_lenient: false,
         declarations: Declarations::default(),
         defined: Defined::default(),

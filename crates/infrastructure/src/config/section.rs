@@ -3,6 +3,7 @@
 //! Each module reads one kind of table into a private `*Toml` struct, checks its ranges, and converts it.
 
 pub(super) mod alias;
+mod card;
 pub(super) mod limits;
 pub(super) mod picking;
 pub(super) mod policy;
@@ -17,6 +18,7 @@ pub(super) mod wrapper;
 use std::collections::BTreeMap;
 
 use tidegate_domain::{
+    model::ModelCard,
     name::{InvalidName, ModelRef, ProviderName},
     resilience::Deadlines,
 };
@@ -29,6 +31,8 @@ pub(super) struct Context {
     pub(super) deadlines: Deadlines,
     /// The model aliases.
     pub(super) aliases: BTreeMap<String, ModelRef>,
+    /// What is said of models.
+    pub(super) cards: BTreeMap<ModelRef, ModelCard>,
 }
 
 /// An entry that another one refers to; whether it exists is checked once all are read.

@@ -38,6 +38,7 @@ pub struct PrometheusObserver {
     attempts: Handles<(InstanceId, &'static str), (Counter, Histogram)>,
     breakers: Handles<InstanceId, Gauge>,
     tokens: Tokens,
+    cost: Counter,
     revision: Gauge,
     reloads: Reloads,
     not_stored: Handles<&'static str, Counter>,
@@ -135,6 +136,7 @@ impl PrometheusObserver {
         let recorder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS)?.build_recorder();
         describe(&recorder);
         let tokens = Tokens::new(&recorder);
+        let cost = counter(&recorder, "tidegate_cost_micro_dollars_total", vec![]);
         let revision = gauge(&recorder, "tidegate_routing_table_revision", vec![]);
         let reloads = Reloads::new(&recorder);
         Ok(Self {
@@ -143,6 +145,7 @@ impl PrometheusObserver {
             attempts: Handles::default(),
             breakers: Handles::default(),
             tokens,
+            cost,
             revision,
             reloads,
             not_stored: Handles::default(),
@@ -197,9 +200,13 @@ impl Observer for PrometheusObserver {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::AttemptFinished { instance, fault, took, .. } => self.attempt(instance, *fault, *took),
-            Event::RequestFinished { target, outcome, took, usage, .. } => {
+            Event::RequestFinished { target, outcome, took, usage, trace } => {
                 self.request(target, *outcome, *took);
                 self.tokens.count(*usage);
+                self.cost.increment(trace.cost().map_or(0, |cost| cost.micro_dollars));
+                let Some(Usage { input_tokens, output_tokens, .. }) = usage else { return };
+                self.tokens.input.increment(*input_tokens);
+                self.tokens.output.increment(*output_tokens);
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Health { .. } => {}
@@ -266,6 +273,8 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)");
     counter("tidegate_tokens_total", "Tokens of answers, by type");
     counter("tidegate_usage_total", "Answers by whether an upstream reported their usage or it was estimated");
+    counter("tidegate_tokens_total", "Tokens as reported by upstreams, by type");
+    counter("tidegate_cost_micro_dollars_total", "Cost of all attempts whose models have prices, in micro-dollars");
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
     gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");

@@ -36,6 +36,7 @@ fn record() -> RequestRecord {
         ended: None,
         fault: Some(FaultKind::Transient),
         usage: None,
+        cost: Some(Cost { micro_dollars: 12, estimated: true }),
     });
     trace.failed(&mut walk, &Fault::new(FaultKind::Transient, Work::Refused, "unspoken"));
     trace.exclude(&"p/b".parse().unwrap(), Exclusion::CoolingDown(opened + Duration::from_secs(2)));
@@ -58,7 +59,8 @@ fn a_document_says_what_was_decided_and_from_what() {
         "usage": {
             "input_tokens": 3, "output_tokens": 0, "cached_tokens": 0, "reasoning_tokens": 0, "estimated": false
         },
-        "attempts": [{"instance": "p/a", "model": "sim:a", "leg": 0, "started_ms": 1.5, "took_ms": 20.0, "fault": "transient"}],
+        "attempts": [{"instance": "p/a", "model": "sim:a", "leg": 0, "started_ms": 1.5, "took_ms": 20.0, "fault": "transient",
+            "cost": {"micro_dollars": 12, "estimated": true}}],
         "passed_over": [{"instance": "p/b", "reason": "cooling_down", "until_ms": 2000.0}],
         "walk": {
             "reach": "route", "max_attempts": 1, "max_retries": 0, "max_ambiguous_repeats": 1,

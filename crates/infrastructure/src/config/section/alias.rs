@@ -1,15 +1,15 @@
-//! `[models.X]`: a short name for one model.
+//! `[models.X]`: a short name for one model, and what is known of that model.
 
 use tidegate_domain::name::ModelRef;
 
-use super::{Context, Mentions, split_model};
+use super::{Context, Mentions, card, split_model};
 use crate::config::{fields::Fields, word::Word};
 
-/// Reads an alias.
+/// Reads an alias; what it says of its model goes to the context.
 pub(in crate::config) fn read(
     name: &Word,
     fields: &mut Fields<'_>,
-    context: &Context,
+    context: &mut Context,
     mentions: &mut Mentions,
 ) -> Option<ModelRef> {
     let is_usable = |character: char| !character.is_whitespace() && !character.is_control() && character != ':';
@@ -18,6 +18,13 @@ pub(in crate::config) fn read(
         fields.findings.error(&name.place, message, "use 1 to 256 bytes without white space and without ':'");
     }
     fields.text("description");
+    let card = card::read(fields);
     let model = split_model(fields, context, mentions)?;
+    if let Some(card) = card
+        && context.cards.insert(model.clone(), card).is_some()
+    {
+        let message = "another entry says already what is known of this model";
+        fields.findings.error(&fields.here(), message, "say it in one of them; the other needs the model alone");
+    }
     Some(model)
 }

@@ -1,0 +1,85 @@
+//! The top-level fields of a chat request that the gateway reads or sets.
+
+/// A top-level field of a chat request that the gateway reads or sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Parameter {
+    /// `model`
+    Model,
+    /// `stream`
+    Stream,
+    /// `stream_options`
+    StreamOptions,
+    /// `temperature`
+    Temperature,
+    /// `max_tokens`
+    MaxTokens,
+    /// `max_completion_tokens`
+    MaxCompletionTokens,
+    /// `response_format`
+    ResponseFormat,
+    /// `tool_choice`
+    ToolChoice,
+    /// `messages`
+    Messages,
+    /// `n`
+    N,
+    /// `store`
+    Store,
+    /// `top_p`
+    TopP,
+    /// `reasoning_effort`
+    ReasoningEffort,
+    /// `thinking`
+    Thinking,
+    /// `tools`
+    Tools,
+    /// `functions`, the older form of `tools`
+    Functions,
+}
+
+impl Parameter {
+    pub(super) const ALL: [Self; 16] = [
+        Self::Model,
+        Self::Stream,
+        Self::StreamOptions,
+        Self::Temperature,
+        Self::MaxTokens,
+        Self::MaxCompletionTokens,
+        Self::ResponseFormat,
+        Self::ToolChoice,
+        Self::Messages,
+        Self::N,
+        Self::Store,
+        Self::TopP,
+        Self::ReasoningEffort,
+        Self::Thinking,
+        Self::Tools,
+        Self::Functions,
+    ];
+
+    /// The key, as the protocol spells it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Stream => "stream",
+            Self::StreamOptions => "stream_options",
+            Self::Temperature => "temperature",
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::ResponseFormat => "response_format",
+            Self::ToolChoice => "tool_choice",
+            Self::Messages => "messages",
+            Self::N => "n",
+            Self::Store => "store",
+            Self::TopP => "top_p",
+            Self::ReasoningEffort => "reasoning_effort",
+            Self::Thinking => "thinking",
+            Self::Tools => "tools",
+            Self::Functions => "functions",
+        }
+    }
+
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|parameter| parameter.key() == key)
+    }
+}
