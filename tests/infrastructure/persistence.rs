@@ -5,4 +5,5 @@ mod crash;
 mod faults;
 mod generated;
 mod opening;
+mod revisions;
 mod subject;

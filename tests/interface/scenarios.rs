@@ -58,6 +58,7 @@ impl Pair {
             orchestration: Arc::clone(gateway.orchestration()),
             health: Arc::clone(gateway.health()),
             metrics: Arc::new(move || rendered.render()),
+            configuration: None,
         };
         tokio::spawn(server.serve(gateway, Lifecycle::default()));
         Self { primary, fallback, address, admin }

@@ -25,7 +25,7 @@ use tidegate_infrastructure::{
     persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
 };
 use tidegate_interface::{
-    http::Gateway,
+    http::{Control, Gateway},
     server::{Ended, Lifecycle, Server, ServerOptions},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -43,13 +43,22 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// With a configuration that can be looked at and changed.
+    pub fn configured(control: Control) -> Self {
+        Self::composed(ServerOptions::default(), Some(control))
+    }
+
     /// With limits that no test runs into.
     pub fn new() -> Self {
         Self::limited(ServerOptions::default())
     }
 
     /// With the given limits; the addresses are chosen here.
-    pub fn limited(mut options: ServerOptions) -> Self {
+    pub fn limited(options: ServerOptions) -> Self {
+        Self::composed(options, None)
+    }
+
+    fn composed(mut options: ServerOptions, configuration: Option<Control>) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         (options.listen, options.admin_listen) = (free, free);
         let server = Server::bind(options).unwrap();
@@ -57,10 +66,11 @@ impl Stage {
         let lifecycle = Lifecycle::default();
         let (address, admin) = (server.address(), server.admin_address());
         let (catalog, gateway) = compose(&upstream);
+        let gateway = Gateway { configuration, ..gateway };
         let ended = lifecycle.clone();
         let running = tokio::spawn(async move {
             // Who connects before the table is there waits in the backlog.
-            catalog.load(configuration()).await.unwrap();
+            catalog.load(definitions()).await.unwrap();
             server.serve(gateway, ended).await
         });
         Self { address, admin, lifecycle, upstream, running }
@@ -85,12 +95,13 @@ fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
         orchestration: Arc::new(OrchestrationService::new(Arc::clone(&routes), clock.clone(), observer)),
         health: Arc::new(HealthService::new(Arc::clone(&catalog), routes, clock)),
         metrics: Arc::new(|| "requests_total 1\n".to_owned()),
+        configuration: None,
     };
     (catalog, gateway)
 }
 
 /// A pool for every behaviour, with one instance of the same name and one attempt; and one of each other kind of name.
-fn configuration() -> Configuration {
+fn definitions() -> Configuration {
     const BEHAVIOURS: [&str; 10] =
         ["fast", "stream", "silent", "limited", "broken", "unreachable", "locked", "invalid", "filtered", "panicking"];
     let once = PoolPolicy { fallback: PoolFallback::FailFast, ..PoolPolicy::default() };

@@ -57,6 +57,6 @@ impl ReloadSource for Written {
         };
         // Reading takes its time: others come in between, and may write something else.
         tokio::task::yield_now().await;
-        says.map(|configuration| Successor { configuration, factory, deferred: Vec::new() })
+        says.map(|configuration| Successor { configuration, factory, documents: Vec::new(), deferred: Vec::new() })
     }
 }

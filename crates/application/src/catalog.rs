@@ -144,6 +144,17 @@ impl<C: LlmClient> Catalog<C> {
         self.put_in_force(&mut current, Current { configuration, factory }).await
     }
 
+    /// Whether what the files define could be put in force; changes nothing.
+    pub(crate) async fn check(
+        &self,
+        configuration: Configuration,
+        factory: &dyn ClientFactory<Client = C>,
+    ) -> Result<(), ChangeError> {
+        let definitions = self.read(configuration).await?;
+        self.compile(&definitions, factory)?;
+        Ok(())
+    }
+
     async fn put_in_force(&self, current: &mut Current<C>, next: Current<C>) -> Result<Replaced, ChangeError> {
         let Current { configuration, factory } = next;
         let definitions = self.read(configuration).await?;

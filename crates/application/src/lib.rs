@@ -44,7 +44,7 @@ pub use orchestration::{
     RequestContext,
 };
 pub use pool_service::{PoolService, PoolStatistics, PoolView};
-pub use reload_service::ReloadService;
+pub use reload_service::{ConfigControl, ConfigHistory, ReloadService, RollbackError};
 pub use request_log::{RequestLog, RequestLogPolicy, RequestWriter};
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};

@@ -3,6 +3,7 @@
 mod diff;
 mod problem;
 mod reload;
+mod revision;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -10,6 +11,9 @@ use async_trait::async_trait;
 pub use diff::{Changes, ConfigDiff};
 pub use problem::{Problem, Report, Severity};
 pub use reload::{ReloadOutcome, ReloadSource, Successor};
+pub use revision::{
+    Accepted, ConfigFiles, ConfigRevision, Document, KEPT_REVISIONS, Reason, RestoreError, RevisionRepository,
+};
 
 use crate::{
     admission::Limits,

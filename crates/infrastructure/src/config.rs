@@ -11,6 +11,7 @@
 mod compile;
 mod cycles;
 mod describe;
+mod documents;
 mod effective;
 mod entry_file;
 mod environment;
@@ -28,6 +29,7 @@ mod redaction;
 mod reference;
 mod references;
 mod reload;
+mod restore;
 mod schema;
 mod section;
 mod settings;
@@ -43,6 +45,7 @@ use async_trait::async_trait;
 use tidegate_domain::config::{ConfigSource, Configuration, Problem, Report};
 
 pub use describe::{DefaultValue, idle_descriptions};
+pub use documents::Documents;
 pub use effective::{EffectiveValue, ValueOrigin};
 pub use environment::Environment;
 pub use footprint::Footprint;
@@ -51,6 +54,7 @@ pub use keys::{Condition, Key, keys};
 pub use ranges::Bounds;
 pub use reference::reference;
 pub use reload::TomlReloadSource;
+pub use restore::restore;
 pub use schema::schema;
 pub use settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, Settings, StorageSettings};
 pub use watch::{ConfigWatcher, WatchOptions};
@@ -75,6 +79,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
+    /// What they say, for the history.
+    pub documents: Documents,
 }
 
 /// What came of reading the files, and what that looked at.
@@ -123,6 +129,12 @@ impl TomlConfigSource {
         let mut findings = findings::Findings::with_journal(journal);
         let layout = layout::read(&self.location, &mut findings);
         compile::compile_and_keep(layout, &self.environment, findings)
+    }
+
+    /// Where definitions and history are kept, even if something else in the files is wrong.
+    pub fn storage(&self) -> Option<StorageSettings> {
+        let mut findings = findings::Findings::default();
+        compile::storage(layout::read(&self.location, &mut findings)?, &self.environment, &findings)
     }
 
     /// Reads what the process itself needs. It blocks on the file system.

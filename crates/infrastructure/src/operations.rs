@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, uri::InvalidUri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header, uri::InvalidUri};
 use tidegate_domain::fault::Fault;
 
 use crate::provider::{TlsError, get};
@@ -47,9 +47,22 @@ pub enum FetchError {
 /// # Errors
 /// [`FetchError`] says what to look at.
 pub async fn fetch(url: &str) -> Result<(StatusCode, Bytes), FetchError> {
-    let uri: Uri = url.parse().map_err(|source| FetchError::Url { url: url.to_owned(), source })?;
-    let mut request = Request::new(Bytes::new());
-    *request.uri_mut() = uri;
+    ask(url, Request::new(Bytes::new())).await
+}
+
+/// Posts JSON to `url` once and returns the status and the body.
+///
+/// # Errors
+/// [`FetchError`] says what to look at.
+pub async fn post(url: &str, json: String) -> Result<(StatusCode, Bytes), FetchError> {
+    let mut request = Request::new(Bytes::from(json));
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    ask(url, request).await
+}
+
+async fn ask(url: &str, mut request: Request<Bytes>) -> Result<(StatusCode, Bytes), FetchError> {
+    *request.uri_mut() = url.parse::<Uri>().map_err(|source| FetchError::Url { url: url.to_owned(), source })?;
     let answer = tokio::time::timeout(TIMEOUT, get(request, TIMEOUT)).await;
     let answer = answer.map_err(|_| FetchError::TimedOut { url: url.to_owned() })?;
     answer?.map_err(|fault| FetchError::Unreachable { url: url.to_owned(), fault })

@@ -9,6 +9,7 @@
 mod database;
 mod document;
 mod in_memory;
+mod revisions;
 mod sqlite;
 mod table;
 
@@ -17,6 +18,7 @@ mod injection;
 
 pub use database::{Database, DatabaseOptions, OpenDatabaseError};
 pub use in_memory::{InMemoryPoolRepository, InMemoryTaskGroupRepository};
+pub use revisions::{InMemoryRevisionRepository, SqliteRevisionRepository};
 pub use sqlite::{SqlitePoolRepository, SqliteTaskGroupRepository};
 #[cfg(feature = "shaku")]
 pub use sqlite::{SqlitePoolRepositoryParameters, SqliteTaskGroupRepositoryParameters};

@@ -15,7 +15,8 @@ pub use check::{ReportFormat, render_report};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use colour::Colour;
 pub use config::{
-    ConfigCommand, DiffArgs, ShowArgs, ShownOrigin, ShownValue, ValueChange, changes, render_changes, render_values,
+    ConfigCommand, DiffArgs, History, HistoryArgs, ReadHistoryError, RollbackArgs, ShowArgs, ShownOrigin, ShownValue,
+    ValueChange, changes, render_changes, render_values,
 };
 pub use migrate::{
     MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, render_migration,

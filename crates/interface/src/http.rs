@@ -5,11 +5,13 @@
 //! | `data_plane` | `/v1/*`: the way in, and where a request goes |
 //! | `completions` | `POST /v1/chat/completions` |
 //! | `models` | `GET /v1/models` |
+//! | `configuration` | `/admin/v1/config` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
 //! | `refusal` | every error a caller can see |
 
 mod body;
 mod completions;
+mod configuration;
 mod data_plane;
 mod headers;
 mod health;
@@ -22,7 +24,9 @@ use std::{fmt, sync::Arc};
 
 use tidegate_application::{domain::inference::LlmClient, health::HealthService, orchestration::OrchestrationService};
 
+pub use self::configuration::Control;
 pub(crate) use self::{
+    configuration::RevisionWire,
     data_plane::DataPlane,
     health::{EntryWire, HealthWire, Status},
     intake::Intake,
@@ -40,6 +44,8 @@ pub struct Gateway<C: LlmClient> {
     pub health: Arc<HealthService<C>>,
     /// Renders the metrics.
     pub metrics: MetricsText,
+    /// Looks at and changes the configuration, if it is of files.
+    pub configuration: Option<Control>,
 }
 
 impl<C: LlmClient> fmt::Debug for Gateway<C> {

@@ -11,4 +11,5 @@
 
 pub mod cli;
 pub mod http;
+mod problem;
 pub mod server;

@@ -3,18 +3,19 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use tidegate_application::{
-    Catalog, ChangeError, HealthService, OrchestrationService, PoolService, ReloadService, TaskGroupService,
-    WrapperService,
+    Catalog, ChangeError, ConfigHistory, HealthService, OrchestrationService, PoolService, ReloadService,
+    TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
-    config::{Configuration, Declared, ReloadSource, Report},
+    config::{Configuration, Declared, ReloadSource, Report, RevisionRepository},
     observe::Observer,
     pool::Pool,
     task_group::TaskGroup,
 };
 use tidegate_infrastructure::{
+    clock::TokioClock,
     config::{ConfigLocation, Environment, Settings, StorageSettings, TomlConfigSource},
-    persistence::{Database, DatabaseOptions, OpenDatabaseError},
+    persistence::{Database, DatabaseOptions, InMemoryRevisionRepository, OpenDatabaseError, SqliteRevisionRepository},
     provider::{BuildProvidersError, ProviderClient, ProviderSettings, Providers},
     telemetry::Observers,
 };
@@ -27,6 +28,7 @@ pub struct Gateway {
     database: Option<Database>,
     providers: Providers,
     observers: Observers,
+    history: ConfigHistory,
 }
 
 /// Why a gateway cannot be built.
@@ -86,6 +88,12 @@ impl Gateway {
     pub fn reload_service<S: ReloadSource<Factory = Providers>>(&self, source: S) -> ReloadService<S> {
         let observer = Arc::new(self.observers.clone());
         ReloadService::new(Arc::clone(self.catalog()), source, self.providers.clone(), observer)
+            .with_history(self.history.clone())
+    }
+
+    /// The configurations that were in force.
+    pub fn history(&self) -> &ConfigHistory {
+        &self.history
     }
 
     /// Closes the store, so that its file is whole by itself.
@@ -183,11 +191,16 @@ impl GatewayBuilder {
             StorageSettings::Memory => None,
             StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
         };
+        let revisions: Arc<dyn RevisionRepository> = match &database {
+            None => Arc::new(InMemoryRevisionRepository::default()),
+            Some(database) => Arc::new(SqliteRevisionRepository::new(database.clone())),
+        };
         let storage = database.clone().map_or(Storage::InMemory, Storage::Sqlite);
         let (providers, observers) = (Providers::new(providers)?, Observers::new(observers));
         let services = compose(storage, providers.clone(), observers.clone());
         services.catalog.load(configuration).await?;
-        Ok(Gateway { services, database, providers, observers })
+        let history = ConfigHistory::new(revisions, Arc::new(TokioClock));
+        Ok(Gateway { services, database, providers, observers, history })
     }
 }
 

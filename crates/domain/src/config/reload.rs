@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future};
 
-use super::{ConfigDiff, Configuration, Report};
+use super::{ConfigDiff, Configuration, Document, Report};
 use crate::inference::ClientFactory;
 
 /// What would follow the running configuration.
@@ -12,6 +12,8 @@ pub struct Successor<F> {
     pub configuration: Configuration,
     /// How the instances are reached.
     pub factory: F,
+    /// The files, for the record: secrets in them are references, or missing.
+    pub documents: Vec<Document>,
     /// The keys that differ from those the process was started with, and need a new start to take effect.
     pub deferred: Vec<String>,
 }

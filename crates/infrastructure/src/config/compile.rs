@@ -25,6 +25,7 @@ use super::{
     layout::Layout,
     references::{Declaration, Declarations, State, warn_disabled},
     section::{Context, Mentions, alias, pool, process, provider, task_group, wrapper},
+    settings::StorageSettings,
     source::{Origin, Sources},
     tree::{Entry, Node, Table, Value},
     word::Word,
@@ -93,7 +94,17 @@ fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources)
     let settings =
         Settings { server: root.server, storage: root.storage, providers, log: root.log, reload: root.reload };
     let files = sources.paths().map(PathBuf::from).collect();
-    Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files })
+    let documents = sources.paths().zip(sources.texts()).collect();
+    Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files, documents })
+}
+
+/// What the root says of the storage, if that is sound.
+pub(super) fn storage(layout: Layout, environment: &Environment, findings: &Findings) -> Option<StorageSettings> {
+    let Entry { key, origin, mut node } = layout.root.get("storage")?.clone();
+    let mark = findings.mark();
+    Interpolation::new(environment, findings).expand(&mut node, &key);
+    let settings = process::storage(Fields::new(findings, key, node).at(origin));
+    (!findings.has_errors_since(mark)).then_some(settings)
 }
 
 fn compile_layout(layout: Layout, environment: &Environment, findings: &Findings) -> Compiled {

@@ -32,6 +32,16 @@ impl Footprint {
         self.directories.insert(path.to_owned(), depth);
     }
 
+    /// The TOML files that were read.
+    pub(super) fn toml_files(&self) -> impl Iterator<Item = &Path> {
+        let is_toml = |path: &Path| path.extension().is_some_and(|extension| extension == "toml");
+        self.files
+            .iter()
+            .filter(|(_, read)| read.is_some())
+            .map(|(path, _)| path.as_path())
+            .filter(move |path| is_toml(path))
+    }
+
     /// Whether another load would read what this one did. It blocks on the file system.
     pub fn is_current(&self) -> bool {
         let is_known = |path: &PathBuf| self.files.contains_key(path);

@@ -31,7 +31,8 @@ pub(super) fn hidden_lines(text: &str) -> BTreeSet<usize> {
     hidden
 }
 
-fn tells(line: &str) -> bool {
+/// Whether a line holds or may hold a secret.
+pub(super) fn tells(line: &str) -> bool {
     let lower = line.to_lowercase();
     let plain: String = lower.chars().filter(|character| !matches!(character, '_' | '-')).collect();
     let has_user_info = lower.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));

@@ -1,11 +1,12 @@
 //! The files as the source of a running gateway's next configuration.
 
-use std::sync::Mutex;
+use std::{io, path::PathBuf, sync::Mutex};
 
-use tidegate_domain::config::{Problem, ReloadSource, Report, Successor};
+use async_trait::async_trait;
+use tidegate_domain::config::{ConfigFiles, Document, Problem, ReloadSource, Report, RestoreError, Successor};
 use tokio::sync::watch;
 
-use super::{Attempt, Footprint, Loaded, Settings, TomlConfigSource, compile::interrupted};
+use super::{Attempt, Footprint, Loaded, Settings, TomlConfigSource, compile::interrupted, restore};
 use crate::provider::Providers;
 
 /// Loads the files again, with the providers that they name, and publishes what each load looked at.
@@ -57,15 +58,30 @@ impl ReloadSource for TomlReloadSource {
                 let providers = running.succeeded_by(loaded.settings.providers.clone());
                 let factory =
                     providers.map_err(|error| Report::from(Problem::error("providers", error.to_string())))?;
-                Ok((loaded, factory))
+                let documents = loaded.documents.redacted();
+                Ok((loaded, factory, documents))
             });
             (footprint, successor)
         });
         let (footprint, successor) = attempted.await.map_err(|_| interrupted())?;
         self.footprint.send_replace(footprint);
-        let (loaded, factory) = successor?;
+        let (loaded, factory, documents) = successor?;
         self.warn(loaded.warnings);
         let deferred = loaded.settings.deferred_from(&self.started_with);
-        Ok(Successor { configuration: loaded.configuration, factory, deferred })
+        Ok(Successor { configuration: loaded.configuration, factory, documents, deferred })
+    }
+}
+
+#[async_trait]
+impl ConfigFiles for TomlReloadSource {
+    async fn restore(&self, documents: Vec<Document>) -> Result<Vec<Document>, RestoreError> {
+        let source = self.source.clone();
+        let restored = tokio::task::spawn_blocking(move || restore(&source, documents));
+        restored.await.unwrap_or_else(|_| {
+            Err(RestoreError::Io {
+                path: PathBuf::new(),
+                source: io::Error::other("putting the files back was interrupted"),
+            })
+        })
     }
 }

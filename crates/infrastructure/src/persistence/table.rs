@@ -149,11 +149,11 @@ fn version(stored: i64) -> Result<Version, Cause> {
     Ok(Version::new(u64::try_from(stored)?))
 }
 
-async fn begin(database: &Database) -> Result<Transaction<'static, Sqlite>, RepositoryError> {
+pub(super) async fn begin(database: &Database) -> Result<Transaction<'static, Sqlite>, RepositoryError> {
     database.writer().begin_with("BEGIN IMMEDIATE").await.map_err(failed)
 }
 
-fn failed(error: sqlx::Error) -> RepositoryError {
+pub(super) fn failed(error: sqlx::Error) -> RepositoryError {
     if is_locked(&error) {
         return RepositoryError::Busy(error.into());
     }

@@ -1,8 +1,9 @@
 //! What `tidegate check` prints.
 
 use clap::ValueEnum;
-use serde::Serialize;
-use tidegate_application::domain::config::{Problem, Report, Severity};
+use tidegate_application::domain::config::Report;
+
+use crate::problem::problems;
 
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -38,45 +39,16 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 fn json(report: &Report) -> String {
-    let problems: Vec<_> = report.problems().iter().map(ProblemWire::from).collect();
     // Strings and numbers and nothing else: it cannot fail to serialise.
-    let mut rendered = serde_json::to_string_pretty(&problems).unwrap_or_default();
+    let mut rendered = serde_json::to_string_pretty(&problems(report)).unwrap_or_default();
     rendered.push('\n');
     rendered
 }
 
-#[derive(Serialize)]
-struct ProblemWire<'a> {
-    severity: &'static str,
-    file: Option<String>,
-    line: Option<usize>,
-    column: Option<usize>,
-    key: &'a str,
-    message: &'a str,
-    help: Option<&'a str>,
-}
-
-impl<'a> From<&'a Problem> for ProblemWire<'a> {
-    fn from(problem: &'a Problem) -> Self {
-        let Problem { severity, file, position, line: _, key, message, help } = problem;
-        let severity = match severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        Self {
-            severity,
-            file: file.as_ref().map(|file| file.display().to_string()),
-            line: position.map(|(line, _)| line),
-            column: position.map(|(_, column)| column),
-            key,
-            message,
-            help: help.as_deref(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tidegate_application::domain::config::{Problem, Severity};
+
     use super::*;
 
     fn report() -> Report {

@@ -1,12 +1,14 @@
 //! `tidegate config`: what a configuration comes to, how two differ, and what can be written in one.
 
 mod diff;
+mod history;
 mod show;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 pub use diff::{ValueChange, changes, render_changes};
+pub use history::{History, HistoryArgs, ReadHistoryError, RollbackArgs};
 pub use show::{ShownOrigin, ShownValue, render_values};
 
 use super::ConfigArgs;
@@ -18,6 +20,10 @@ pub enum ConfigCommand {
     Show(ShowArgs),
     /// Show what differs between two configurations, by meaning; exits with 1 if something does.
     Diff(DiffArgs),
+    /// Show the configurations that were in force, or the files of one of them.
+    History(HistoryArgs),
+    /// Put the files of an earlier revision in place, if they pass the check; exits with 1 if not.
+    Rollback(RollbackArgs),
     /// Print the JSON Schema of a configuration, for editors.
     Schema,
 }

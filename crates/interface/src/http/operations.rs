@@ -12,12 +12,14 @@ use axum::{
 use http::{StatusCode, header};
 use tidegate_application::{domain::inference::LlmClient, health::HealthService};
 
-use super::{Gateway, HealthWire, MetricsText, refusal::Refusal};
+use super::{Gateway, HealthWire, MetricsText, configuration, refusal::Refusal};
 use crate::server::Lifecycle;
 
 /// Serves `gateway`'s operations endpoints.
 pub(crate) fn operations<C: LlmClient>(gateway: &Gateway<C>, lifecycle: Lifecycle) -> Router {
+    let configuration = gateway.configuration.clone().map(configuration::routes).unwrap_or_default();
     Router::new()
+        .merge(configuration)
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(lifecycle))
         .route("/healthz", get(health::<C>).with_state(Arc::clone(&gateway.health)))

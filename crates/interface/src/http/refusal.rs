@@ -148,6 +148,27 @@ impl Refusal {
         Self { allow: Some(allow), ..Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
     }
 
+    /// No such configuration was in force, or it is not kept any more.
+    pub(super) fn no_such_revision() -> Self {
+        let message = "no such revision is kept; GET /admin/v1/config/revisions lists those that are";
+        Self::invalid(StatusCode::NOT_FOUND, "revision_not_found", message)
+    }
+
+    /// What was asked for does not go with what is there.
+    pub(super) fn conflict(message: String) -> Self {
+        Self::invalid(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    /// The store failed; the log says how.
+    pub(super) fn store_failed() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorType::ServerError,
+            "store_failed",
+            "the store failed; see the log",
+        )
+    }
+
     /// Nothing has the name that was asked for.
     pub(super) fn unknown_model(model: &str, nearest: &[String]) -> Self {
         let shown: String = model.chars().take(64).collect();

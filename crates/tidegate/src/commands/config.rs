@@ -1,5 +1,7 @@
 //! `tidegate config`: what a configuration comes to, how two differ, and what can be written in one.
 
+mod history;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use tidegate_infrastructure::config::{
@@ -16,6 +18,8 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Show(arguments) => show(&arguments),
         ConfigCommand::Diff(arguments) => diff(arguments),
+        ConfigCommand::History(arguments) => history::show(&arguments),
+        ConfigCommand::Rollback(arguments) => history::roll_back(&arguments),
         ConfigCommand::Schema => {
             print(&schema(&keys()))?;
             Ok(ExitCode::SUCCESS)

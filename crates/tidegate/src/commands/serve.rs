@@ -5,6 +5,7 @@ mod reloading;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use tidegate_domain::config::Reason;
 use tidegate_infrastructure::{
     config::{Attempt, ServerSettings, Settings, TomlReloadSource},
     telemetry::{LogObserver, MetricsHandle, PrometheusObserver},
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let source = TomlReloadSource::new(source, &loaded, footprint);
+    let (documents, content_hash) = (loaded.documents.redacted(), loaded.configuration.content_hash.clone());
     let Settings { server, storage, providers, log: _, reload } = loaded.settings;
     let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
@@ -52,11 +54,15 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
                 }
             });
             let upkeep = tokio::spawn(upkeep(rendered.clone()));
-            let reloading = tokio::spawn(Reloading::new(&gateway, source, reload)?.follow());
+            gateway.history().record(content_hash, "started".to_owned(), (documents, started())).await;
+            let reloading = Reloading::new(&gateway, source, reload)?;
+            let configuration: http::Control = Arc::clone(reloading.service()) as _;
+            let reloading = tokio::spawn(reloading.follow());
             let served = http::Gateway {
                 orchestration: Arc::clone(gateway.orchestration()),
                 health: Arc::clone(gateway.health()),
                 metrics: Arc::new(move || rendered.render()),
+                configuration: Some(configuration),
             };
             let ended = server.serve(served, lifecycle).await;
             upkeep.abort();
@@ -71,6 +77,10 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
         .context("the gateway cannot serve")?;
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+fn started() -> Reason {
+    Reason::new("the gateway", "it started")
 }
 
 /// Folds the samples of the histograms into their buckets, so that they do not pile up between two scrapes.

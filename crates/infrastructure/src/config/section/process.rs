@@ -143,7 +143,8 @@ fn address(table: &mut Fields<'_>, key: &'static str) -> Option<SocketAddr> {
     address
 }
 
-fn storage(mut table: Fields<'_>) -> StorageSettings {
+/// Where definitions are kept.
+pub(in crate::config) fn storage(mut table: Fields<'_>) -> StorageSettings {
     let backend = table.choice("backend", &["memory", "sqlite"], |name| match name {
         "memory" => Some(Backend::Memory),
         "sqlite" => Some(Backend::Sqlite),

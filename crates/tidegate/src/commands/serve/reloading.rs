@@ -1,16 +1,16 @@
 //! What makes a running gateway load its configuration again: a change of its files, or SIGHUP.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tidegate_application::ReloadService;
-use tidegate_domain::config::ReloadOutcome;
+use tidegate_domain::config::{Reason, ReloadOutcome};
 use tidegate_infrastructure::config::{ConfigWatcher, ReloadSettings, TomlReloadSource, WatchOptions};
 
 use crate::Gateway;
 
 /// Reloads one gateway.
 pub(super) struct Reloading {
-    service: ReloadService<TomlReloadSource>,
+    service: Arc<ReloadService<TomlReloadSource>>,
     /// Absent if the configuration switches it off.
     watcher: Option<ConfigWatcher>,
     hangups: Hangups,
@@ -24,7 +24,12 @@ impl Reloading {
     pub(super) fn new(gateway: &Gateway, source: TomlReloadSource, settings: ReloadSettings) -> io::Result<Self> {
         let options = WatchOptions { interval: settings.interval, ..WatchOptions::default() };
         let watcher = settings.is_enabled.then(|| ConfigWatcher::new(source.footprint(), options));
-        Ok(Self { service: gateway.reload_service(source), watcher, hangups: Hangups::new()? })
+        Ok(Self { service: Arc::new(gateway.reload_service(source)), watcher, hangups: Hangups::new()? })
+    }
+
+    /// What reloads.
+    pub(super) fn service(&self) -> &Arc<ReloadService<TomlReloadSource>> {
+        &self.service
     }
 
     /// Reloads whenever there is a reason to; never ends.
@@ -34,7 +39,9 @@ impl Reloading {
                 () = self.hangups.next() => true,
                 () = changed(self.watcher.as_mut()) => false,
             };
-            let outcome = self.service.reload().await;
+            let reason =
+                if is_asked { Reason::new("a signal", "SIGHUP") } else { Reason::new("the files", "they changed") };
+            let outcome = self.service.reload_because(reason).await;
             if is_asked && outcome == ReloadOutcome::Unchanged {
                 tracing::info!("asked to reload, but nothing changed");
             }

@@ -1,0 +1,142 @@
+//! What `tidegate config history` and `tidegate config rollback` print.
+
+use clap::Args;
+use comfy_table::{Table, presets};
+use tidegate_application::domain::config::ConfigRevision;
+
+use super::super::ConfigArgs;
+use crate::http::RevisionWire;
+
+/// The arguments of `config history`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct HistoryArgs {
+    /// Where the configuration is, whose [storage] keeps the history.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Show the files of this revision instead.
+    #[arg(value_name = "REVISION")]
+    pub revision: Option<u64>,
+    /// Ask the running gateway with these operations endpoints, for example http://127.0.0.1:8081.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// How many to show.
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `config rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct RollbackArgs {
+    /// Where the configuration is, whose [storage] keeps the history.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The revision whose files to put in place.
+    #[arg(value_name = "REVISION")]
+    pub revision: u64,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Have the running gateway with these operations endpoints do it, for example http://127.0.0.1:8081.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
+/// The answer of a gateway cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no history; does --server name the operations endpoints of a gateway?")]
+pub struct ReadHistoryError(#[source] serde_json::Error);
+
+/// A list of revisions, newest first.
+#[derive(Debug)]
+pub struct History(Vec<RevisionWire>);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct HistoryWire {
+    revisions: Vec<RevisionWire>,
+}
+
+impl History {
+    /// The revisions of a store.
+    pub fn of_store(revisions: Vec<ConfigRevision>) -> Self {
+        Self(revisions.into_iter().map(RevisionWire::whole).collect())
+    }
+
+    /// The revisions, or the one, that a running gateway answered with.
+    ///
+    /// # Errors
+    /// [`ReadHistoryError`] if the answer is of something else.
+    pub fn of_answer(body: &[u8]) -> Result<Self, ReadHistoryError> {
+        let one = |_| serde_json::from_slice::<RevisionWire>(body).map(|revision| Self(vec![revision]));
+        let list = serde_json::from_slice::<HistoryWire>(body).map(|list| Self(list.revisions));
+        list.or_else(one).map_err(ReadHistoryError)
+    }
+
+    /// One line for each revision; ends with a line break.
+    pub fn render(&self) -> String {
+        if self.0.is_empty() {
+            return "no revision is kept\n".to_owned();
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(["revision", "at (UTC)", "who", "why", "changes"]);
+        for RevisionWire { number, at_ms, who, why, changes, .. } in &self.0 {
+            table.add_row([&number.to_string(), &moment(*at_ms), who, why, changes]);
+        }
+        let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        lines.join("\n") + "\n"
+    }
+
+    /// The files of every revision, each below its name.
+    pub fn render_files(&self) -> String {
+        let files = self.0.iter().flat_map(|revision| &revision.files);
+        files.map(|file| format!("# --- {}\n{}\n", file.path, file.text)).collect()
+    }
+
+    /// All of it as JSON.
+    pub fn render_json(&self) -> String {
+        // Strings and numbers and nothing else: it cannot fail to serialise.
+        serde_json::to_string_pretty(&self.0).unwrap_or_default() + "\n"
+    }
+}
+
+/// Date and time of day in UTC. The calendar is Howard Hinnant's `civil_from_days`.
+fn moment(at_ms: u64) -> String {
+    let seconds = at_ms / 1000;
+    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_dates_in_utc() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(moment(1_767_225_599_999), "2025-12-31 23:59:59");
+    }
+
+    #[test]
+    fn an_answer_is_a_list_or_one_revision() {
+        let one = r#"{"number":3,"at_ms":0,"who":"me","why":"to try","content_hash":"h","changes":"pools +p",
+            "files":[{"path":"a.toml","text":"x = 1"}]}"#;
+        let list = format!("{{\"revisions\":[{one}]}}");
+        for body in [one, &list] {
+            let history = History::of_answer(body.as_bytes()).unwrap();
+            assert!(history.render().contains("me   to try  pools +p"), "{}", history.render());
+            assert_eq!(history.render_files(), "# --- a.toml\nx = 1\n");
+        }
+        assert!(History::of_answer(b"<html>").is_err());
+    }
+}
