@@ -46,7 +46,7 @@ e2e:
 
 # Writes the reference of the configuration and its JSON Schema anew, after a key was added or described.
 reference:
-    TIDEGATE_WRITE_REFERENCE=1 cargo test --workspace --test infrastructure config::keys
+    TIDEGATE_WRITE_REFERENCE=1 cargo test --workspace --test architecture configuration
 
 # Builds the book (needs mdbook).
 book:

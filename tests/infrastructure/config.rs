@@ -4,7 +4,6 @@ mod broken;
 mod directory;
 mod documentation;
 mod effective;
-mod keys;
 mod lenient;
 mod secrets;
 mod shipped;

@@ -134,7 +134,7 @@ impl TomlConfigSource {
     /// Where definitions and history are kept, even if something else in the files is wrong.
     pub fn storage(&self) -> Option<StorageSettings> {
         let mut findings = findings::Findings::default();
-        compile::storage(layout::read(&self.location, &mut findings)?, &self.environment, &findings)
+        compile::storage(&layout::read(&self.location, &mut findings)?, &self.environment, &findings)
     }
 
     /// Reads what the process itself needs. It blocks on the file system.

@@ -99,7 +99,7 @@ fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources)
 }
 
 /// What the root says of the storage, if that is sound.
-pub(super) fn storage(layout: Layout, environment: &Environment, findings: &Findings) -> Option<StorageSettings> {
+pub(super) fn storage(layout: &Layout, environment: &Environment, findings: &Findings) -> Option<StorageSettings> {
     let Entry { key, origin, mut node } = layout.root.get("storage")?.clone();
     let mark = findings.mark();
     Interpolation::new(environment, findings).expand(&mut node, &key);

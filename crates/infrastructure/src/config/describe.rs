@@ -2,7 +2,7 @@
 //!
 //! A new key needs a line here, in the module of its section; a test names those that lack one, and another checks that each
 //! default is what the gateway does. A path may be shortened to its end where the same table stands in several places: the
-//! longest end that fits describes a key. Afterwards `just reference` writes the reference and the schema anew.
+//! longest end that fits describes a key. What a key needs beside it to have an effect stands in `tests/architecture/around.toml`. Afterwards `just reference` writes the reference and the schema anew.
 
 mod entries;
 mod limits;

@@ -36,7 +36,9 @@ pub fn restore(source: &TomlConfigSource, documents: Vec<Document>) -> Result<Ve
     for (path, text) in &wanted {
         if let Err(source) = put(path, text.as_deref(), before.get(path).map(String::as_str)) {
             // What could be written a moment ago can be written back.
-            done.iter().for_each(|path: &&PathBuf| drop(put(path, before.get(*path).map(String::as_str), None)));
+            for path in done {
+                drop(put(path, before.get(path).map(String::as_str), None));
+            }
             return Err(RestoreError::Io { path: path.clone(), source });
         }
         done.push(path);

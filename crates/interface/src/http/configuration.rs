@@ -24,7 +24,7 @@ use axum::{
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tidegate_application::{
-    ConfigControl, ConfigHistory, RollbackError,
+    ConfigControl, RollbackError,
     domain::{
         config::{Accepted, ConfigRevision, Document, Reason, ReloadOutcome},
         repository::RepositoryError,
@@ -50,7 +50,7 @@ pub(super) fn routes(control: Control) -> Router {
 }
 
 async fn current(State(control): State<Control>) -> Result<Response, Response> {
-    let latest = history(&control)?.latest(1).await.map_err(|error| store_failed(&error))?;
+    let latest = control.history().ok_or_else(no_revision)?.latest(1).await.map_err(|error| store_failed(&error))?;
     let Some(latest) = latest.into_iter().next() else { return Err(no_revision()) };
     Ok(Json(RevisionWire::whole(latest)).into_response())
 }
@@ -59,13 +59,14 @@ async fn revisions(State(control): State<Control>, RawQuery(query): RawQuery) ->
     let query = query.unwrap_or_default();
     let limit =
         query.split('&').find_map(|pair| pair.strip_prefix("limit=")?.parse().ok()).unwrap_or(20_usize).clamp(1, 200);
-    let latest = history(&control)?.latest(limit).await.map_err(|error| store_failed(&error))?;
+    let latest =
+        control.history().ok_or_else(no_revision)?.latest(limit).await.map_err(|error| store_failed(&error))?;
     let revisions: Vec<_> = latest.into_iter().map(RevisionWire::brief).collect();
     Ok(Json(serde_json::json!({ "revisions": revisions })).into_response())
 }
 
 async fn revision(State(control): State<Control>, Path(number): Path<u64>) -> Result<Response, Response> {
-    let found = history(&control)?.find(number).await.map_err(|error| store_failed(&error))?;
+    let found = control.history().ok_or_else(no_revision)?.find(number).await.map_err(|error| store_failed(&error))?;
     Ok(Json(RevisionWire::whole(found.ok_or_else(no_revision)?)).into_response())
 }
 
@@ -109,10 +110,6 @@ async fn reason(request: Request) -> Result<Reason, Response> {
         read.map_err(|_| Refusal::unsupported_media_type(help).into_response::<Body>())?;
     let or = |text: String, other: &str| if text.trim().is_empty() { other.to_owned() } else { text };
     Ok(Reason::new(or(who, "an operator"), or(why, "no reason given")))
-}
-
-fn history(control: &Control) -> Result<&ConfigHistory, Response> {
-    control.history().ok_or_else(no_revision)
 }
 
 fn no_revision() -> Response {

@@ -16,7 +16,7 @@ pub struct HistoryArgs {
     /// Show the files of this revision instead.
     #[arg(value_name = "REVISION")]
     pub revision: Option<u64>,
-    /// Ask the running gateway with these operations endpoints, for example http://127.0.0.1:8081.
+    /// Ask the running gateway with these operations endpoints: its `admin_listen`, as a URL.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// How many to show.
@@ -39,7 +39,7 @@ pub struct RollbackArgs {
     /// Why, for the history.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub why: String,
-    /// Have the running gateway with these operations endpoints do it, for example http://127.0.0.1:8081.
+    /// Have the running gateway with these operations endpoints do it: its `admin_listen`, as a URL.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
 }
@@ -91,7 +91,7 @@ impl History {
     /// The files of every revision, each below its name.
     pub fn render_files(&self) -> String {
         let files = self.0.iter().flat_map(|revision| &revision.files);
-        files.map(|file| format!("# --- {}\n{}\n", file.path, file.text)).collect()
+        files.flat_map(|file| ["# --- ", &file.path, "\n", &file.text, "\n"]).collect()
     }
 
     /// All of it as JSON.

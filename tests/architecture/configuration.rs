@@ -5,16 +5,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tidegate_infrastructure::config::{DefaultValue, Form, Loaded, idle_descriptions, keys, reference, schema};
+use tidegate_domain::config::Report;
+use tidegate_infrastructure::config::{
+    ConfigLocation, DefaultValue, Environment, Form, Loaded, TomlConfigSource, idle_descriptions, keys, reference,
+    schema,
+};
 use toml::{Table, Value};
-
-use super::load_text;
 
 /// Everything that a key could need beside it to have an effect, and nothing that has a default.
 const AROUND: &str = include_str!("around.toml");
 
 fn in_project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn load(text: &str) -> Result<Loaded, Report> {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("tidegate.toml");
+    std::fs::write(&path, text).unwrap();
+    TomlConfigSource::new(ConfigLocation { path, environment: None }, Environment::default()).load_all()
 }
 
 #[track_caller]
@@ -79,7 +88,7 @@ fn meaning(loaded: &Loaded) -> String {
 #[test]
 fn every_default_is_what_the_gateway_does() {
     let around = Value::Table(toml::from_str(AROUND).unwrap());
-    let load = |value: &Value| load_text(&toml::to_string(value).unwrap(), &[]).map(|loaded| meaning(&loaded));
+    let load = |value: &Value| load(&toml::to_string(value).unwrap()).map(|loaded| meaning(&loaded));
     let mut checked = BTreeSet::new();
     for key in keys() {
         let (DefaultValue::Is(default) | DefaultValue::Within(default)) = key.default else { continue };
