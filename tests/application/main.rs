@@ -1,6 +1,7 @@
 //! Use cases over scripted models and paused time.
 
 mod admission;
+mod affinity;
 mod catalog;
 mod chaos;
 mod cooldown;

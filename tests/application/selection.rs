@@ -8,6 +8,7 @@ use layered_tests::{
 };
 use tidegate_domain::{
     fault::{FaultKind, Phase},
+    model::{ModelCard, Prices},
     name::{GroupName, PoolName},
     pool::{HealthPolicy, PoolPolicy, PoolStatus, RotationKind},
     resilience::BreakerPolicy,
@@ -189,4 +190,33 @@ async fn what_an_instance_achieves_decides_its_chance() {
     let [fails, slow, fast] = ["fails", "slow", "fast"].map(|model| world.scripts.asked(model));
     assert!(3 * slow < fast, "four times as slow: {slow} of {fast}");
     assert!(fails > 0 && 2 * fails < slow, "not left alone, but left in peace: {fails} of {slow}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cheapest_depends_on_what_the_request_asks_for() {
+    let priced = |input, output| {
+        let prices = Some(Prices { input, cached_input: None, output });
+        ModelCard { prices, ..ModelCard::default() }
+    };
+    let policy = PoolPolicy {
+        rotation: RotationKind::Cheapest,
+        max_instance_attempts: NonZeroU32::new(3).unwrap(),
+        ..PoolPolicy::default()
+    };
+    let world = Plan::default()
+        .pool_with("p", &["unknown", "reads", "writes"], policy)
+        .card("sim:reads", priced(1_000_000, 9_000_000))
+        .card("sim:writes", priced(3_000_000, 5_000_000))
+        .start()
+        .await;
+    let long_answer = r#"{"model":"p","messages":[],"max_tokens":1000}"#.to_owned();
+    let long_prompt = format!(r#"{{"model":"p","messages":["{}"],"max_tokens":10}}"#, "x".repeat(8000));
+    for (body, expected) in [(long_answer, "writes"), (long_prompt, "reads")] {
+        assert_eq!(served_by(&world.send(&body, None).await.unwrap()), expected);
+    }
+    world.scripts.next("reads", Act::fail(FaultKind::Transient));
+    world.scripts.next("writes", Act::fail(FaultKind::Transient));
+    world.complete("p").await.unwrap();
+    let attempts = world.diary.attempts();
+    assert_eq!(attempts[2..], ["writes transient", "reads transient", "unknown ok"]);
 }

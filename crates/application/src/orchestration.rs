@@ -24,6 +24,7 @@ use crate::{
     RequestLog,
     admission::{Caller, Demand},
     routing_table::Routes,
+    wrappers::Wishes,
 };
 
 /// What a request brings along besides its body.
@@ -37,12 +38,14 @@ pub struct RequestContext {
     pub caller: Caller,
     /// How urgent it is where requests wait.
     pub priority: Priority,
+    /// The digest of what the caller wants its requests kept together by; see [`digest`](tidegate_domain::pool::digest).
+    pub affinity: Option<u64>,
 }
 
 impl RequestContext {
     /// A request of an unnamed caller, which will wait as long as the configuration lets it.
     pub fn new(id: RequestId) -> Self {
-        Self { id, timeout: None, caller: Caller::default(), priority: Priority::default() }
+        Self { id, timeout: None, caller: Caller::default(), priority: Priority::default(), affinity: None }
     }
 }
 
@@ -94,11 +97,12 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table
             .resolve(model)
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
-        let RequestContext { id, timeout, caller, priority } = context;
+        let RequestContext { id, timeout, caller, priority, affinity } = context;
         let named = (id, route.target.clone(), table.revision());
         let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers);
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
+        let attempts = attempts.heeding(Wishes::of(&request, affinity));
         attempts.admit(demand).await?.drive(&request).await
     }
 

@@ -6,6 +6,7 @@
 mod direct;
 mod pool;
 mod task_group;
+mod wishes;
 
 use std::{
     num::NonZeroU32,
@@ -21,6 +22,8 @@ use tidegate_domain::{
     routing::{Trace, WalkPolicy},
     task_group::Exclusion,
 };
+
+pub(crate) use wishes::Wishes;
 
 use crate::{
     admission::Level,
@@ -77,6 +80,8 @@ pub(crate) struct Asking<'a, C> {
     pub(crate) tried: &'a [Arc<LiveInstance<C>>],
     /// What the request may cost in tokens.
     pub(crate) tokens: u32,
+    /// What of it bears on who is picked.
+    pub(crate) wishes: &'a Wishes,
     pub(crate) now: Instant,
 }
 
@@ -183,7 +188,7 @@ impl<C> LegMember<C> {
             }
             Self::Pool(pool, level) => {
                 let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
-                let (instance, mut permit) = pool.pick((asking.tried, asking.now), trace)?;
+                let (instance, mut permit) = pool.pick(asking, trace)?;
                 permit.places.hold(place);
                 Some((instance, permit))
             }
@@ -249,8 +254,10 @@ impl<C> Members for LegMembers<'_, C> {
         capacities.reduce(|all, one| Some(all?.saturating_add(one?))).flatten()
     }
 
-    fn cost(&self, _: usize) -> Option<u64> {
-        None
+    /// The cheapest of a pool speaks for it.
+    fn cost(&self, member: usize) -> Option<u64> {
+        let cost = |instance: &Arc<LiveInstance<C>>| self.asking.wishes.cost_at(instance.card.as_deref());
+        self.leg.members[member].instances().iter().filter_map(cost).min()
     }
 
     fn bend(&self) -> Bend {
@@ -259,6 +266,10 @@ impl<C> Members for LegMembers<'_, C> {
 
     fn readiness(&self, _: usize) -> u32 {
         100
+    }
+
+    fn pull(&self, _: usize) -> u64 {
+        0
     }
 
     fn is_eligible(&self, member: usize) -> bool {

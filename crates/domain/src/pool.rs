@@ -3,6 +3,7 @@
 //! [`Pool`] is the definition, valid by construction. What changes while it serves lives in [`Rotation`], [`Health`] and
 //! [`InstanceStatistics`], each a state machine or a tally that takes time and randomness as arguments.
 
+mod affinity;
 mod health;
 mod instance;
 mod latency;
@@ -14,6 +15,7 @@ mod statistics;
 
 use std::num::NonZeroU32;
 
+pub use affinity::{AffinityHints, AffinityPolicy, AffinitySource, digest, pull};
 pub use health::{Duty, Health, HealthPolicy, HealthStatus, HealthTransition, Unusable};
 pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
@@ -64,6 +66,8 @@ pub struct PoolPolicy {
     pub rotation: RotationKind,
     /// How an instance that joins or comes back gets its share; at once if absent.
     pub slow_start: Option<SlowStart>,
+    /// Which requests it keeps together; none if absent.
+    pub affinity: Option<AffinityPolicy>,
     /// When an instance leaves and comes back.
     pub health: HealthPolicy,
     /// When an instance's breaker opens and closes.
@@ -83,6 +87,7 @@ impl Default for PoolPolicy {
         Self {
             rotation: RotationKind::RoundRobin,
             slow_start: None,
+            affinity: None,
             health: HealthPolicy::default(),
             breaker: BreakerPolicy::default(),
             fallback: PoolFallback::default(),

@@ -6,7 +6,7 @@ use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     model::{Capability, Prices},
     name::Target,
-    pool::{PoolFallback, PoolMember, RotationKind, SlowStart},
+    pool::{AffinitySource, PoolFallback, PoolMember, RotationKind, SlowStart},
     task_group::FallbackStrategy,
 };
 use tidegate_infrastructure::{
@@ -38,6 +38,7 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         description = 'of its own'
         rotation_strategy = {{ type = 'weighted_round_robin' }}
         slow_start = {{ window = 90, aggression = 1.5 }}
+        affinity = {{ by = ['user', 'prompt_prefix'], prefix_bytes = 64, max_load_factor = 2 }}
         timeout = 2.5
         health_check = {{ failure_threshold = 7, success_threshold = 1, recovery_time = 900 }}
         circuit_breaker = {{ reset_timeout = 4, half_open_requests = 2, slow_call_rate = 80, failure_rate_minimum = 9 }}
@@ -58,6 +59,9 @@ fn a_pool_says_how_it_picks_and_gives_up() {
     assert_eq!(pool.description(), "of its own");
     let policy = pool.policy();
     assert_eq!(policy.rotation, RotationKind::Weighted);
+    let affinity = policy.affinity.as_ref().unwrap();
+    assert_eq!(affinity.by, [AffinitySource::User, AffinitySource::PromptPrefix]);
+    assert_eq!((affinity.prefix_bytes.get(), affinity.max_load_factor.get()), (64, 200));
     assert_eq!(
         policy.slow_start,
         Some(SlowStart { window: Duration::from_secs(90), aggression: NonZeroU32::new(150).unwrap() })

@@ -13,7 +13,10 @@ use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     inference::ParameterDefaults,
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
-    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, RotationKind, SlowStart, Weight},
+    pool::{
+        AffinityPolicy, AffinitySource, HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy,
+        RotationKind, SlowStart, Weight,
+    },
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, Rate, SlowCalls},
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
@@ -98,22 +101,31 @@ fn references() -> impl Strategy<Value = PoolMember> {
 
 fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
     let fallbacks = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
-    (rotations(), pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
-        |(rotation, slow_start, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
-            rotation,
-            slow_start,
+    (pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
+        |(picking, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
             health,
             breaker,
             fallback,
             max_instance_attempts,
             deadlines,
             limits,
+            ..picking
         },
     )
 }
 
-fn pickings() -> impl Strategy<Value = Option<SlowStart>> {
-    option::of((durations(), non_zero()).prop_map(|(window, aggression)| SlowStart { window, aggression }))
+/// Policies that pick in all ways, and are the default beside that.
+fn pickings() -> impl Strategy<Value = PoolPolicy> {
+    let slow_starts = (durations(), non_zero()).prop_map(|(window, aggression)| SlowStart { window, aggression });
+    let sources = vec(select(AffinitySource::ALL.to_vec()), 0..4);
+    let affinities = (sources, non_zero(), non_zero()).prop_map(|(by, prefix_bytes, max_load_factor)| AffinityPolicy {
+        by,
+        prefix_bytes,
+        max_load_factor,
+    });
+    (rotations(), option::of(slow_starts), option::of(affinities)).prop_map(|(rotation, slow_start, affinity)| {
+        PoolPolicy { rotation, slow_start, affinity, ..PoolPolicy::default() }
+    })
 }
 
 fn limits() -> impl Strategy<Value = Limits> {

@@ -7,12 +7,12 @@ use std::{
 };
 
 use tidegate_domain::{
-    pool::{Bend, Members, Pool, Random, Rotation, RotationKind},
+    pool::{Bend, Members, Pool, Random, Rotation, RotationKind, pull},
     routing::Trace,
 };
 
 use super::{LiveInstance, Owned, Permit};
-use crate::admission::Level;
+use crate::{admission::Level, wrappers::Asking};
 
 /// A rotation with the randomness it draws from, behind one short lock.
 #[derive(Debug)]
@@ -65,13 +65,12 @@ pub(crate) struct LivePool<C> {
 }
 
 impl<C> LivePool<C> {
-    /// The next instance that may be asked at `now` and is not among `tried`, with a permit.
-    pub(crate) fn pick(
-        &self,
-        (tried, now): (&[Arc<LiveInstance<C>>], Instant),
-        trace: &mut Trace,
-    ) -> Option<(Arc<LiveInstance<C>>, Permit)> {
-        let members = PoolMembers { pool: self, tried, now };
+    /// The next instance that may be asked and has not been tried, with a permit.
+    pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+        let now = asking.now;
+        let affinity = self.definition.policy().affinity.as_ref();
+        let affinity = affinity.and_then(|policy| Some((policy.key(&asking.wishes.affinity)?, policy.max_load_factor)));
+        let members = PoolMembers { pool: self, asking, affinity };
         self.picker.pick(&members, trace, |at, _| {
             let instance = &self.instances[at];
             Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
@@ -91,8 +90,9 @@ impl<C> LivePool<C> {
 
 struct PoolMembers<'a, C> {
     pool: &'a LivePool<C>,
-    tried: &'a [Arc<LiveInstance<C>>],
-    now: Instant,
+    asking: &'a Asking<'a, C>,
+    /// The request's key, if it has one here, and how much of its share an instance may have to do.
+    affinity: Option<(u64, NonZeroU32)>,
 }
 
 impl<C> Members for PoolMembers<'_, C> {
@@ -113,7 +113,7 @@ impl<C> Members for PoolMembers<'_, C> {
     }
 
     fn latency(&self, member: usize) -> Option<Duration> {
-        self.pool.instances[member].state.performance().latency(self.now)
+        self.pool.instances[member].state.performance().latency(self.asking.now)
     }
 
     fn success_rate(&self, member: usize) -> u32 {
@@ -124,21 +124,26 @@ impl<C> Members for PoolMembers<'_, C> {
         self.pool.instances[member].spec.max_concurrency.map(NonZeroU32::get)
     }
 
-    fn cost(&self, _: usize) -> Option<u64> {
-        None
+    fn cost(&self, member: usize) -> Option<u64> {
+        self.asking.wishes.cost_at(self.pool.instances[member].card.as_deref())
     }
 
     fn bend(&self) -> Bend {
-        Bend { slow_start: self.pool.definition.policy().slow_start.is_some() }
+        let slow_start = self.pool.definition.policy().slow_start.is_some();
+        Bend { slow_start, affinity: self.affinity.map(|(_, max_load_factor)| max_load_factor) }
     }
 
     fn readiness(&self, member: usize) -> u32 {
         let slow_start = self.pool.definition.policy().slow_start.as_ref();
-        slow_start.map_or(100, |slow_start| self.pool.instances[member].state.readiness(slow_start, self.now))
+        slow_start.map_or(100, |slow_start| self.pool.instances[member].state.readiness(slow_start, self.asking.now))
+    }
+
+    fn pull(&self, member: usize) -> u64 {
+        self.affinity.map_or(0, |(key, _)| pull(key, &self.pool.instances[member].spec))
     }
 
     fn is_eligible(&self, member: usize) -> bool {
         let instance = &self.pool.instances[member];
-        !instance.is_among(self.tried) && instance.exclusion(self.now).is_none()
+        !instance.is_among(self.asking.tried) && instance.exclusion(self.asking.now).is_none()
     }
 }

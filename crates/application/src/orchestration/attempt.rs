@@ -27,7 +27,7 @@ use super::{
 use crate::{
     admission::Demand,
     live::{LiveInstance, Permit},
-    wrappers::{Asking, Leg, Route},
+    wrappers::{Asking, Leg, Route, Wishes},
 };
 
 /// The most bytes of a stream that are held before its first content.
@@ -39,6 +39,8 @@ pub(super) struct Attempts<C> {
     ledger: Ledger,
     /// What the request may cost in tokens.
     tokens: u32,
+    /// What of it bears on who is picked.
+    wishes: Wishes,
     walk: Walk,
     /// The end of the request, with every attempt and every wait in it.
     deadline: Instant,
@@ -78,6 +80,7 @@ impl<C: LlmClient> Attempts<C> {
             deadline: later(Instant::from_std(ledger.opened()), total),
             walk: ledger.trace.set_out(route.walk),
             tokens,
+            wishes: Wishes::default(),
             leg: 0,
             tried: Vec::new(),
             barred: Vec::new(),
@@ -85,6 +88,11 @@ impl<C: LlmClient> Attempts<C> {
             route,
             ledger,
         }
+    }
+
+    /// Heeds what of the request bears on who is picked.
+    pub(super) fn heeding(self, wishes: Wishes) -> Self {
+        Self { wishes, ..self }
     }
 
     /// Passes every level of the route, waiting where that is allowed: all of them, or none.
@@ -160,7 +168,7 @@ impl<C: LlmClient> Attempts<C> {
         }
         loop {
             let leg = self.route.legs.get(self.leg)?;
-            let asking = Asking { tried: &self.tried, tokens: self.tokens, now };
+            let asking = Asking { tried: &self.tried, tokens: self.tokens, wishes: &self.wishes, now };
             if let Some((instance, permit)) = leg.pick(&asking, &mut self.ledger.trace) {
                 return Some(Candidate { leg: Arc::clone(leg), instance, permit });
             }

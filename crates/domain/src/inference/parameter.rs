@@ -35,10 +35,14 @@ pub enum Parameter {
     Tools,
     /// `functions`, the older form of `tools`
     Functions,
+    /// `user`
+    User,
+    /// `prompt_cache_key`
+    PromptCacheKey,
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -55,6 +59,8 @@ impl Parameter {
         Self::Thinking,
         Self::Tools,
         Self::Functions,
+        Self::User,
+        Self::PromptCacheKey,
     ];
 
     /// The key, as the protocol spells it.
@@ -76,6 +82,8 @@ impl Parameter {
             Self::Thinking => "thinking",
             Self::Tools => "tools",
             Self::Functions => "functions",
+            Self::User => "user",
+            Self::PromptCacheKey => "prompt_cache_key",
         }
     }
 

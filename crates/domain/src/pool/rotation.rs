@@ -4,13 +4,17 @@
 //! tried ones ineligible and picks again, so that repeated picks visit every usable member once. Picks are cheap and keep
 //! no list. State is kept by member position, and [`Rotation::rearranged`] carries it over when the membership changes.
 
+mod affinity;
 mod cheapest;
 mod performance;
 mod response_time;
 mod smooth_weighted;
 mod warming;
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use smooth_weighted::SmoothWeighted;
 
@@ -90,6 +94,8 @@ impl RotationKind {
 pub struct Bend {
     /// Members may be warming up.
     pub slow_start: bool,
+    /// The request has a key that pulls it to members, as long as they have no more than this percentage of their share to do.
+    pub affinity: Option<NonZeroU32>,
 }
 
 /// The members that a rotation picks from, as they are at this moment.
@@ -114,6 +120,8 @@ pub trait Members {
     fn bend(&self) -> Bend;
     /// The percentage of its share that a member takes: below 100 while it warms up, after it joined or came back.
     fn readiness(&self, member: usize) -> u32;
+    /// How strongly the request's key pulls it to a member; any number if it has none.
+    fn pull(&self, member: usize) -> u64;
     /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pick, so that it may
     /// change under the rotation's feet. A member of weight 0 is never picked, whatever this says.
     fn is_eligible(&self, member: usize) -> bool;
@@ -142,11 +150,20 @@ impl Rotation {
     /// Picks an eligible member; `None` if there is none. A member that warms up stands back from some picks, unless nobody
     /// else could be picked.
     pub fn pick(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
-        let Bend { slow_start } = members.bend();
-        if slow_start && let Some(ready) = warming::stand_back(members, random) {
-            return self.pick_among(&ready, random).or_else(|| self.pick_among(members, random));
-        }
-        self.pick_among(members, random)
+        let Bend { slow_start, affinity } = members.bend();
+        let ready = if slow_start { warming::stand_back(members, random) } else { None };
+        let picked = ready.and_then(|ready| self.pick_bent(affinity, &ready, random));
+        picked.or_else(|| self.pick_bent(affinity, members, random))
+    }
+
+    fn pick_bent(
+        &mut self,
+        affinity: Option<NonZeroU32>,
+        members: &impl Members,
+        random: &mut Random,
+    ) -> Option<usize> {
+        let pulled = affinity.and_then(|max_load_factor| affinity::pick(members, max_load_factor));
+        pulled.or_else(|| self.pick_among(members, random))
     }
 
     fn pick_among(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {

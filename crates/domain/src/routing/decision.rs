@@ -155,6 +155,7 @@ mod tests {
             for turn in 0..20_usize {
                 let out = turn % weights.len();
                 fleet.members[out].eligible = turn % 3 != 0;
+                fleet.members[out].pull = turn as u64 % 4;
                 fleet.members[out].readiness = 100 - 5 * u32::try_from(turn).unwrap();
                 trace.pick(&mut rotation, &fleet, &mut random);
             }

@@ -40,6 +40,8 @@ pub enum Answer {
     Bend(Bend),
     /// The percentage of its share that it takes.
     Readiness(u32),
+    /// How strongly the request's key pulls to it.
+    Pull(u64),
     /// Whether it may be picked.
     Eligible(bool),
 }
@@ -137,6 +139,12 @@ impl<M: Members> Members for Recorder<'_, M> {
         readiness
     }
 
+    fn pull(&self, member: usize) -> u64 {
+        let pull = self.members.pull(member);
+        self.note(member, Answer::Pull(pull));
+        pull
+    }
+
     fn is_eligible(&self, member: usize) -> bool {
         let is_eligible = self.members.is_eligible(member);
         self.note(member, Answer::Eligible(is_eligible));
@@ -218,6 +226,10 @@ impl Members for Player<'_> {
 
     fn readiness(&self, member: usize) -> u32 {
         self.next(member, only!(Readiness))
+    }
+
+    fn pull(&self, member: usize) -> u64 {
+        self.next(member, only!(Pull))
     }
 
     fn is_eligible(&self, member: usize) -> bool {

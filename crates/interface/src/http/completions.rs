@@ -10,14 +10,17 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use tidegate_application::{
     admission::Caller,
-    domain::inference::{InferenceRequest, LlmClient, RequestId},
+    domain::{
+        inference::{InferenceRequest, LlmClient, RequestId},
+        pool::digest,
+    },
     orchestration::{Answer, Completion, CompletionHead, RequestContext},
 };
 
 use super::{
     body::{EventBody, ResponseBody},
     data_plane::DataPlane,
-    headers::{TIMEOUT_MS, attribute},
+    headers::{AFFINITY, TIMEOUT_MS, attribute},
     refusal::Refusal,
 };
 
@@ -44,7 +47,9 @@ impl<C: LlmClient> DataPlane<C> {
         let timeout = timeout_of(&head.headers)?;
         let body = self.intake.read(&head.headers, body).await?;
         let request = InferenceRequest::parse(body)?;
-        let context = RequestContext { timeout, caller: caller_of(&head.headers), ..RequestContext::new(id.clone()) };
+        let caller = caller_of(&head.headers);
+        let affinity = affinity_of(&head.headers);
+        let context = RequestContext { timeout, caller, affinity, ..RequestContext::new(id.clone()) };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
         Ok(match answer {
             Answer::Whole(whole) => whole_response(whole.body, &head),
@@ -57,6 +62,10 @@ impl<C: LlmClient> DataPlane<C> {
 fn caller_of(headers: &HeaderMap) -> Caller {
     let credential = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
+}
+
+fn affinity_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(AFFINITY).map(|value| digest(value.as_bytes()))
 }
 
 fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
@@ -103,6 +112,15 @@ mod tests {
         assert_eq!(caller("Bearer a"), caller("Bearer a"));
         assert_ne!(caller("Bearer a"), caller("Bearer b"));
         assert_ne!(caller("Bearer a"), caller_of(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn requests_are_kept_together_by_what_the_caller_says() {
+        let affinity = |value| affinity_of(&HeaderMap::from_iter([(AFFINITY.parse().unwrap(), value)]));
+        let session = |name| affinity(HeaderValue::from_static(name));
+        assert_eq!(session("one"), Some(digest(b"one")));
+        assert_ne!(session("one"), session("other"));
+        assert_eq!(affinity_of(&HeaderMap::new()), None);
     }
 
     #[test]

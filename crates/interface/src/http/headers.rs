@@ -5,6 +5,8 @@ use tidegate_application::{domain::inference::RequestId, orchestration::Completi
 
 /// The caller's own deadline, in milliseconds.
 pub(super) const TIMEOUT_MS: &str = "x-tidegate-timeout-ms";
+/// What the caller wants its requests kept together by.
+pub(super) const AFFINITY: &str = "x-tidegate-affinity";
 /// Tells the official SDKs whether to try again.
 pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// When to come back, in milliseconds.

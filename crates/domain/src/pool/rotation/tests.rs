@@ -20,6 +20,7 @@ pub(crate) struct Member {
     pub(crate) capacity: Option<u32>,
     pub(crate) cost: Option<u64>,
     pub(crate) readiness: u32,
+    pub(crate) pull: u64,
     pub(crate) eligible: bool,
 }
 
@@ -35,6 +36,7 @@ impl Member {
             capacity: None,
             cost: None,
             readiness: 100,
+            pull: 0,
             eligible: true,
         }
     }
@@ -77,10 +79,16 @@ impl Members for Fleet {
         self.members[member].cost
     }
     fn bend(&self) -> Bend {
-        Bend { slow_start: self.members.iter().any(|member| member.readiness < 100) }
+        Bend {
+            slow_start: self.members.iter().any(|member| member.readiness < 100),
+            affinity: NonZeroU32::new(125).filter(|_| self.members.iter().any(|member| member.pull > 0)),
+        }
     }
     fn readiness(&self, member: usize) -> u32 {
         self.members[member].readiness
+    }
+    fn pull(&self, member: usize) -> u64 {
+        self.members[member].pull
     }
     fn is_eligible(&self, member: usize) -> bool {
         self.members[member].eligible
@@ -107,6 +115,7 @@ fn fleets() -> impl Strategy<Value = Fleet> {
             capacity,
             cost,
             readiness,
+            pull: 0,
             eligible,
         },
     );

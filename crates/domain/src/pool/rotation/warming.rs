@@ -57,6 +57,9 @@ impl<M: Members> Members for Ready<'_, M> {
     fn readiness(&self, _: usize) -> u32 {
         100
     }
+    fn pull(&self, member: usize) -> u64 {
+        self.members.pull(member)
+    }
     fn is_eligible(&self, member: usize) -> bool {
         !self.back[member] && self.members.is_eligible(member)
     }

@@ -98,6 +98,8 @@ enum AnswerDocument {
     Bend(Vec<&'static str>),
     /// In percent.
     Readiness(u32),
+    /// In hexadecimal digits: larger than a reader of JSON may hold exactly.
+    Pull(String),
     Eligible(bool),
 }
 
@@ -151,10 +153,12 @@ impl AskedDocument {
             Answer::SuccessRate(millionths) => AnswerDocument::SuccessRate(millionths),
             Answer::Capacity(capacity) => AnswerDocument::Capacity(capacity),
             Answer::Cost(cost) => AnswerDocument::Cost(cost),
-            Answer::Bend(Bend { slow_start }) => {
-                AnswerDocument::Bend(slow_start.then_some("slow_start").into_iter().collect())
+            Answer::Bend(Bend { slow_start, affinity }) => {
+                let words = [slow_start.then_some("slow_start"), affinity.map(|_| "affinity")];
+                AnswerDocument::Bend(words.into_iter().flatten().collect())
             }
             Answer::Readiness(percent) => AnswerDocument::Readiness(percent),
+            Answer::Pull(pull) => AnswerDocument::Pull(format!("{pull:016x}")),
             Answer::Eligible(eligible) => AnswerDocument::Eligible(eligible),
         };
         Self { member, answer }

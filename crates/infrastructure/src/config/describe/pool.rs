@@ -11,6 +11,14 @@ pub(super) const KEYS: &[Description] = &[
     key("pools.*.slow_start", "Gives an instance that joins or comes back its share little by little."),
     key("pools.*.slow_start.window", "How long it takes until it has its whole share, in seconds."),
     within("pools.*.slow_start.aggression", "1.0", "How steep the ramp is at first: 1 is straight, above 1 steeper."),
+    key("pools.*.affinity", "Keeps requests that have something in common at one instance, whose cache knows them."),
+    key("pools.*.affinity.by", "What they have in common; the first that a request has counts."),
+    within("pools.*.affinity.prefix_bytes", "1024", "How many bytes of `messages` count with `prompt_prefix`."),
+    within(
+        "pools.*.affinity.max_load_factor",
+        "1.25",
+        "How many times its share of the requests in flight an instance may have until others are preferred.",
+    ),
     key("pools.*.fallback", "What happens after an instance failed."),
     or(
         "pools.*.fallback.strategy",

@@ -1,9 +1,11 @@
-//! What bends a pool's rotation: `slow_start`.
+//! What bends a pool's rotation: `slow_start` and `affinity`.
 
-use tidegate_domain::pool::SlowStart;
+use std::num::NonZeroU32;
+
+use tidegate_domain::pool::{AffinityPolicy, AffinitySource, SlowStart};
 use validator::Validate;
 
-use super::policy::{percent, seconds};
+use super::policy::{count, percent, seconds};
 use crate::config::fields::Fields;
 
 #[derive(Validate)]
@@ -12,6 +14,14 @@ struct SlowStartToml {
     window: Option<f64>,
     #[validate(range(min = 0.1, max = 10.0))]
     aggression: Option<f64>,
+}
+
+#[derive(Validate)]
+struct AffinityToml {
+    #[validate(range(min = 16, max = 1_000_000))]
+    prefix_bytes: Option<i64>,
+    #[validate(range(min = 1.0, max = 100.0))]
+    max_load_factor: Option<f64>,
 }
 
 /// The ramp of `slow_start`, if it is there.
@@ -23,4 +33,49 @@ pub(super) fn slow_start(fields: &mut Fields<'_>) -> Option<SlowStart> {
     table.finish();
     let SlowStartToml { window, aggression } = read;
     Some(SlowStart { window: seconds(window?), aggression: percent(aggression.unwrap_or(1.0)) })
+}
+
+/// What `affinity` keeps together, if it is there.
+pub(super) fn affinity(fields: &mut Fields<'_>) -> Option<AffinityPolicy> {
+    let mut table = fields.table("affinity")?;
+    let by = sources(&mut table);
+    let read =
+        AffinityToml { prefix_bytes: table.integer("prefix_bytes"), max_load_factor: table.number("max_load_factor") };
+    table.check(&read);
+    if table.was_given("prefix_bytes") && !by.contains(&AffinitySource::PromptPrefix) {
+        table.error("prefix_bytes", "has no effect: 'by' has no \"prompt_prefix\"", "add it, or remove this");
+    }
+    table.finish();
+    let AffinityToml { prefix_bytes, max_load_factor } = read;
+    Some(AffinityPolicy {
+        by,
+        prefix_bytes: prefix_bytes.map_or(KIB, count),
+        max_load_factor: percent(max_load_factor.unwrap_or(1.25)),
+    })
+}
+
+const KIB: NonZeroU32 = NonZeroU32::new(1024).unwrap();
+
+fn sources(table: &mut Fields<'_>) -> Vec<AffinitySource> {
+    let names = AffinitySource::ALL.map(AffinitySource::as_str);
+    let words = table.words("by");
+    table.require("by", "write by = [\"header\", \"prompt_cache_key\"]");
+    let mut by = Vec::new();
+    for word in words.iter().flatten() {
+        match AffinitySource::of_name(&word.text) {
+            Some(source) if by.contains(&source) => {
+                table.findings.error(&word.place, format!("{} is listed twice", word.quoted()), "remove one of them");
+            }
+            Some(source) => by.push(source),
+            None => {
+                let near = word.did_you_mean(names);
+                let help = format!("{near}{}use some of: {}", if near.is_empty() { "" } else { " " }, names.join(", "));
+                table.findings.error(&word.place, format!("{} is no source of a key", word.quoted()), help);
+            }
+        }
+    }
+    if words.is_some_and(|words| words.is_empty()) {
+        table.error("by", "is empty, so nothing is kept together", "name a source, or remove 'affinity'");
+    }
+    by
 }

@@ -80,6 +80,7 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
     PoolPolicy {
         rotation: rotation(fields).unwrap_or(base.rotation),
         slow_start: picking::slow_start(fields),
+        affinity: picking::affinity(fields),
         health: health(fields).unwrap_or(base.health),
         breaker: breaker(fields).unwrap_or(base.breaker),
         fallback,

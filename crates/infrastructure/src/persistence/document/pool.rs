@@ -8,7 +8,11 @@ use tidegate_domain::{
     pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
 };
 
-use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, picking::SlowStartDocument, rotation_of};
+use super::{
+    BreakerDocument, DeadlinesDocument, LimitsDocument,
+    picking::{AffinityDocument, SlowStartDocument},
+    rotation_of,
+};
 use crate::persistence::{Cause, table::Stored};
 
 impl Stored for Pool {
@@ -102,6 +106,8 @@ struct PolicyDocument {
     rotation: String,
     #[serde(default)]
     slow_start: Option<SlowStartDocument>,
+    #[serde(default)]
+    affinity: Option<AffinityDocument>,
     health: HealthDocument,
     breaker: BreakerDocument,
     fallback: FallbackDocument,
@@ -113,11 +119,21 @@ struct PolicyDocument {
 
 impl From<&PoolPolicy> for PolicyDocument {
     fn from(policy: &PoolPolicy) -> Self {
-        let PoolPolicy { rotation, slow_start, health, breaker, fallback, max_instance_attempts, deadlines, limits } =
-            policy;
+        let PoolPolicy {
+            rotation,
+            slow_start,
+            affinity,
+            health,
+            breaker,
+            fallback,
+            max_instance_attempts,
+            deadlines,
+            limits,
+        } = policy;
         Self {
             rotation: rotation.as_str().to_owned(),
             slow_start: slow_start.map(Into::into),
+            affinity: affinity.as_ref().map(Into::into),
             health: health.into(),
             breaker: breaker.into(),
             fallback: (*fallback).into(),
@@ -135,6 +151,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
         let PolicyDocument {
             rotation,
             slow_start,
+            affinity,
             health,
             breaker,
             fallback,
@@ -145,6 +162,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
         Ok(Self {
             rotation: rotation_of(rotation)?,
             slow_start: slow_start.map(Into::into),
+            affinity: affinity.map(TryInto::try_into).transpose()?,
             health: health.into(),
             breaker: breaker.into(),
             fallback: fallback.into(),
