@@ -7,6 +7,7 @@ mod gateway;
 mod lifecycle;
 mod limits;
 mod operations;
+mod protocols;
 mod scenarios;
 mod stage;
 mod streams;

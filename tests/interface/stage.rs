@@ -212,7 +212,7 @@ impl LlmClient for Upstream {
 }
 
 fn whole() -> Reply<Feed> {
-    Reply::Whole(WholeAnswer { body: Bytes::from_static(WHOLE.as_bytes()), usage: None })
+    Reply::Whole(WholeAnswer::json(Bytes::from_static(WHOLE.as_bytes()), None))
 }
 
 fn in_its_own_words(status: u16) -> UpstreamError {

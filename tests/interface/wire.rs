@@ -93,9 +93,13 @@ pub fn get(path: &str) -> Vec<u8> {
 
 /// The bytes of a chat request, after which the server closes.
 pub fn chat(body: &[u8], headers: &str) -> Vec<u8> {
+    post("/v1/chat/completions", body, headers)
+}
+
+/// The bytes of a POST, after which the server closes.
+pub fn post(path: &str, body: &[u8], headers: &str) -> Vec<u8> {
     let length = body.len();
-    let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
-    );
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
     [head.as_bytes(), body].concat()
 }

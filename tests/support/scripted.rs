@@ -235,7 +235,7 @@ impl LlmClient for ScriptedClient {
 
 fn answer(model: &str) -> Reply<ScriptedStream> {
     let usage = Usage { input_tokens: 3, output_tokens: 5, ..Usage::default() };
-    Reply::Whole(WholeAnswer { body: Bytes::from(model.to_owned()), usage: Some(usage) })
+    Reply::Whole(WholeAnswer::json(Bytes::from(model.to_owned()), Some(usage)))
 }
 
 /// A scripted stream.

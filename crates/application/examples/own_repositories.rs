@@ -78,7 +78,7 @@ impl LlmClient for Parrot {
             return Err(Fault::new(FaultKind::Transient, Work::Refused, "the parrot is sick"));
         }
         let body = Bytes::from(format!("{{\"model\":\"{}\"}}\n", call.model));
-        Ok(Reply::Whole(WholeAnswer { body, usage: None }))
+        Ok(Reply::Whole(WholeAnswer::json(body, None)))
     }
 
     async fn check(&self) -> Result<(), Fault> {

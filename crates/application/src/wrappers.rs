@@ -78,6 +78,8 @@ pub(crate) struct Leg<C> {
 pub(crate) struct Asking<'a, C> {
     /// Who is not asked again.
     pub(crate) tried: &'a [Arc<LiveInstance<C>>],
+    /// Those of them that were never asked, since the request does not fit them.
+    pub(crate) unfit: &'a [Arc<LiveInstance<C>>],
     /// What the request may cost in tokens.
     pub(crate) tokens: u32,
     /// What of it bears on who is picked.
@@ -171,12 +173,13 @@ impl<C> LegMember<C> {
     }
 
     /// Whether the member still has an untried instance for this request, and, if it is a pool, attempts left.
-    fn has_more(&self, tried: &[Arc<LiveInstance<C>>]) -> bool {
+    fn has_more(&self, asking: &Asking<'_, C>) -> bool {
         match self {
-            Self::Instance(instance) => !instance.is_among(tried),
+            Self::Instance(instance) => !instance.is_among(asking.tried),
             Self::Pool(pool, _) => {
-                let asked = tried.iter().filter(|instance| pool.owns(instance)).count();
-                asked < pool.attempts_per_request() && asked < pool.instances.len()
+                let of_pool = |list: &[Arc<LiveInstance<C>>]| list.iter().filter(|one| pool.owns(one)).count();
+                let (tried, unfit) = (of_pool(asking.tried), of_pool(asking.unfit));
+                tried - unfit < pool.attempts_per_request() && tried < pool.instances.len()
             }
         }
     }
@@ -275,6 +278,6 @@ impl<C> Members for LegMembers<'_, C> {
     fn is_eligible(&self, member: usize) -> bool {
         let member = &self.leg.members[member];
         let asking = self.asking;
-        member.has_more(asking.tried) && member.is_usable(asking.now) && member.at_limit(asking).is_none()
+        member.has_more(asking) && member.is_usable(asking.now) && member.at_limit(asking).is_none()
     }
 }

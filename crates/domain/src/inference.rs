@@ -1,17 +1,28 @@
 //! A request for inference, its answer, and the port through which a provider is asked.
 //!
-//! A request is the caller's own bytes plus an [`Envelope`] of the few fields that routing reads; everything else in it,
-//! down to key order and the spelling of numbers, reaches a same-protocol upstream untouched.
+//! A request is an [`Operation`], the caller's own bytes, and an [`Envelope`] of the few fields that routing reads; everything
+//! else in it, down to key order and the spelling of numbers, reaches a same-protocol upstream untouched. For an upstream
+//! that speaks another [`Dialect`] it is translated, once, or found [`Unfit`] before anybody is asked.
 
 mod answer;
 mod client;
+mod complaint;
 mod envelope;
 mod needs;
+mod operation;
 mod parameter;
 mod request;
+mod request_id;
+mod translation;
+mod unfit;
 
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
+pub use complaint::Complaint;
 pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH};
+pub use operation::{Dialect, Family, Operation, UnknownOperation};
 pub use parameter::Parameter;
-pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest, ParameterDefaults, RequestId};
+pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest, ParameterDefaults};
+pub use request_id::RequestId;
+pub use translation::Translation;
+pub use unfit::{Dropped, Unfit};

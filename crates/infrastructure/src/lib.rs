@@ -13,6 +13,7 @@
 //! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`provider`] | clients of providers, and a simulated one |
 //! | [`telemetry`] | events as metrics and log lines |
+//! | `translate` | between the words of the caller and the words of the provider |
 
 pub mod clock;
 pub mod config;
@@ -22,3 +23,4 @@ pub mod operations;
 pub mod persistence;
 pub mod provider;
 pub mod telemetry;
+mod translate;

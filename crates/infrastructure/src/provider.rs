@@ -3,42 +3,54 @@
 //! [`Providers`] makes the client of an instance. A client is an enum rather than a trait object, and so is its stream: an
 //! attempt boxes nothing, a chunk is dispatched by a match. Deadlines, retries and breakers are the caller's; an adapter
 //! says what happened.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `client` | the client of an instance; translates where caller and provider speak different dialects |
+//! | `http_client` | one attempt over HTTP, whichever protocol |
+//! | `openai`, `anthropic` | one protocol each: routes, key, what answers and faults mean |
+//! | `endpoint` | where a provider is and what every request to it carries |
+//! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
+//! | `transport` | connections |
+//! | `simulated` | a provider inside the gateway |
 
-mod openai;
+pub(crate) mod anthropic;
+mod client;
+mod endpoint;
+mod http_client;
+mod network_stream;
+pub(crate) mod openai;
 mod retry_after;
 mod settings;
 mod simulated;
-mod sse;
+pub(crate) mod sse;
+mod translated;
 mod transport;
+mod watched;
 
-use std::{
-    collections::BTreeMap,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_core::Stream;
 use http::{HeaderMap, Request, StatusCode};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, StreamChunk, Succession},
+    inference::{BuildClientError, ClientFactory},
     name::ProviderName,
     pool::InstanceSpec,
 };
 
-use self::{
-    openai::{Endpoint, InvalidHeader, credentials},
-    simulated::Simulation,
-    transport::{TlsRoots, Transport, read_body},
-};
 pub use self::{
-    openai::{OpenAiClient, OpenAiStream},
+    client::{ProviderClient, ProviderStream},
+    http_client::{HttpClient, HttpStream},
     settings::{Protocol, ProviderSettings, SimulatedFailure, SimulatedSettings},
     simulated::{SimulatedClient, SimulatedStream},
     transport::TlsError,
+};
+use self::{
+    endpoint::{Endpoint, InvalidHeader, KeyHeader, credentials},
+    http_client::Wire,
+    simulated::Simulation,
+    transport::{TlsRoots, Transport, read_body},
 };
 
 /// The largest answer of a running gateway that is read.
@@ -52,7 +64,7 @@ pub struct Providers {
 
 #[derive(Debug, Clone)]
 enum Provider {
-    OpenAi { transport: Transport, base_url: Option<String>, headers: HeaderMap },
+    Http { wire: Wire, transport: Transport, base_url: Option<String>, headers: HeaderMap },
     Simulated(Arc<Simulation>),
 }
 
@@ -111,25 +123,29 @@ impl Provider {
         roots: &mut Option<TlsRoots>,
     ) -> Result<Self, BuildProvidersError> {
         let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, simulated } = settings;
-        if protocol == Protocol::Simulated {
-            let settings = simulated.unwrap_or_default();
-            return Ok(match predecessor {
-                Some(Self::Simulated(known)) if *known.settings() == settings => Self::Simulated(Arc::clone(known)),
-                _ => Self::Simulated(Arc::new(Simulation::new(settings))),
-            });
-        }
-        let headers = credentials(api_key.as_ref(), &headers)
+        let (wire, key_header) = match protocol {
+            Protocol::Simulated => {
+                let settings = simulated.unwrap_or_default();
+                return Ok(match predecessor {
+                    Some(Self::Simulated(known)) if *known.settings() == settings => Self::Simulated(Arc::clone(known)),
+                    _ => Self::Simulated(Arc::new(Simulation::new(settings))),
+                });
+            }
+            Protocol::OpenAi => (Wire::OpenAi, KeyHeader::Bearer),
+            Protocol::Anthropic => (Wire::Anthropic, anthropic::key_header()),
+        };
+        let headers = credentials((&key_header, api_key.as_ref()), &headers)
             .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: name, header })?;
-        if let Some(Self::OpenAi { transport, .. }) = predecessor
+        if let Some(Self::Http { transport, .. }) = predecessor
             && transport.connect_timeout() == connect_timeout
         {
-            return Ok(Self::OpenAi { transport: transport.clone(), base_url, headers });
+            return Ok(Self::Http { wire, transport: transport.clone(), base_url, headers });
         }
         let roots = match roots {
             Some(roots) => roots,
             None => roots.insert(TlsRoots::public()?),
         };
-        Ok(Self::OpenAi { transport: Transport::new(connect_timeout, roots), base_url, headers })
+        Ok(Self::Http { wire, transport: Transport::new(connect_timeout, roots), base_url, headers })
     }
 }
 
@@ -145,13 +161,13 @@ impl ClientFactory for Providers {
             Provider::Simulated(simulation) => {
                 Ok(ProviderClient::Simulated(SimulatedClient::new(Arc::clone(simulation))))
             }
-            Provider::OpenAi { transport, base_url, headers } => {
+            Provider::Http { wire, transport, base_url, headers } => {
                 let url = instance.base_url.as_deref().or(base_url.as_deref()).unwrap_or_default();
-                let endpoint = Endpoint::new(url, headers.clone()).map_err(|problem| BuildClientError::BaseUrl {
-                    url: url.to_owned(),
-                    problem: problem.to_string(),
-                })?;
-                Ok(ProviderClient::OpenAi(OpenAiClient::new(transport.clone(), Arc::new(endpoint))))
+                let endpoint =
+                    Endpoint::new(url, headers.clone(), wire.routes().iter().copied()).map_err(|problem| {
+                        BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_string() }
+                    })?;
+                Ok(ProviderClient::Http(HttpClient::new(*wire, transport.clone(), Arc::new(endpoint))))
             }
         }
     }
@@ -181,69 +197,5 @@ impl<M: shaku::Module> shaku::Component<M> for Providers {
 
     fn build(_: &mut shaku::ModuleBuildContext<M>, providers: Self) -> Box<Self::Interface> {
         Box::new(providers)
-    }
-}
-
-/// The client of an instance, for whichever protocol its provider speaks.
-#[derive(Debug, Clone)]
-pub enum ProviderClient {
-    /// OpenAI's protocol over HTTP.
-    OpenAi(OpenAiClient),
-    /// Made up inside the gateway.
-    Simulated(SimulatedClient),
-}
-
-impl LlmClient for ProviderClient {
-    type Stream = ProviderStream;
-
-    async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
-        match self {
-            Self::OpenAi(client) => client.send(call).await.map(|reply| reply_with(reply, ProviderStream::OpenAi)),
-            Self::Simulated(client) => {
-                client.send(call).await.map(|reply| reply_with(reply, ProviderStream::Simulated))
-            }
-        }
-    }
-
-    async fn check(&self) -> Result<(), Fault> {
-        match self {
-            Self::OpenAi(client) => client.check().await,
-            Self::Simulated(client) => client.check().await,
-        }
-    }
-
-    fn succession(&self, predecessor: &Self) -> Succession {
-        match (self, predecessor) {
-            (Self::OpenAi(client), Self::OpenAi(predecessor)) => client.succession(predecessor),
-            (Self::Simulated(client), Self::Simulated(predecessor)) => client.succession(predecessor),
-            (Self::OpenAi(_), Self::Simulated(_)) | (Self::Simulated(_), Self::OpenAi(_)) => Succession::OtherUpstream,
-        }
-    }
-}
-
-fn reply_with<S>(reply: Reply<S>, stream: impl FnOnce(S) -> ProviderStream) -> Reply<ProviderStream> {
-    match reply {
-        Reply::Whole(answer) => Reply::Whole(answer),
-        Reply::Stream(inner) => Reply::Stream(stream(inner)),
-    }
-}
-
-/// The stream of an answer, for whichever protocol its provider speaks.
-#[derive(Debug)]
-pub enum ProviderStream {
-    /// Off the network.
-    OpenAi(OpenAiStream),
-    /// Made up inside the gateway.
-    Simulated(SimulatedStream),
-}
-
-impl Stream for ProviderStream {
-    type Item = Result<StreamChunk, Fault>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.get_mut() {
-            Self::OpenAi(stream) => Pin::new(stream).poll_next(context),
-            Self::Simulated(stream) => Pin::new(stream).poll_next(context),
-        }
     }
 }

@@ -3,7 +3,8 @@
 //! | module | concept |
 //! |---|---|
 //! | `data_plane` | `/v1/*`: the way in, and where a request goes |
-//! | `completions` | `POST /v1/chat/completions` |
+//! | `ingress` | which path stands for which operation |
+//! | `completions` | every operation that is answered by a model |
 //! | `models` | `GET /v1/models` |
 //! | `configuration` | `/admin/v1/config` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
@@ -15,6 +16,7 @@ mod configuration;
 mod data_plane;
 mod headers;
 mod health;
+mod ingress;
 mod intake;
 mod models;
 mod operations;

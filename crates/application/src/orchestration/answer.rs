@@ -1,7 +1,7 @@
 //! The answer to a request.
 
 use tidegate_domain::{
-    inference::{RequestId, WholeAnswer},
+    inference::{Dropped, RequestId, WholeAnswer},
     name::InstanceId,
 };
 
@@ -27,6 +27,8 @@ pub struct CompletionHead {
     pub attempts: u32,
     /// The revision of the routing table that decided.
     pub revision: u64,
+    /// What of the request the instance's provider was not sent, for want of a place.
+    pub dropped: Dropped,
 }
 
 /// The answer itself.

@@ -13,14 +13,15 @@ use std::{
 
 use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, RetryAdvice, Work},
-    inference::{AnswerStream, Call, InferenceRequest, LlmClient, Reply, WholeAnswer},
+    inference::{AnswerStream, Call, Dropped, InferenceRequest, LlmClient, Reply, Unfit, WholeAnswer},
     resilience::Deadlines,
     routing::{Reach, Step, Walk},
+    task_group::Exclusion,
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Answer, Completion, CompletionError, CompletionStream, Ledger,
+    Answer, Completion, CompletionError, CompletionHead, CompletionStream, Ledger,
     ledger::OpenAttempt,
     stream::{Held, StreamDeadlines, later},
 };
@@ -49,6 +50,8 @@ pub(super) struct Attempts<C> {
     tried: Vec<Arc<LiveInstance<C>>>,
     /// Who is not asked again at all: its fault permits no retry.
     barred: Vec<Arc<LiveInstance<C>>>,
+    /// Who cannot be sent this request, and the first reason.
+    unfit: (Vec<Arc<LiveInstance<C>>>, Option<Unfit>),
     /// The last fault, and the instance that had it.
     last: Option<(Arc<LiveInstance<C>>, Fault)>,
 }
@@ -63,6 +66,7 @@ struct Candidate<C> {
 /// A candidate that has begun to answer.
 struct Answered<C: LlmClient> {
     instance: Arc<LiveInstance<C>>,
+    dropped: Dropped,
     attempt: OpenAttempt,
     beginning: Beginning<C::Stream>,
 }
@@ -84,6 +88,7 @@ impl<C: LlmClient> Attempts<C> {
             leg: 0,
             tried: Vec::new(),
             barred: Vec::new(),
+            unfit: (Vec::new(), None),
             last: None,
             route,
             ledger,
@@ -123,12 +128,19 @@ impl<C: LlmClient> Attempts<C> {
                 sleep(after).await;
                 continue;
             };
+            let instance = Arc::clone(&candidate.instance);
+            let dropped = match instance.client.fits(request) {
+                Ok(dropped) => dropped,
+                Err(unfit) => {
+                    self.pass_over(instance, unfit);
+                    continue;
+                }
+            };
             if !self.affords_attempt() {
                 return Err(self.give_up());
             }
-            let instance = Arc::clone(&candidate.instance);
             match self.attempt(candidate, request).await {
-                Ok(answered) => return Ok(self.complete(answered)),
+                Ok(answered) => return Ok(self.complete(Answered { dropped, ..answered })),
                 Err(fault) => {
                     let step = self.ledger.trace.failed(&mut self.walk, &fault);
                     self.tried.push(Arc::clone(&instance));
@@ -142,6 +154,15 @@ impl<C: LlmClient> Attempts<C> {
                 }
             }
         }
+    }
+
+    /// Leaves out a candidate that no waiting makes fit for this request.
+    fn pass_over(&mut self, instance: Arc<LiveInstance<C>>, unfit: Unfit) {
+        self.ledger.trace.exclude(&instance.label, Exclusion::Unfit);
+        self.tried.push(Arc::clone(&instance));
+        self.barred.push(Arc::clone(&instance));
+        self.unfit.0.push(instance);
+        self.unfit.1.get_or_insert(unfit);
     }
 
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
@@ -160,7 +181,7 @@ impl<C: LlmClient> Attempts<C> {
         if self.walk.reach() == Reach::Instance
             && let Some((instance, _)) = &self.last
         {
-            let instance = self.tried.is_empty().then(|| Arc::clone(instance))?;
+            let instance = (!instance.is_among(&self.tried)).then(|| Arc::clone(instance))?;
             let permit = Permit::acquire(&instance, now)
                 .map_err(|reason| self.ledger.trace.exclude(&instance.label, reason))
                 .ok()?;
@@ -168,7 +189,8 @@ impl<C: LlmClient> Attempts<C> {
         }
         loop {
             let leg = self.route.legs.get(self.leg)?;
-            let asking = Asking { tried: &self.tried, tokens: self.tokens, wishes: &self.wishes, now };
+            let asking =
+                Asking { tried: &self.tried, unfit: &self.unfit.0, tokens: self.tokens, wishes: &self.wishes, now };
             if let Some((instance, permit)) = leg.pick(&asking, &mut self.ledger.trace) {
                 return Some(Candidate { leg: Arc::clone(leg), instance, permit });
             }
@@ -186,7 +208,7 @@ impl<C: LlmClient> Attempts<C> {
         match self.ask(&leg, &instance, request).await {
             Ok(beginning) => {
                 self.ledger.answered(&mut attempt);
-                Ok(Answered { instance, attempt, beginning })
+                Ok(Answered { instance, dropped: Dropped::default(), attempt, beginning })
             }
             Err(mut fault) => {
                 self.ledger.failed(attempt, &mut fault);
@@ -241,8 +263,8 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
-        let Answered { instance, attempt, beginning } = answered;
-        let head = self.ledger.head(&instance);
+        let Answered { instance, dropped, attempt, beginning } = answered;
+        let head = CompletionHead { dropped, ..self.ledger.head(&instance) };
         let answer = match beginning {
             Beginning::Whole(answer) => {
                 // Without a count, a quarter of the bytes: the envelope around the text makes it an upper guess.
@@ -261,6 +283,10 @@ impl<C: LlmClient> Attempts<C> {
     fn give_up(mut self) -> CompletionError {
         let attempts = self.walk.attempts();
         let Some((_, fault)) = self.last.take() else {
+            if let Some(unfit) = self.unfit.1.take().filter(|_| self.nobody_will_fit()) {
+                self.ledger.refused();
+                return CompletionError::Unfit { unfit };
+            }
             let now = self.ledger.now();
             let soonest = self.ledger.trace.exclusions.iter().filter_map(|record| record.reason.until()).min();
             let error = CompletionError::NoneAvailable {
@@ -273,6 +299,11 @@ impl<C: LlmClient> Attempts<C> {
         };
         self.ledger.close(Some(fault.kind));
         CompletionError::Upstream { fault, attempts }
+    }
+
+    /// Whether everybody who was passed over would be passed over at any other time too.
+    fn nobody_will_fit(&self) -> bool {
+        self.ledger.trace.exclusions.iter().all(|record| record.reason == Exclusion::Unfit)
     }
 
     fn remaining(&self) -> Duration {

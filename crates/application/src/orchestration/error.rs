@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_domain::{fault::Fault, name::Target};
+use tidegate_domain::{fault::Fault, inference::Unfit, name::Target};
 
 use crate::admission::AdmissionError;
 
@@ -26,6 +26,12 @@ pub enum CompletionError {
         retry_after: Option<Duration>,
         /// Attempts made.
         attempts: u32,
+    },
+    /// Nobody that the request could go to can be sent it, now or later. Nobody was asked.
+    #[error("the request fits no instance of its target: {unfit}")]
+    Unfit {
+        /// The first reason.
+        unfit: Unfit,
     },
     /// A limit of this gateway's own did not let it in. Nobody was asked.
     #[error(transparent)]

@@ -9,7 +9,7 @@ use std::{
 
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{RequestId, Usage},
+    inference::{Dropped, RequestId, Usage},
     model::Prices,
     name::Target,
     observe::{Event, Observer, Outcome},
@@ -192,6 +192,7 @@ impl Ledger {
             instance: instance.label.clone(),
             attempts: u32::try_from(self.trace.attempts.len()).unwrap_or(u32::MAX),
             revision: self.trace.revision,
+            dropped: Dropped::default(),
         }
     }
 

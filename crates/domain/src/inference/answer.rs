@@ -92,6 +92,15 @@ pub struct WholeAnswer {
     pub body: Bytes,
     /// What it cost, if the upstream said so.
     pub usage: Option<Usage>,
+    /// What the body is, where it is not JSON: `audio/mpeg`.
+    pub media_type: Option<Box<str>>,
+}
+
+impl WholeAnswer {
+    /// An answer whose body is JSON.
+    pub fn json(body: Bytes, usage: Option<Usage>) -> Self {
+        Self { body, usage, media_type: None }
+    }
 }
 
 /// What a provider answered.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{AnswerStream, InferenceRequest, ParameterDefaults, Reply, RequestId};
+use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Reply, RequestId, Unfit};
 use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
 
 /// One attempt at one upstream.
@@ -28,6 +28,16 @@ pub struct Call<'a> {
 pub trait LlmClient: Send + Sync + 'static {
     /// The stream that a streamed answer arrives on.
     type Stream: AnswerStream;
+
+    /// Whether the provider can be sent `request` at all, and what of it would be left out. Asked before every attempt, so
+    /// that nobody is tried in vain; a client that passes every request on as it came need not say anything.
+    ///
+    /// # Errors
+    /// [`Unfit`] names what the provider does not offer, or the field that cannot be said in its dialect.
+    fn fits(&self, request: &InferenceRequest) -> Result<Dropped, Unfit> {
+        let _ = request;
+        Ok(Dropped::default())
+    }
 
     /// Sends one request. Resolves with the whole answer, or as soon as a stream's head has arrived.
     ///

@@ -21,7 +21,7 @@ pub struct Envelope {
     spans: [Option<Range<usize>>; Parameter::ALL.len()],
 }
 
-/// A body that is no chat request.
+/// A body that cannot be routed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEnvelope {
     /// The body is no JSON, or JSON that is no object.

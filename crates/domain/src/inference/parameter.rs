@@ -1,6 +1,6 @@
-//! The top-level fields of a chat request that the gateway reads or sets.
+//! The top-level fields of a request that the gateway reads or sets.
 
-/// A top-level field of a chat request that the gateway reads or sets.
+/// A top-level field of a request that the gateway reads or sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Parameter {
     /// `model`
@@ -15,6 +15,8 @@ pub enum Parameter {
     MaxTokens,
     /// `max_completion_tokens`
     MaxCompletionTokens,
+    /// `max_output_tokens`
+    MaxOutputTokens,
     /// `response_format`
     ResponseFormat,
     /// `tool_choice`
@@ -42,13 +44,14 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
         Self::Temperature,
         Self::MaxTokens,
         Self::MaxCompletionTokens,
+        Self::MaxOutputTokens,
         Self::ResponseFormat,
         Self::ToolChoice,
         Self::Messages,
@@ -72,6 +75,7 @@ impl Parameter {
             Self::Temperature => "temperature",
             Self::MaxTokens => "max_tokens",
             Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxOutputTokens => "max_output_tokens",
             Self::ResponseFormat => "response_format",
             Self::ToolChoice => "tool_choice",
             Self::Messages => "messages",

@@ -1,59 +1,70 @@
-//! The request: the caller's bytes, and the body that one upstream gets.
+//! The request: what is asked for, the caller's bytes, and the body that one upstream gets.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Envelope, InvalidEnvelope, Parameter};
+use super::{
+    Dialect, Envelope, InvalidEnvelope, Operation, Parameter, Unfit,
+    translation::{Translation, Translations},
+};
 
-/// Identifies one request in headers, logs and traces.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(Arc<str>);
-
-impl RequestId {
-    /// Wraps an id that is unique enough for its reader; the gateway makes `req_` and 32 hexadecimal digits.
-    pub fn new(id: &str) -> Self {
-        Self(id.into())
-    }
-
-    /// Makes an id of 128 random bits.
-    pub fn from_bits(bits: u128) -> Self {
-        Self(format!("req_{bits:032x}").into())
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// A chat request: the caller's bytes and what routing read of them.
+/// A request: what is asked for, the caller's bytes, and what routing read of them.
 #[derive(Debug, Clone)]
 pub struct InferenceRequest {
+    operation: Operation,
     body: Bytes,
     envelope: Envelope,
+    /// Those of the caller's headers that belong to the request, names in lower case.
+    headers: Vec<(&'static str, Box<str>)>,
+    translations: Translations,
 }
 
 impl InferenceRequest {
-    /// Reads a chat request in the OpenAI protocol.
+    /// Reads a request in the words of OpenAI's Chat Completions.
     ///
     /// # Errors
     /// [`InvalidEnvelope`] if the body cannot be routed.
     pub fn parse(body: Bytes) -> Result<Self, InvalidEnvelope> {
+        Self::read(Operation::Converse(Dialect::Chat), body)
+    }
+
+    /// Reads a request for `operation` whose body is JSON that names the model.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if the body cannot be routed.
+    pub fn read(operation: Operation, body: Bytes) -> Result<Self, InvalidEnvelope> {
         let envelope = Envelope::parse(&body)?;
-        Ok(Self { body, envelope })
+        Ok(Self { operation, body, envelope, headers: Vec::new(), translations: Translations::default() })
+    }
+
+    /// The same request with one of the caller's headers that belong to it: a same-protocol upstream gets it too.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// What is asked for.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The caller's headers that belong to the request.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, &**value))
+    }
+
+    /// The same request in another dialect; made by `translate` when it is first needed, and kept.
+    ///
+    /// # Errors
+    /// [`Unfit`] if the other dialect cannot say it.
+    pub fn translated(
+        &self,
+        dialect: Dialect,
+        translate: impl FnOnce() -> Result<Translation, Unfit>,
+    ) -> Result<&Translation, Unfit> {
+        self.translations.in_dialect(dialect, translate)
     }
 
     /// The caller's bytes.
@@ -67,14 +78,16 @@ impl InferenceRequest {
     }
 
     /// What it may cost in tokens, before anybody has counted: a quarter of its bytes, and as much answer as it allows, or
-    /// [`ASSUMED_ANSWER_TOKENS`] where it is silent.
+    /// [`ASSUMED_ANSWER_TOKENS`] where it is silent and the answer is generated.
     pub fn estimated_tokens(&self) -> u32 {
-        self.prompt_tokens().saturating_add(self.asked_answer().unwrap_or(ASSUMED_ANSWER_TOKENS))
+        let assumed = if self.operation.generates() { ASSUMED_ANSWER_TOKENS } else { 0 };
+        self.prompt_tokens().saturating_add(self.asked_answer().unwrap_or(assumed))
     }
 
     /// The most tokens of answer that the caller asks for; `None` if it leaves them open.
     pub(super) fn asked_answer(&self) -> Option<u32> {
-        self.number(Parameter::MaxCompletionTokens).or_else(|| self.number(Parameter::MaxTokens))
+        let limits = [Parameter::MaxCompletionTokens, Parameter::MaxTokens, Parameter::MaxOutputTokens];
+        limits.into_iter().find_map(|limit| self.number(limit))
     }
 
     /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes.
@@ -107,14 +120,16 @@ impl InferenceRequest {
     pub fn body_for(&self, model: &str, defaults: &ParameterDefaults) -> Bytes {
         let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
-            push_field(&mut front, parameter, value);
+            if let Some(key) = default_key(self.operation, parameter) {
+                push_field(&mut front, key, value);
+            }
         }
         let mut edits = Vec::with_capacity(3);
         edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, json_string(model))));
-        if self.envelope.stream() && !self.envelope.include_usage() {
+        if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
                 Some(edit) => edits.push(edit),
-                None => push_field(&mut front, Parameter::StreamOptions, USAGE_DEMAND),
+                None => push_field(&mut front, Parameter::StreamOptions.key(), USAGE_DEMAND),
             }
         }
         if !front.is_empty() {
@@ -161,9 +176,9 @@ pub const ASSUMED_ANSWER_TOKENS: u32 = 1024;
 const USAGE_DEMAND: &str = r#"{"include_usage":true}"#;
 
 /// Writes `"key":value,`: the object goes on behind it, since it holds `model` at least.
-fn push_field(out: &mut String, parameter: Parameter, value: &str) {
+fn push_field(out: &mut String, key: &str, value: &str) {
     out.push('"');
-    out.push_str(parameter.key());
+    out.push_str(key);
     out.push_str("\":");
     out.push_str(value);
     out.push(',');
@@ -198,16 +213,48 @@ impl ParameterDefaults {
         Self { temperature, max_tokens, rendered }
     }
 
+    /// The same defaults, with `max_tokens` where they are silent about it.
+    #[must_use]
+    pub fn or_max_tokens(&self, max_tokens: u32) -> Self {
+        let mut defaults = self.clone();
+        if defaults.max_tokens.is_none() {
+            defaults.max_tokens = Some(max_tokens);
+            defaults.rendered.push((Parameter::MaxTokens, max_tokens.to_string().into()));
+        }
+        defaults
+    }
+
     fn missing_in<'a>(&'a self, envelope: &'a Envelope) -> impl Iterator<Item = (Parameter, &'a str)> {
         self.rendered.iter().filter(|(parameter, _)| !is_given(envelope, *parameter)).map(|(p, value)| (*p, &**value))
+    }
+}
+
+/// How an operation spells a default; `None` if it has none of it.
+fn default_key(operation: Operation, parameter: Parameter) -> Option<&'static str> {
+    let is_shared = matches!(parameter, Parameter::Temperature | Parameter::MaxTokens | Parameter::TopP);
+    match operation {
+        Operation::Converse(Dialect::Chat) => Some(parameter.key()),
+        Operation::Converse(Dialect::Responses) if parameter == Parameter::MaxTokens => {
+            Some(Parameter::MaxOutputTokens.key())
+        }
+        Operation::Converse(Dialect::Messages) if parameter == Parameter::Thinking => Some(parameter.key()),
+        Operation::Converse(Dialect::Responses | Dialect::Messages) | Operation::Completions => {
+            is_shared.then(|| parameter.key())
+        }
+        Operation::CountTokens
+        | Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::Speech => None,
     }
 }
 
 fn is_given(envelope: &Envelope, parameter: Parameter) -> bool {
     let given = |parameter| envelope.span(parameter).is_some();
     match parameter {
-        Parameter::MaxTokens | Parameter::MaxCompletionTokens => {
-            given(Parameter::MaxTokens) || given(Parameter::MaxCompletionTokens)
+        Parameter::MaxTokens | Parameter::MaxCompletionTokens | Parameter::MaxOutputTokens => {
+            [Parameter::MaxTokens, Parameter::MaxCompletionTokens, Parameter::MaxOutputTokens].into_iter().any(given)
         }
         other => given(other),
     }
@@ -276,6 +323,21 @@ mod tests {
             let sent = body("gpt-4o", sent);
             assert_eq!(request.body_for("gpt-4o", &ParameterDefaults::default()), sent.as_bytes());
         }
+    }
+
+    #[test]
+    fn each_operation_spells_its_defaults() {
+        let defaults = ParameterDefaults::new(Some(0.5), Some(200));
+        let body = |operation| {
+            let request = InferenceRequest::read(operation, Bytes::from_static(br#"{"model":"f","stream":true}"#));
+            String::from_utf8(request.unwrap().body_for("m", &defaults).to_vec()).unwrap()
+        };
+        let rest = r#""model":"m","stream":true}"#;
+        let messages = format!(r#"{{"temperature":0.5,"max_tokens":200,{rest}"#);
+        let responses = format!(r#"{{"temperature":0.5,"max_output_tokens":200,{rest}"#);
+        assert_eq!(body(Operation::Converse(Dialect::Messages)), messages);
+        assert_eq!(body(Operation::Converse(Dialect::Responses)), responses);
+        assert_eq!(body(Operation::Embeddings), format!("{{{rest}"));
     }
 
     #[test]

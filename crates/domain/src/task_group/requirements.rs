@@ -34,6 +34,8 @@ pub enum Exclusion {
     AtCapacity,
     /// Its tier or pool has let in as much as it may, until then if that is known.
     AtLimit(Option<Instant>),
+    /// It cannot be sent the request: its provider lacks the operation, or its dialect the words.
+    Unfit,
 }
 
 impl Exclusion {
@@ -42,7 +44,12 @@ impl Exclusion {
         match self {
             Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
             Self::AtLimit(until) => until,
-            Self::Drained | Self::Maintenance | Self::HeldOpen | Self::ExcludedByCaller | Self::AtCapacity => None,
+            Self::Drained
+            | Self::Maintenance
+            | Self::HeldOpen
+            | Self::ExcludedByCaller
+            | Self::AtCapacity
+            | Self::Unfit => None,
         }
     }
 
@@ -58,6 +65,7 @@ impl Exclusion {
             Self::CoolingDown(_) => "cooling_down",
             Self::AtCapacity => "at_capacity",
             Self::AtLimit(_) => "at_limit",
+            Self::Unfit => "unfit",
         }
     }
 }

@@ -12,9 +12,10 @@ pub struct ProviderSettings {
     pub name: ProviderName,
     /// The protocol it speaks.
     pub protocol: Protocol,
-    /// Where it is, up to but without `/chat/completions`; a query in it is kept. Required by [`Protocol::OpenAi`].
+    /// Where it is, up to but without the path of an operation (`/chat/completions`); a query in it is kept. Required by every
+    /// protocol but [`Protocol::Simulated`].
     pub base_url: Option<String>,
-    /// The credential, sent as a bearer token.
+    /// The credential, sent as the protocol sends it.
     pub api_key: Option<SecretString>,
     /// Headers to send along. Values are secret: some providers take their key in one.
     pub headers: Vec<(String, SecretString)>,
@@ -27,10 +28,23 @@ pub struct ProviderSettings {
 /// The protocol of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// OpenAI's chat completions over HTTP.
+    /// OpenAI's over HTTP.
     OpenAi,
+    /// Anthropic's over HTTP.
+    Anthropic,
     /// None: answers are made up inside the gateway, without network and key.
     Simulated,
+}
+
+impl Protocol {
+    /// Where whoever made the protocol serves it.
+    pub(crate) fn home(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi => Some(super::openai::BASE_URL),
+            Self::Anthropic => Some(super::anthropic::BASE_URL),
+            Self::Simulated => None,
+        }
+    }
 }
 
 /// How a simulated provider behaves.

@@ -78,7 +78,7 @@ impl LlmClient for SimulatedClient {
             return Err(fault_of(failure).await);
         }
         tokio::time::sleep(settings.token_interval * speech.output_tokens()).await;
-        Ok(Reply::Whole(WholeAnswer { body: speech.whole(), usage: Some(speech.usage()) }))
+        Ok(Reply::Whole(WholeAnswer::json(speech.whole(), Some(speech.usage()))))
     }
 
     async fn check(&self) -> Result<(), Fault> {

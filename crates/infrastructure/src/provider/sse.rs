@@ -51,7 +51,7 @@ impl EventBlocks {
 }
 
 /// The length of the first event of a block.
-pub(super) fn first_event(block: &[u8]) -> usize {
+pub(crate) fn first_event(block: &[u8]) -> usize {
     Scan::default().next_end(block).unwrap_or(block.len())
 }
 
@@ -112,16 +112,16 @@ impl Scan {
 
 /// What one event says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     /// Its data, lines joined by LF; empty for comments and pings.
-    pub(super) data: Cow<'a, [u8]>,
+    pub(crate) data: Cow<'a, [u8]>,
     /// Whether it calls itself an error.
     pub(super) is_error: bool,
 }
 
 impl<'a> Event<'a> {
     /// Reads the bytes of one event.
-    pub(super) fn parse(bytes: &'a [u8]) -> Self {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let mut event = Self::default();
         let mut has_data = false;
         for line in bytes.split(|byte| matches!(byte, b'\r' | b'\n')) {

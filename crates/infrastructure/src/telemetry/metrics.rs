@@ -204,9 +204,6 @@ impl Observer for PrometheusObserver {
                 self.request(target, *outcome, *took);
                 self.tokens.count(*usage);
                 self.cost.increment(trace.cost().map_or(0, |cost| cost.micro_dollars));
-                let Some(Usage { input_tokens, output_tokens, .. }) = usage else { return };
-                self.tokens.input.increment(*input_tokens);
-                self.tokens.output.increment(*output_tokens);
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Health { .. } => {}
@@ -273,7 +270,6 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)");
     counter("tidegate_tokens_total", "Tokens of answers, by type");
     counter("tidegate_usage_total", "Answers by whether an upstream reported their usage or it was estimated");
-    counter("tidegate_tokens_total", "Tokens as reported by upstreams, by type");
     counter("tidegate_cost_micro_dollars_total", "Cost of all attempts whose models have prices, in micro-dollars");
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");

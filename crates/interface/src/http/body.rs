@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
-use tidegate_application::{domain::inference::AnswerStream, orchestration::CompletionStream};
+use tidegate_application::{
+    domain::inference::{AnswerStream, Family},
+    orchestration::CompletionStream,
+};
 
 use super::refusal::{broken_stream, interrupted_stream};
 use crate::server::{Lifecycle, PhaseReached};
@@ -66,30 +69,34 @@ pub(crate) struct EventBody<S> {
     stream: Option<CompletionStream<S>>,
     lifecycle: Lifecycle,
     ending: PhaseReached,
+    /// Whose conventions an error event follows.
+    family: Family,
 }
 
 impl<S: AnswerStream> EventBody<S> {
     /// Forwards `stream` until it ends or `lifecycle` does.
-    pub(crate) fn new(stream: CompletionStream<S>, lifecycle: &Lifecycle) -> Self {
-        Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone() }
+    pub(crate) fn new(stream: CompletionStream<S>, lifecycle: &Lifecycle, family: Family) -> Self {
+        Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), family }
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         if self.lifecycle.is_ending() {
-            return self.end_with(interrupted_stream());
+            return self.end_with(interrupted_stream(self.family));
         }
         match Pin::new(stream).poll_next(context) {
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(bytes)),
             Poll::Ready(Some(Err(fault))) => {
                 tracing::debug!(%fault, "a stream broke after it had begun");
-                self.end_with(broken_stream(fault.kind))
+                self.end_with(broken_stream(fault.kind, self.family))
             }
             Poll::Ready(None) => {
                 self.stream = None;
                 Poll::Ready(None)
             }
-            Poll::Pending if Pin::new(&mut self.ending).poll(context).is_ready() => self.end_with(interrupted_stream()),
+            Poll::Pending if Pin::new(&mut self.ending).poll(context).is_ready() => {
+                self.end_with(interrupted_stream(self.family))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

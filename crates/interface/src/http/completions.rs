@@ -1,17 +1,16 @@
-//! `POST /v1/chat/completions`.
+//! Every operation that is answered by a model: chat completions first of all.
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use tidegate_application::{
     admission::Caller,
     domain::{
-        inference::{InferenceRequest, LlmClient, RequestId},
+        inference::{InferenceRequest, LlmClient, Operation, RequestId, WholeAnswer},
         pool::digest,
     },
     orchestration::{Answer, Completion, CompletionHead, RequestContext},
@@ -21,14 +20,15 @@ use super::{
     body::{EventBody, ResponseBody},
     data_plane::DataPlane,
     headers::{AFFINITY, TIMEOUT_MS, attribute},
+    ingress,
     refusal::Refusal,
 };
 
 impl<C: LlmClient> DataPlane<C> {
-    /// Answers a chat request, unless the gateway ends first.
+    /// Answers a request for an operation, unless the gateway ends first.
     pub(super) async fn complete(
         &self,
-        request: Request<Incoming>,
+        request: (Operation, Request<Incoming>),
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
         tokio::select! {
@@ -40,27 +40,29 @@ impl<C: LlmClient> DataPlane<C> {
 
     async fn attempt(
         &self,
-        request: Request<Incoming>,
+        (operation, request): (Operation, Request<Incoming>),
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
         let (head, body) = request.into_parts();
         let timeout = timeout_of(&head.headers)?;
         let body = self.intake.read(&head.headers, body).await?;
-        let request = InferenceRequest::parse(body)?;
+        let request = ingress::with_headers(InferenceRequest::read(operation, body)?, &head.headers);
         let caller = caller_of(&head.headers);
         let affinity = affinity_of(&head.headers);
         let context = RequestContext { timeout, caller, affinity, ..RequestContext::new(id.clone()) };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
         Ok(match answer {
-            Answer::Whole(whole) => whole_response(whole.body, &head),
-            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle), &head),
+            Answer::Whole(whole) => whole_response(whole, &head),
+            Answer::Stream(stream) => {
+                stream_response(EventBody::new(stream, &self.lifecycle, operation.family()), &head)
+            }
         })
     }
 }
 
 /// Callers are told apart by the credential that they send, of which nothing but a digest is kept.
 fn caller_of(headers: &HeaderMap) -> Caller {
-    let credential = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let credential = headers.get(header::AUTHORIZATION).or(headers.get("x-api-key")).map(HeaderValue::as_bytes);
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
 }
 
@@ -76,10 +78,11 @@ fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     Ok(Some(Duration::from_millis(millis)))
 }
 
-fn whole_response<S>(body: Bytes, head: &CompletionHead) -> Response<ResponseBody<S>> {
-    let mut response = Response::new(ResponseBody::from(body));
+fn whole_response<S>(answer: WholeAnswer, head: &CompletionHead) -> Response<ResponseBody<S>> {
+    let media_type = answer.media_type.and_then(|media_type| HeaderValue::from_str(&media_type).ok());
+    let mut response = Response::new(ResponseBody::from(answer.body));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/json")));
     attribute(headers, head);
     response
 }

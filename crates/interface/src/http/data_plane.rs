@@ -1,7 +1,7 @@
 //! The way into the data plane: names the request, and sends it where it belongs.
 //!
-//! The one hot route is matched here and keeps its own body type, so that no chunk of a stream passes a boxed body. All
-//! others go through a router.
+//! What a model answers is matched here and keeps its own body type, so that no chunk of a stream passes a boxed body. All
+//! other routes go through a router.
 
 use std::{
     future::{Future, poll_fn},
@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::Router;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tidegate_application::{
     domain::inference::{LlmClient, RequestId},
@@ -20,10 +20,8 @@ use tidegate_application::{
 };
 use tower::ServiceExt;
 
-use super::{Gateway, Intake, body::ResponseBody, headers, models, refusal::Refusal};
+use super::{Gateway, Intake, body::ResponseBody, headers, ingress, models, refusal::Refusal};
 use crate::server::Lifecycle;
-
-const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 
 /// Answers the callers.
 pub(crate) struct DataPlane<C: LlmClient> {
@@ -43,10 +41,9 @@ impl<C: LlmClient> DataPlane<C> {
     /// Answers one request; there is no request without an answer.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody<C::Stream>> {
         let id = RequestId::from_bits(fastrand::u128(..));
-        let is_completion = request.method() == Method::POST && request.uri().path() == CHAT_COMPLETIONS;
-        let mut response = if is_completion {
-            let answered = unless_it_panics(self.complete(request, &id)).await;
-            answered.unwrap_or_else(Refusal::into_response)
+        let mut response = if let Some(operation) = ingress::operation_of(request.method(), request.uri().path()) {
+            let answered = unless_it_panics(self.complete((operation, request), &id)).await;
+            answered.unwrap_or_else(|refusal| refusal.worded_by(operation.family()))
         } else {
             let Ok(response) = self.others.clone().oneshot(request).await;
             response.map(ResponseBody::Routed)
@@ -58,8 +55,10 @@ impl<C: LlmClient> DataPlane<C> {
 }
 
 fn others<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) -> Router {
-    models::routes(orchestration)
-        .route(CHAT_COMPLETIONS, axum::routing::any(async || wrong_method("POST")))
+    let routes = ingress::paths().fold(models::routes(orchestration), |routes, path| {
+        routes.route(path, axum::routing::any(async || wrong_method("POST")))
+    });
+    routes
         .fallback(async || Refusal::no_such_route().into_response::<axum::body::Body>())
         .method_not_allowed_fallback(async || wrong_method("GET"))
 }

@@ -16,6 +16,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-tidegate-request-id");
 const INSTANCE: HeaderName = HeaderName::from_static("x-tidegate-instance");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
+const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
 const REVISION: HeaderName = HeaderName::from_static("x-tidegate-revision");
 
 /// Names the request, under the name that SDKs look for too.
@@ -26,13 +27,18 @@ pub(super) fn identify(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-/// Says who served the request.
+/// Says who served the request, and what of it was left out for that.
 pub(super) fn attribute(headers: &mut HeaderMap, head: &CompletionHead) {
     // An id may hold any visible character; beyond ASCII, readers of headers see its UTF-8 bytes.
     if let Ok(instance) = HeaderValue::from_bytes(head.instance.as_str().as_bytes()) {
         headers.insert(INSTANCE, instance);
     }
     headers.insert(REVISION, HeaderValue::from(head.revision));
+    if !head.dropped.is_empty()
+        && let Ok(dropped) = HeaderValue::from_bytes(head.dropped.to_string().as_bytes())
+    {
+        headers.insert(DROPPED, dropped);
+    }
     count_attempts(headers, head.attempts);
 }
 

@@ -1,4 +1,4 @@
-//! Every error a caller can see, in the shape that OpenAI's SDKs read.
+//! Every error a caller can see, in the shape that the SDKs of its protocol read.
 //!
 //! The SDKs try again by themselves, so each error also says whether that would help: an error that the gateway's own
 //! attempts have settled tells them not to, and one that will pass names the wait. Messages are written for callers and
@@ -11,8 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 pub(super) use completion::{broken_stream, interrupted_stream};
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
-use tidegate_application::domain::inference::InvalidEnvelope;
+use tidegate_application::domain::inference::{Complaint, Family, InvalidEnvelope, Unfit};
 
 use super::headers::{RETRY_AFTER_MS, SHOULD_RETRY, count_attempts};
 
@@ -48,16 +47,15 @@ enum Advice {
     Wait(Duration),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct ErrorBody {
     message: String,
-    r#type: ErrorType,
+    kind: ErrorType,
     param: Option<String>,
     code: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ErrorType {
     InvalidRequestError,
     Requests,
@@ -65,21 +63,32 @@ enum ErrorType {
     ServerError,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    error: &'a ErrorBody,
+impl ErrorType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequestError => "invalid_request_error",
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::ServerError => "server_error",
+        }
+    }
 }
 
 impl ErrorBody {
-    fn render(&self) -> Vec<u8> {
-        // Strings and nothing else: it cannot fail to serialise.
-        serde_json::to_vec(&Envelope { error: self }).unwrap_or_default()
+    fn complaint(&self, status: StatusCode) -> Complaint<'_> {
+        Complaint {
+            status: status.as_u16(),
+            kind: self.kind.as_str(),
+            message: &self.message,
+            param: self.param.as_deref(),
+            code: self.code,
+        }
     }
 }
 
 impl Refusal {
     fn new(status: StatusCode, kind: ErrorType, code: &'static str, message: impl Into<String>) -> Self {
-        let body = ErrorBody { message: message.into(), r#type: kind, param: None, code: Some(code) };
+        let body = ErrorBody { message: message.into(), kind, param: None, code: Some(code) };
         Self {
             status,
             content: Content::Own(body),
@@ -195,11 +204,16 @@ impl Refusal {
             .closing()
     }
 
-    /// The response that tells the caller.
+    /// The response that tells the caller, worded as OpenAI words errors.
     pub(super) fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        self.worded_by(Family::OpenAi)
+    }
+
+    /// The response that tells the caller, worded as its protocol words errors.
+    pub(super) fn worded_by<B: From<Bytes>>(self, family: Family) -> Response<B> {
         let Self { status, content, advice, attempts, allow, closes } = self;
         let body = match content {
-            Content::Own(body) => body.render().into(),
+            Content::Own(body) => family.error_body(&body.complaint(status)).into(),
             Content::Relayed(body) => body,
         };
         let mut response = Response::new(B::from(body));
@@ -233,6 +247,20 @@ fn name_wait(headers: &mut http::HeaderMap, wait: Duration) {
     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
     headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
     headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
+}
+
+impl From<Unfit> for Refusal {
+    fn from(unfit: Unfit) -> Self {
+        let code = match &unfit {
+            Unfit::Operation(_) => "unsupported_operation",
+            Unfit::Field { .. } => "unsupported_value",
+        };
+        let refusal = Self::invalid(StatusCode::BAD_REQUEST, code, unfit.to_string());
+        match unfit.param() {
+            Some(param) => refusal.param(param),
+            None => refusal,
+        }
+    }
 }
 
 impl From<InvalidEnvelope> for Refusal {

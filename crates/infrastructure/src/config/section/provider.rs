@@ -10,8 +10,6 @@ use crate::{
     provider::{Protocol, ProviderSettings},
 };
 
-/// Where OpenAI itself is.
-const OPENAI: &str = "https://api.openai.com/v1";
 /// Headers that belong to the connection or are made from other keys.
 const RESERVED_HEADERS: [&str; 5] = ["host", "connection", "content-length", "content-type", "transfer-encoding"];
 
@@ -25,12 +23,13 @@ struct ConnectToml {
 pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<ProviderSettings> {
     let name = name(fields, word, ProviderName::new);
     fields.text("description");
-    let protocol = fields.choice("protocol", &["openai", "simulated"], |name| match name {
+    let protocol = fields.choice("protocol", &["openai", "anthropic", "simulated"], |name| match name {
         "openai" => Some(Protocol::OpenAi),
+        "anthropic" => Some(Protocol::Anthropic),
         "simulated" => Some(Protocol::Simulated),
         _ => None,
     });
-    fields.require("protocol", "write protocol = \"openai\" or \"simulated\"");
+    fields.require("protocol", "write protocol = \"openai\", \"anthropic\" or \"simulated\"");
     let simulated = match protocol {
         Some(Protocol::Simulated) => {
             for key in ["base_url", "api_key", "headers", "connect_timeout"] {
@@ -38,7 +37,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
             }
             Some(simulated::read(fields))
         }
-        Some(Protocol::OpenAi) => {
+        Some(Protocol::OpenAi | Protocol::Anthropic) => {
             let help = "remove it, or write protocol = \"simulated\"";
             fields.refuse("simulated", "has no effect: the provider is not simulated", help);
             None
@@ -48,7 +47,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
             None
         }
     };
-    let base_url = base_url(fields).or_else(|| (protocol == Some(Protocol::OpenAi)).then(|| OPENAI.to_owned()));
+    let base_url = base_url(fields).or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
     let api_key = fields.secret("api_key");
     let headers = headers(fields, api_key.is_some());
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };

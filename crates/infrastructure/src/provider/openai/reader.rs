@@ -11,13 +11,16 @@ use tidegate_domain::{
 };
 
 use super::{faults, wire::Answer};
-use crate::provider::sse::{Event, EventBlocks, EventTooLong, first_event};
+use crate::provider::{
+    network_stream::ReadAnswer,
+    sse::{Event, EventBlocks, EventTooLong, first_event},
+};
 
 const DONE_EVENT: &[u8] = b"data: [DONE]\n\n";
 
 /// The state of one streamed answer.
 #[derive(Debug)]
-pub(super) struct AnswerReader {
+pub(in crate::provider) struct AnswerReader {
     wants_usage: bool,
     /// How many choices the answer has.
     choices: u32,
@@ -41,7 +44,7 @@ enum Meaning {
 
 impl AnswerReader {
     /// Reads an answer of so many `choices` for a caller who does, or does not, want the usage chunk.
-    pub(super) fn new(wants_usage: bool, choices: u32) -> Self {
+    pub(in crate::provider) fn new(wants_usage: bool, choices: u32) -> Self {
         Self {
             wants_usage,
             choices,
@@ -55,87 +58,10 @@ impl AnswerReader {
         }
     }
 
-    /// Takes the next bytes; [`AnswerReader::next`] has been drained before.
-    pub(super) fn push(&mut self, read: Bytes) -> Result<(), Fault> {
-        match self.blocks.push(read) {
-            Ok(block) => self.block = block,
-            Err(EventTooLong) => return Err(self.end("sent an event of more than 1 MiB")),
-        }
-        Ok(())
-    }
-
-    /// The next chunk that the bytes so far complete.
-    pub(super) fn next(&mut self) -> Option<Result<StreamChunk, Fault>> {
-        let mut run = 0;
-        let mut signals = self.withheld;
-        while run < self.block.len() {
-            let length = first_event(&self.block[run..]);
-            match self.meaning(run, length) {
-                Meaning::Forward(next) => signals.merge(next),
-                Meaning::Done => {
-                    self.over = true;
-                    signals.done = true;
-                    return Some(Ok(self.take(run + length, signals)));
-                }
-                // What came before goes out first; the event is then read again as the first of its block.
-                Meaning::Withhold(_) | Meaning::Failed(_) if run > 0 => break,
-                Meaning::Withhold(next) => {
-                    self.block.advance(length);
-                    self.withheld.merge(next);
-                    signals.merge(next);
-                    continue;
-                }
-                Meaning::Failed(fault) => {
-                    self.over = true;
-                    return Some(Err(fault));
-                }
-            }
-            run += length;
-        }
-        (run > 0).then(|| Ok(self.take(run, signals)))
-    }
-
-    /// The end of the stream: the last event may lack its blank line, and one that finished may lack its terminal event.
-    pub(super) fn end_of_stream(&mut self) -> Option<Result<StreamChunk, Fault>> {
-        if self.over {
-            return None;
-        }
-        self.close_last_event();
-        if let Some(item) = self.next() {
-            return Some(item);
-        }
-        if !self.is_complete() {
-            return Some(Err(self.end("the stream ended without its terminal event")));
-        }
-        self.over = true;
-        let signals = Signals { done: true, ..self.withheld };
-        Some(Ok(StreamChunk { bytes: Bytes::from_static(DONE_EVENT), signals }))
-    }
-
-    /// Ends the stream from outside: nothing follows.
-    pub(super) fn give_up(&mut self) {
-        self.over = true;
-    }
-
-    /// Whether the last item is out.
-    pub(super) fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Whether every choice that was asked for has finished: nothing of the answer is missing, whatever comes next.
-    pub(super) fn is_complete(&self) -> bool {
-        self.is_finished() && self.finished.count_ones() >= self.choices.min(u64::BITS)
-    }
-
     /// Whether every choice that was seen has finished: nothing of the answer is missing if the upstream says so too. Not
     /// every upstream knows of more choices than one.
     fn is_finished(&self) -> bool {
         self.seen != 0 && self.seen == self.finished
-    }
-
-    /// What a broken stream means for the work done: a part was delivered, or nobody can tell.
-    pub(super) fn work(&self) -> Work {
-        if self.delivered { Work::Partial } else { Work::Ambiguous }
     }
 
     /// Ends the stream with what is no answer.
@@ -207,6 +133,79 @@ impl AnswerReader {
         } else {
             Meaning::Forward(signals)
         }
+    }
+}
+
+impl ReadAnswer for AnswerReader {
+    fn push(&mut self, read: Bytes) -> Result<(), Fault> {
+        match self.blocks.push(read) {
+            Ok(block) => self.block = block,
+            Err(EventTooLong) => return Err(self.end("sent an event of more than 1 MiB")),
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        let mut run = 0;
+        let mut signals = self.withheld;
+        while run < self.block.len() {
+            let length = first_event(&self.block[run..]);
+            match self.meaning(run, length) {
+                Meaning::Forward(next) => signals.merge(next),
+                Meaning::Done => {
+                    self.over = true;
+                    signals.done = true;
+                    return Some(Ok(self.take(run + length, signals)));
+                }
+                // What came before goes out first; the event is then read again as the first of its block.
+                Meaning::Withhold(_) | Meaning::Failed(_) if run > 0 => break,
+                Meaning::Withhold(next) => {
+                    self.block.advance(length);
+                    self.withheld.merge(next);
+                    signals.merge(next);
+                    continue;
+                }
+                Meaning::Failed(fault) => {
+                    self.over = true;
+                    return Some(Err(fault));
+                }
+            }
+            run += length;
+        }
+        (run > 0).then(|| Ok(self.take(run, signals)))
+    }
+
+    fn end_of_stream(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        if self.over {
+            return None;
+        }
+        self.close_last_event();
+        if let Some(item) = self.next() {
+            return Some(item);
+        }
+        if !self.is_complete() {
+            return Some(Err(self.end("the stream ended without its terminal event")));
+        }
+        self.over = true;
+        let signals = Signals { done: true, ..self.withheld };
+        Some(Ok(StreamChunk { bytes: Bytes::from_static(DONE_EVENT), signals }))
+    }
+
+    fn give_up(&mut self) {
+        self.over = true;
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether every choice that was asked for has finished: nothing of the answer is missing, whatever comes next.
+    fn is_complete(&self) -> bool {
+        self.is_finished() && self.finished.count_ones() >= self.choices.min(u64::BITS)
+    }
+
+    fn work(&self) -> Work {
+        if self.delivered { Work::Partial } else { Work::Ambiguous }
     }
 }
 

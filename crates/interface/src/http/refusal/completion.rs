@@ -9,6 +9,7 @@ use tidegate_application::{
     domain::{
         admission::Measure,
         fault::{Fault, FaultKind},
+        inference::Family,
     },
     orchestration::CompletionError,
 };
@@ -20,6 +21,7 @@ impl From<CompletionError> for Refusal {
         match error {
             CompletionError::UnknownModel { model, nearest } => Self::unknown_model(&model, &nearest),
             CompletionError::NoneAvailable { retry_after, attempts, .. } => none_available(retry_after, attempts),
+            CompletionError::Unfit { unfit } => unfit.into(),
             CompletionError::Refused(refused) => not_let_in(&refused),
             CompletionError::Upstream { fault, attempts } => {
                 Self { attempts: Some(attempts), ..upstream_failed(fault, attempts) }
@@ -121,28 +123,24 @@ fn relayed(fault: Fault) -> Refusal {
     if body.is_empty() { refusal } else { Refusal { content: Content::Relayed(body), ..refusal } }
 }
 
-/// The last event of a stream that broke after it had begun: what makes both official SDKs raise, where a clean end
-/// would pass for a whole answer. No `[DONE]` follows it.
-pub(crate) fn broken_stream(kind: FaultKind) -> Bytes {
+/// The last event of a stream that broke after it had begun. No terminal event follows it.
+pub(crate) fn broken_stream(kind: FaultKind, family: Family) -> Bytes {
     let what = match kind {
         FaultKind::Timeout(_) => "the upstream stalled",
         FaultKind::ContentFilter => "the upstream refused to go on with the content",
         _ => "the upstream failed",
     };
-    last_event(format!("{what} after the answer had begun; the answer is incomplete"))
+    last_event(format!("{what} after the answer had begun; the answer is incomplete"), family)
 }
 
 /// The last event of a stream that the end of the gateway cuts.
-pub(crate) fn interrupted_stream() -> Bytes {
-    last_event("this gateway is shutting down; the answer is incomplete".to_owned())
+pub(crate) fn interrupted_stream(family: Family) -> Bytes {
+    last_event("this gateway is shutting down; the answer is incomplete".to_owned(), family)
 }
 
-fn last_event(message: String) -> Bytes {
-    let body = ErrorBody { message, r#type: ErrorType::ServerError, param: None, code: Some("upstream_stream_error") };
-    let mut event = b"data: ".to_vec();
-    event.extend_from_slice(&body.render());
-    event.extend_from_slice(b"\n\n");
-    event.into()
+fn last_event(message: String, family: Family) -> Bytes {
+    let body = ErrorBody { message, kind: ErrorType::ServerError, param: None, code: Some("upstream_stream_error") };
+    family.error_event(&body.complaint(StatusCode::BAD_GATEWAY)).into()
 }
 
 #[cfg(test)]

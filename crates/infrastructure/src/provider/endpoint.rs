@@ -2,15 +2,27 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
+use tidegate_domain::inference::Operation;
 
 /// Headers that the transport writes; a configured one would break the framing or the routing.
 const RESERVED: [HeaderName; 5] =
     [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::ACCEPT_ENCODING];
 
-/// The two routes of a provider, and its headers.
+/// How a provider takes its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyHeader {
+    /// As a bearer token.
+    Bearer,
+    /// In a header of that name.
+    Named(HeaderName),
+}
+
+/// The routes of a provider, and its headers.
 #[derive(Debug)]
-pub(in crate::provider) struct Endpoint {
-    pub(super) chat: Uri,
+pub(super) struct Endpoint {
+    /// Where each operation that the provider offers is asked for.
+    routes: Vec<(Operation, Uri)>,
+    /// Where it lists its models, which costs nothing.
     pub(super) models: Uri,
     /// Each marked sensitive, so that none is ever printed.
     headers: HeaderMap,
@@ -19,15 +31,19 @@ pub(in crate::provider) struct Endpoint {
 /// A base URL that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(in crate::provider) struct InvalidBaseUrl(pub(in crate::provider) &'static str);
+pub(super) struct InvalidBaseUrl(pub(super) &'static str);
 
 /// A header that cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::provider) struct InvalidHeader(pub(in crate::provider) String);
+pub(super) struct InvalidHeader(pub(super) String);
 
 impl Endpoint {
     /// Appends the routes to `base_url`, before its query if it has one.
-    pub(in crate::provider) fn new(base_url: &str, headers: HeaderMap) -> Result<Self, InvalidBaseUrl> {
+    pub(super) fn new(
+        base_url: &str,
+        headers: HeaderMap,
+        routes: impl Iterator<Item = (Operation, &'static str)>,
+    ) -> Result<Self, InvalidBaseUrl> {
         let uri: Uri = base_url.parse().map_err(|_| InvalidBaseUrl("it is no URL"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(InvalidBaseUrl("it starts with neither http:// nor https://"));
@@ -39,9 +55,19 @@ impl Endpoint {
         if base_url.contains('#') {
             return Err(InvalidBaseUrl("it holds a fragment"));
         }
-        let chat = route(&uri, "/chat/completions")?;
         let models = route(&uri, "/models")?;
-        Ok(Self { chat, models, headers })
+        let routes = routes.map(|(operation, path)| Ok((operation, route(&uri, path)?)));
+        Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers })
+    }
+
+    /// Where `operation` is asked for, if the provider offers it.
+    pub(super) fn route(&self, operation: Operation) -> Option<&Uri> {
+        self.routes.iter().find(|(known, _)| *known == operation).map(|(_, uri)| uri)
+    }
+
+    /// Whether it is where `other` is.
+    pub(super) fn is_place_of(&self, other: &Self) -> bool {
+        self.models == other.models
     }
 
     pub(super) fn has_headers_of(&self, other: &Self) -> bool {
@@ -65,16 +91,22 @@ fn route(base: &Uri, route: &str) -> Result<Uri, InvalidBaseUrl> {
     Uri::from_parts(parts).map_err(|_| InvalidBaseUrl("it is no URL"))
 }
 
-/// The headers of a provider: its key as a bearer token, overridden by what was configured by name.
-pub(in crate::provider) fn credentials(
-    api_key: Option<&SecretString>,
+/// The headers of a provider: its key, overridden by what was configured by name.
+pub(super) fn credentials(
+    (key_header, api_key): (&KeyHeader, Option<&SecretString>),
     configured: &[(String, SecretString)],
 ) -> Result<HeaderMap, InvalidHeader> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION"))));
     if let Some(key) = api_key {
-        headers.insert(header::AUTHORIZATION, secret_value("api_key", &format!("Bearer {}", key.expose_secret()))?);
+        let key = key.expose_secret();
+        match key_header {
+            KeyHeader::Bearer => {
+                headers.insert(header::AUTHORIZATION, secret_value("api_key", &format!("Bearer {key}"))?)
+            }
+            KeyHeader::Named(name) => headers.insert(name, secret_value("api_key", key)?),
+        };
     }
     for (name, value) in configured {
         let invalid = || InvalidHeader(name.clone());
@@ -95,12 +127,20 @@ fn secret_value(name: &str, value: &str) -> Result<HeaderValue, InvalidHeader> {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_domain::inference::Dialect;
+
     use super::*;
+
+    fn endpoint(base_url: &str) -> Result<Endpoint, InvalidBaseUrl> {
+        let routes = [(CHAT, "/chat/completions"), (Operation::Embeddings, "/embeddings")];
+        Endpoint::new(base_url, HeaderMap::new(), routes.into_iter())
+    }
+
+    const CHAT: Operation = Operation::Converse(Dialect::Chat);
 
     #[track_caller]
     fn check(base_url: &str, chat: &str) {
-        let endpoint = Endpoint::new(base_url, HeaderMap::new()).unwrap();
-        assert_eq!(endpoint.chat.to_string(), chat);
+        assert_eq!(endpoint(base_url).unwrap().route(CHAT).unwrap().to_string(), chat);
     }
 
     #[test]
@@ -112,25 +152,40 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_that_is_not_offered_has_no_route() {
+        let endpoint = endpoint("https://api.example/v1").unwrap();
+        assert!(endpoint.route(Operation::Embeddings).is_some());
+        assert_eq!(endpoint.route(Operation::Rerank), None);
+    }
+
+    #[test]
     fn what_is_no_plain_http_url_is_refused() {
         for url in
             ["", "api.example/v1", "/v1", "ftp://api.example", "https://", "https://k:s@api.example", "http://h/#f"]
         {
-            assert!(Endpoint::new(url, HeaderMap::new()).is_err(), "{url}");
+            assert!(endpoint(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn the_key_is_a_bearer_token_that_is_never_printed() {
-        let headers = credentials(Some(&SecretString::from("sk-canary")), &[]).unwrap();
+        let headers = credentials((&KeyHeader::Bearer, Some(&SecretString::from("sk-canary"))), &[]).unwrap();
         assert_eq!(headers[header::AUTHORIZATION], "Bearer sk-canary");
         assert!(!format!("{headers:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_key_in_a_header_of_its_own_is_as_secret() {
+        let header = KeyHeader::Named(HeaderName::from_static("x-api-key"));
+        let headers = credentials((&header, Some(&SecretString::from("sk-canary"))), &[]).unwrap();
+        assert_eq!(headers["x-api-key"], "sk-canary");
+        assert!(!headers.contains_key(header::AUTHORIZATION) && !format!("{headers:?}").contains("canary"));
     }
 
     #[track_caller]
     fn check_refused(name: &str, value: &str) {
         let headers = [(name.to_owned(), SecretString::from(value))];
-        assert_eq!(credentials(None, &headers).unwrap_err(), InvalidHeader(name.to_owned()));
+        assert_eq!(credentials((&KeyHeader::Bearer, None), &headers).unwrap_err(), InvalidHeader(name.to_owned()));
     }
 
     #[test]
@@ -139,7 +194,7 @@ mod tests {
         check_refused("Host", "elsewhere");
         check_refused("x-key", "line\nbreak");
         assert_eq!(
-            credentials(Some(&SecretString::from("a\nb")), &[]).unwrap_err(),
+            credentials((&KeyHeader::Bearer, Some(&SecretString::from("a\nb"))), &[]).unwrap_err(),
             InvalidHeader("api_key".to_owned())
         );
     }
@@ -147,7 +202,7 @@ mod tests {
     #[test]
     fn a_configured_header_outweighs_the_key() {
         let headers = [("Authorization".to_owned(), SecretString::from("Token t"))];
-        let headers = credentials(Some(&SecretString::from("k")), &headers).unwrap();
+        let headers = credentials((&KeyHeader::Bearer, Some(&SecretString::from("k"))), &headers).unwrap();
         assert_eq!(headers[header::AUTHORIZATION], "Token t");
     }
 }

@@ -7,22 +7,48 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use tidegate_domain::{fault::Fault, inference::StreamChunk};
+use tidegate_domain::{
+    fault::{Fault, Work},
+    inference::StreamChunk,
+};
 
-use super::reader::AnswerReader;
-use crate::provider::transport::{AnswerBody, BodyError, body_fault, drain};
+use super::transport::{AnswerBody, BodyError, body_fault, drain};
+
+/// Reads a streamed answer: bytes in, classified chunks out. Pure.
+pub(super) trait ReadAnswer: Unpin {
+    /// Takes the next bytes; `next` has been drained before.
+    fn push(&mut self, read: Bytes) -> Result<(), Fault>;
+
+    /// The next chunk that the bytes so far complete.
+    fn next(&mut self) -> Option<Result<StreamChunk, Fault>>;
+
+    /// The end of the stream: the last event may lack its blank line, and one that is complete may lack its terminal event.
+    fn end_of_stream(&mut self) -> Option<Result<StreamChunk, Fault>>;
+
+    /// Ends the stream from outside: nothing follows.
+    fn give_up(&mut self);
+
+    /// Whether the last item is out.
+    fn is_over(&self) -> bool;
+
+    /// Whether nothing of the answer is missing, whatever comes next.
+    fn is_complete(&self) -> bool;
+
+    /// What a broken stream means for the work done: a part was delivered, or nobody can tell.
+    fn work(&self) -> Work;
+}
 
 /// The stream of one answer. Dropping it closes the upstream's connection, unless the answer is complete.
 #[derive(Debug)]
-pub struct OpenAiStream {
+pub(super) struct NetworkStream<R> {
     /// Gone once the answer is over.
     body: Option<AnswerBody>,
-    reader: AnswerReader,
+    reader: R,
 }
 
-impl OpenAiStream {
-    pub(super) fn new(body: AnswerBody, wants_usage: bool, choices: u32) -> Self {
-        Self { body: Some(body), reader: AnswerReader::new(wants_usage, choices) }
+impl<R: ReadAnswer> NetworkStream<R> {
+    pub(super) fn new(body: AnswerBody, reader: R) -> Self {
+        Self { body: Some(body), reader }
     }
 
     /// Reads what the network delivered, or the end of it.
@@ -54,7 +80,7 @@ impl OpenAiStream {
     }
 }
 
-impl Stream for OpenAiStream {
+impl<R: ReadAnswer> Stream for NetworkStream<R> {
     type Item = Result<StreamChunk, Fault>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

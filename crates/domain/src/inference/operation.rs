@@ -1,0 +1,166 @@
+//! What a caller asks for, and in whose words.
+//!
+//! An operation is one kind of endpoint. Those that carry a conversation exist once in each [`Dialect`], and can be translated
+//! from one into another; all others are passed on as they came, to a provider that has them.
+
+use std::{fmt, str::FromStr};
+
+/// The words in which a conversation with a model is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// OpenAI's Chat Completions.
+    Chat,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    Messages,
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// The next turn of a conversation.
+    Converse(Dialect),
+    /// How many tokens a conversation in Anthropic's words has.
+    CountTokens,
+    /// The continuation of a text.
+    Completions,
+    /// Vectors of texts.
+    Embeddings,
+    /// What is wrong with a text or an image.
+    Moderations,
+    /// Documents in the order of their use for a query.
+    Rerank,
+    /// Images.
+    Images,
+    /// A text, spoken.
+    Speech,
+}
+
+/// Whose conventions an operation follows: how errors are worded, and how a stream of events ends badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// OpenAI, and the many that follow it.
+    OpenAi,
+    /// Anthropic.
+    Anthropic,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
+
+    /// Whose conventions it follows.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Chat | Self::Responses => Family::OpenAi,
+            Self::Messages => Family::Anthropic,
+        }
+    }
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 10] = [
+        Self::Converse(Dialect::Chat),
+        Self::Converse(Dialect::Responses),
+        Self::Converse(Dialect::Messages),
+        Self::CountTokens,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Moderations,
+        Self::Rerank,
+        Self::Images,
+        Self::Speech,
+    ];
+
+    /// The dialect, if it is a conversation.
+    pub fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Converse(dialect) => Some(dialect),
+            Self::CountTokens
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Moderations
+            | Self::Rerank
+            | Self::Images
+            | Self::Speech => None,
+        }
+    }
+
+    /// Whose conventions it follows.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Converse(dialect) => dialect.family(),
+            Self::CountTokens => Family::Anthropic,
+            Self::Completions | Self::Embeddings | Self::Moderations | Self::Rerank | Self::Images | Self::Speech => {
+                Family::OpenAi
+            }
+        }
+    }
+
+    /// Whether a stream of it reports its usage only if `stream_options.include_usage` asks for that.
+    pub fn must_demand_usage(self) -> bool {
+        matches!(self, Self::Converse(Dialect::Chat) | Self::Completions)
+    }
+
+    /// Whether its answer is made of generated tokens.
+    pub fn generates(self) -> bool {
+        matches!(self, Self::Converse(_) | Self::Completions)
+    }
+
+    /// The word for configuration, logs and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converse(Dialect::Chat) => "chat_completions",
+            Self::Converse(Dialect::Responses) => "responses",
+            Self::Converse(Dialect::Messages) => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Moderations => "moderations",
+            Self::Rerank => "rerank",
+            Self::Images => "images",
+            Self::Speech => "speech",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A word that names no operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no operation")]
+pub struct UnknownOperation(pub String);
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(word: &str) -> Result<Self, UnknownOperation> {
+        let named = Self::ALL.into_iter().find(|operation| operation.as_str() == word);
+        named.ok_or_else(|| UnknownOperation(word.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_known_by_its_word() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.as_str().parse(), Ok(operation));
+        }
+        assert!("chat".parse::<Operation>().is_err());
+    }
+
+    #[test]
+    fn every_dialect_is_an_operation() {
+        let dialects: Vec<_> = Operation::ALL.into_iter().filter_map(Operation::dialect).collect();
+        assert_eq!(dialects, Dialect::ALL);
+    }
+}

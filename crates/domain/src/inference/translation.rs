@@ -1,0 +1,30 @@
+//! A request in another dialect than its caller's, made once for all providers that are asked in it.
+
+use std::sync::OnceLock;
+
+use super::{Dialect, Dropped, InferenceRequest, Unfit};
+
+/// A request in another dialect.
+#[derive(Debug, Clone)]
+pub struct Translation {
+    /// The same request, in the other dialect.
+    pub request: InferenceRequest,
+    /// What the other dialect has no place for.
+    pub dropped: Dropped,
+}
+
+/// The translations of one request so far. Empty, and without an allocation, for as long as nobody needs one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Translations([OnceLock<Box<Result<Translation, Unfit>>>; Dialect::ALL.len()]);
+
+impl Translations {
+    /// The translation into `dialect`; made by `translate` the first time.
+    pub(super) fn in_dialect(
+        &self,
+        dialect: Dialect,
+        translate: impl FnOnce() -> Result<Translation, Unfit>,
+    ) -> Result<&Translation, Unfit> {
+        let made = self.0[dialect as usize].get_or_init(|| Box::new(translate()));
+        made.as_ref().as_ref().map_err(Clone::clone)
+    }
+}

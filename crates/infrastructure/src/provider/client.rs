@@ -1,0 +1,166 @@
+//! The client of an instance: one that speaks the provider's protocol, and a translator around it where the caller speaks
+//! another.
+
+use std::{
+    borrow::Cow,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Work},
+    inference::{
+        Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, Reply, StreamChunk, Succession,
+        Translation, Unfit, WholeAnswer,
+    },
+};
+
+use super::{HttpClient, HttpStream, SimulatedClient, SimulatedStream, translated::TranslatedStream};
+use crate::translate::{self, StreamTranslator};
+
+/// The most tokens of an answer, where a protocol must be told and nobody said: as many as every current model can give.
+const MAX_TOKENS: u32 = 8192;
+
+/// The client of an instance, for whichever protocol its provider speaks.
+#[derive(Debug, Clone)]
+pub enum ProviderClient {
+    /// Over HTTP.
+    Http(HttpClient),
+    /// Made up inside the gateway.
+    Simulated(SimulatedClient),
+}
+
+impl ProviderClient {
+    /// Whether the provider has `operation` itself.
+    fn offers(&self, operation: Operation) -> bool {
+        match self {
+            Self::Http(client) => client.offers(operation),
+            Self::Simulated(_) => operation == Operation::Converse(Dialect::Chat),
+        }
+    }
+
+    /// From which dialect into which one `request` must be translated for the provider; `None` if it goes as it came.
+    fn translation(&self, request: &InferenceRequest) -> Result<Option<(Dialect, Dialect)>, Unfit> {
+        let operation = request.operation();
+        if self.offers(operation) {
+            return Ok(None);
+        }
+        let spoken = Dialect::ALL.into_iter().find(|dialect| self.offers(Operation::Converse(*dialect)));
+        operation.dialect().zip(spoken).map(Some).ok_or(Unfit::Operation(operation))
+    }
+
+    async fn ask(&self, call: Call<'_>) -> Result<Reply<PlainStream>, Fault> {
+        match self {
+            Self::Http(client) => client.send(call).await.map(|reply| with_stream(reply, PlainStream::Http)),
+            Self::Simulated(client) => client.send(call).await.map(|reply| with_stream(reply, PlainStream::Simulated)),
+        }
+    }
+
+    async fn ask_in(&self, (from, to): (Dialect, Dialect), call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
+        let Translation { request, .. } = translated(call.request, (from, to))
+            .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
+        let must_limit = to == Dialect::Messages && request.envelope().span(Parameter::MaxTokens).is_none();
+        let defaults =
+            if must_limit { Cow::Owned(call.defaults.or_max_tokens(MAX_TOKENS)) } else { Cow::Borrowed(call.defaults) };
+        let wants_usage = call.request.envelope().include_usage();
+        let reply = self.ask(Call { request, defaults: &defaults, ..call }).await;
+        match reply.map_err(|fault| translate::fault(fault, from.family()))? {
+            Reply::Whole(WholeAnswer { body, usage, .. }) => {
+                Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, to, from)?, usage)))
+            }
+            Reply::Stream(stream) => {
+                let Some(translator) = StreamTranslator::new((to, from), wants_usage) else {
+                    return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "no stream is translated there"));
+                };
+                Ok(Reply::Stream(ProviderStream::Translated(TranslatedStream::new(stream, translator, from.family()))))
+            }
+        }
+    }
+}
+
+/// The request in the dialect of the provider; made once for all providers of that dialect.
+fn translated(request: &InferenceRequest, (from, to): (Dialect, Dialect)) -> Result<&Translation, Unfit> {
+    request.translated(to, || translate::request(request, from, to))
+}
+
+impl LlmClient for ProviderClient {
+    type Stream = ProviderStream;
+
+    fn fits(&self, request: &InferenceRequest) -> Result<Dropped, Unfit> {
+        match self.translation(request)? {
+            None => Ok(Dropped::default()),
+            Some(dialects) => translated(request, dialects).map(|translation| translation.dropped.clone()),
+        }
+    }
+
+    async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
+        match self.translation(call.request) {
+            Ok(None) => self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain)),
+            Ok(Some(dialects)) => self.ask_in(dialects, call).await,
+            Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
+        }
+    }
+
+    async fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Http(client) => client.check().await,
+            Self::Simulated(client) => client.check().await,
+        }
+    }
+
+    fn succession(&self, predecessor: &Self) -> Succession {
+        match (self, predecessor) {
+            (Self::Http(client), Self::Http(predecessor)) => client.succession(predecessor),
+            (Self::Simulated(client), Self::Simulated(predecessor)) => client.succession(predecessor),
+            (Self::Http(_), Self::Simulated(_)) | (Self::Simulated(_), Self::Http(_)) => Succession::OtherUpstream,
+        }
+    }
+}
+
+fn with_stream<S, T>(reply: Reply<S>, stream: impl FnOnce(S) -> T) -> Reply<T> {
+    match reply {
+        Reply::Whole(answer) => Reply::Whole(answer),
+        Reply::Stream(inner) => Reply::Stream(stream(inner)),
+    }
+}
+
+/// The stream of an answer in the caller's dialect.
+#[derive(Debug)]
+pub enum ProviderStream {
+    /// As it came.
+    Plain(PlainStream),
+    /// From the provider's dialect.
+    Translated(TranslatedStream<PlainStream>),
+}
+
+/// The stream of an answer in the provider's own dialect.
+#[derive(Debug)]
+pub enum PlainStream {
+    /// Off the network.
+    Http(HttpStream),
+    /// Made up inside the gateway.
+    Simulated(SimulatedStream),
+}
+
+impl Stream for ProviderStream {
+    type Item = Result<StreamChunk, Fault>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_next(context),
+            Self::Translated(stream) => Pin::new(stream).poll_next(context),
+        }
+    }
+}
+
+impl Stream for PlainStream {
+    type Item = Result<StreamChunk, Fault>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.get_mut() {
+            Self::Http(stream) => Pin::new(stream).poll_next(context),
+            Self::Simulated(stream) => Pin::new(stream).poll_next(context),
+        }
+    }
+}

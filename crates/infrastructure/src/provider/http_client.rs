@@ -1,0 +1,233 @@
+//! The client of a provider over HTTP, whichever protocol it speaks.
+//!
+//! The caller's body goes out as it came but for the model and the defaults; of the caller's headers only those go along that are
+//! part of the request. What comes back is checked as far as the gateway must vouch for it: a whole answer is one, a stream
+//! has its terminal event.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{HeaderValue, Request, Response, header};
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Work},
+    inference::{Call, Dialect, InferenceRequest, Operation, Reply, StreamChunk, Succession, WholeAnswer},
+};
+
+use super::{
+    anthropic::{self, MessagesWatch},
+    endpoint::Endpoint,
+    network_stream::NetworkStream,
+    openai::{self, AnswerReader, faults, faults::MAX_ERROR_BYTES},
+    transport::{AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
+    watched::WatchedReader,
+};
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+/// The largest answer that is taken whole.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// The protocols that are spoken over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// OpenAI's.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+}
+
+impl Wire {
+    /// The operations of the protocol, and where below the base URL each is asked for.
+    pub(super) fn routes(self) -> &'static [(Operation, &'static str)] {
+        match self {
+            Self::OpenAi => &openai::ROUTES,
+            Self::Anthropic => &anthropic::ROUTES,
+        }
+    }
+}
+
+/// Asks one provider. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    wire: Wire,
+    transport: Transport,
+    endpoint: Arc<Endpoint>,
+}
+
+/// The stream of an answer off the network.
+#[derive(Debug)]
+pub struct HttpStream(Events);
+
+/// The stream, by its dialect.
+#[derive(Debug)]
+enum Events {
+    Chat(NetworkStream<AnswerReader>),
+    Messages(NetworkStream<WatchedReader<MessagesWatch>>),
+}
+
+impl HttpClient {
+    pub(super) fn new(wire: Wire, transport: Transport, endpoint: Arc<Endpoint>) -> Self {
+        Self { wire, transport, endpoint }
+    }
+
+    /// Whether the provider has `operation` itself.
+    pub(super) fn offers(&self, operation: Operation) -> bool {
+        self.endpoint.route(operation).is_some()
+    }
+
+    fn request(&self, call: &Call<'_>) -> Result<Request<Bytes>, Fault> {
+        let operation = call.request.operation();
+        let Some(route) = self.endpoint.route(operation) else {
+            let detail = format!("the provider does not offer {operation}");
+            return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
+        };
+        let accept = if call.request.envelope().stream() { "text/event-stream" } else { "application/json" };
+        let mut request = Request::new(call.request.body_for(call.model, call.defaults));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = route.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        for (name, value) in call.request.headers() {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+        // An id that is no header value is the caller's oddity, and no reason to fail.
+        if let Ok(id) = HeaderValue::from_str(call.request_id.as_str()) {
+            headers.insert("x-request-id", id);
+        }
+        self.finish_headers(headers);
+        Ok(request)
+    }
+
+    fn finish_headers(&self, headers: &mut http::HeaderMap) {
+        self.endpoint.add_headers(headers);
+        match self.wire {
+            Wire::OpenAi => {}
+            Wire::Anthropic => anthropic::add_version(headers),
+        }
+    }
+
+    /// Sends one request that the provider has itself.
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
+        let response = self.transport.send(self.request(&call)?).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        if response.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            return Err(malformed("the answer is compressed, which it was not asked to be"));
+        }
+        let (operation, envelope) = (call.request.operation(), call.request.envelope());
+        if !envelope.stream() {
+            return whole_answer(response, operation).await.map(Reply::Whole);
+        }
+        if !is_event_stream(&response) {
+            return Err(no_stream(response).await);
+        }
+        events(response.into_body(), call.request).map(HttpStream).map(Reply::Stream)
+    }
+
+    /// Lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.
+    pub(super) async fn check(&self) -> Result<(), Fault> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.endpoint.models.clone();
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        self.finish_headers(request.headers_mut());
+        let response = self.transport.send(request).await?;
+        if !response.status().is_success() && !matches!(response.status().as_u16(), 404 | 405) {
+            return Err(refusal(response).await);
+        }
+        drain(response.into_body());
+        Ok(())
+    }
+
+    /// Headers count as the credential: some providers take their key in one.
+    pub(super) fn succession(&self, predecessor: &Self) -> Succession {
+        let (own, other) = (&self.endpoint, &predecessor.endpoint);
+        if self.wire != predecessor.wire || !own.is_place_of(other) {
+            return Succession::OtherUpstream;
+        }
+        if own.has_headers_of(other) { Succession::Same } else { Succession::OtherCredential }
+    }
+}
+
+impl Stream for HttpStream {
+    type Item = Result<StreamChunk, Fault>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.get_mut().0 {
+            Events::Chat(stream) => Pin::new(stream).poll_next(context),
+            Events::Messages(stream) => Pin::new(stream).poll_next(context),
+        }
+    }
+}
+
+/// The stream of what was asked for.
+fn events(body: AnswerBody, request: &InferenceRequest) -> Result<Events, Fault> {
+    match request.operation() {
+        Operation::Converse(Dialect::Chat) | Operation::Completions => Ok(Events::Chat(NetworkStream::new(
+            body,
+            AnswerReader::new(request.envelope().include_usage(), request.choices()),
+        ))),
+        Operation::Converse(Dialect::Messages) => {
+            Ok(Events::Messages(NetworkStream::new(body, WatchedReader::new(MessagesWatch::default()))))
+        }
+        Operation::Converse(Dialect::Responses)
+        | Operation::CountTokens
+        | Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::Speech => {
+            Err(Fault::new(FaultKind::Client, Work::Ambiguous, "this operation is not answered by a stream"))
+        }
+    }
+}
+
+async fn whole_answer(response: Response<AnswerBody>, operation: Operation) -> Result<WholeAnswer, Fault> {
+    let body = read_body(response, MAX_ANSWER_BYTES).await.map_err(|error| match error {
+        ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
+        ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
+    })?;
+    match operation {
+        Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
+        Operation::Converse(Dialect::Chat | Dialect::Responses)
+        | Operation::Completions
+        | Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::Speech => openai::whole(body, operation),
+    }
+}
+
+/// The fault of an answer with another status than 2xx. A body that cannot be read leaves the status to speak.
+async fn refusal(response: Response<AnswerBody>) -> Fault {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = read_body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+    faults::answered(status, &headers, &body)
+}
+
+fn is_event_stream(response: &Response<AnswerBody>) -> bool {
+    let Some(media_type) = response.headers().get(header::CONTENT_TYPE) else { return true };
+    media_type.as_bytes().get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+}
+
+/// The fault of a 200 that is no stream though one was asked for: an error in disguise, or a portal's page.
+async fn no_stream(response: Response<AnswerBody>) -> Fault {
+    let body = read_body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+    if openai::is_error(&body) {
+        return faults::in_band(&body, Work::Ambiguous);
+    }
+    malformed("a stream was asked for and something else came")
+}
+
+fn malformed(detail: &'static str) -> Fault {
+    Fault::new(FaultKind::Malformed, Work::Ambiguous, detail)
+}

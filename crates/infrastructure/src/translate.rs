@@ -1,0 +1,102 @@
+//! Between the words of the caller and the words of the provider.
+//!
+//! Each dialect is read into a [`Conversation`], an [`Answer`] or [`Event`]s, which are in nobody's words, and written from
+//! them: with N dialects there are N readers and N writers, not a translator for each pair. A reader names what has no place in
+//! a conversation and a writer what has no place in its dialect: as [`Unfit`] if leaving it out would change what is asked,
+//! else as [`Dropped`].
+//!
+//! Everything here is pure and works on bytes: a stream is translated by pushing chunks of whole events, as a client of the
+//! same protocol delivers them.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `conversation` | a request in nobody's words |
+//! | `answer` | an answer in nobody's words, whole and as events |
+//! | `chat`, `messages` | one dialect each: request, answer, stream, both ways |
+//! | `stream` | a stream on its way from one dialect into another |
+//! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
+
+mod answer;
+mod chat;
+mod conversation;
+mod fields;
+mod json;
+mod messages;
+mod stream;
+
+use bytes::Bytes;
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Work},
+    inference::{Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Translation, Unfit},
+};
+
+pub(crate) use self::stream::StreamTranslator;
+
+/// The request in another dialect.
+///
+/// # Errors
+/// [`Unfit`] names the field that cannot be said there.
+pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result<Translation, Unfit> {
+    let mut dropped = Dropped::default();
+    let body = request.body();
+    let conversation = match from {
+        Dialect::Chat => chat::read_request(body, &mut dropped)?,
+        Dialect::Messages => messages::read_request(body, &mut dropped)?,
+        Dialect::Responses => return Err(Unfit::Operation(request.operation())),
+    };
+    let model = request.envelope().model();
+    let written = match to {
+        Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
+        Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
+        Dialect::Responses => return Err(Unfit::Operation(request.operation())),
+    };
+    for (name, _) in request.headers() {
+        dropped.note(name);
+    }
+    // A body that was just written is one that can be read.
+    let request = InferenceRequest::read(Operation::Converse(to), written.freeze())
+        .map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
+    Ok(Translation { request, dropped })
+}
+
+/// A whole answer in another dialect.
+///
+/// # Errors
+/// A [`Fault`] if the answer is none of the dialect that it should be in.
+pub(crate) fn answer(body: &[u8], from: Dialect, to: Dialect) -> Result<Bytes, Fault> {
+    let read = match from {
+        Dialect::Chat => chat::read_answer(body),
+        Dialect::Messages => messages::read_answer(body),
+        Dialect::Responses => return Err(malformed(Work::Ambiguous)),
+    };
+    let answer = read.map_err(|_| malformed(Work::Ambiguous))?;
+    match to {
+        Dialect::Chat => Ok(chat::write_answer(&answer).freeze()),
+        Dialect::Messages => Ok(messages::write_answer(&answer).freeze()),
+        Dialect::Responses => Err(malformed(Work::Ambiguous)),
+    }
+}
+
+/// The fault with the upstream's own words, if it has any, as the caller's family words them.
+pub(crate) fn fault(mut fault: Fault, to: Family) -> Fault {
+    if let Some(upstream) = &mut fault.upstream
+        && let Ok(body) = serde_json::from_slice::<serde_json::Value>(&upstream.body)
+        && !to.is_worded(&body)
+    {
+        let text = |path: &str| body.pointer(path).and_then(serde_json::Value::as_str);
+        let message = text("/error/message").or(text("/message")).unwrap_or("the upstream refused the request");
+        let complaint = Complaint {
+            status: upstream.status,
+            kind: "invalid_request_error",
+            message,
+            param: text("/error/param"),
+            code: text("/error/code").or(text("/error/type")),
+        };
+        upstream.body = to.error_body(&complaint).into();
+    }
+    fault
+}
+
+fn malformed(work: Work) -> Fault {
+    Fault::new(FaultKind::Malformed, work, "the answer could not be read in the provider's own protocol")
+}

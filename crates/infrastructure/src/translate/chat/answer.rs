@@ -1,0 +1,217 @@
+//! Reads and writes a whole answer.
+
+use bytes::BytesMut;
+use serde::Deserialize;
+use tidegate_domain::inference::Usage;
+
+use crate::translate::{
+    answer::{Answer, Stop, Tokens},
+    conversation::{Content, Part, ToolCall},
+    json::{List, Object, object, object_or_empty},
+};
+
+#[derive(Deserialize)]
+struct AnswerWire {
+    #[serde(default)]
+    id: Option<String>,
+    model: Option<String>,
+    created: Option<u64>,
+    choices: Vec<ChoiceWire>,
+    usage: Option<UsageWire>,
+}
+
+#[derive(Deserialize)]
+struct ChoiceWire {
+    message: MessageWire,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MessageWire {
+    content: Option<String>,
+    refusal: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
+    tool_calls: Option<Vec<CallWire>>,
+}
+
+#[derive(Deserialize)]
+struct CallWire {
+    id: Option<String>,
+    function: FunctionWire,
+}
+
+#[derive(Deserialize)]
+struct FunctionWire {
+    name: String,
+    arguments: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) struct UsageWire {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetailsWire>,
+    completion_tokens_details: Option<CompletionDetailsWire>,
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+struct PromptDetailsWire {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+struct CompletionDetailsWire {
+    reasoning_tokens: Option<u64>,
+}
+
+/// Reads the first choice of an answer; whoever asked in another dialect asked for one.
+pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
+    let AnswerWire { id, model, created, choices, usage } = serde_json::from_slice(body)?;
+    let mut answer = Answer {
+        id: id.unwrap_or_default(),
+        model: model.unwrap_or_default(),
+        created,
+        tokens: usage.map(UsageWire::tokens).unwrap_or_default(),
+        ..Answer::default()
+    };
+    let Some(ChoiceWire { message, finish_reason }) = choices.into_iter().next() else { return Ok(answer) };
+    answer.stop = finish_reason.as_deref().and_then(stop_of);
+    answer.parts = parts_of(message);
+    Ok(answer)
+}
+
+fn parts_of(message: MessageWire) -> Vec<Part> {
+    let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls } = message;
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let thought = filled(reasoning_content).or(filled(reasoning));
+    let thought = thought.map(|text| Content::Reasoning { text, signature: None });
+    let said = [thought, filled(content).map(Content::Text), filled(refusal).map(Content::Refusal)];
+    let calls = tool_calls.unwrap_or_default().into_iter().enumerate().map(|(at, call)| {
+        let CallWire { id, function: FunctionWire { name, arguments } } = call;
+        let id = id.unwrap_or_else(|| format!("call_{at}"));
+        Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() })
+    });
+    said.into_iter().flatten().chain(calls).map(Part::from).collect()
+}
+
+impl UsageWire {
+    pub(super) fn tokens(self) -> Tokens {
+        let prompt = self.prompt_tokens_details;
+        let cached = prompt.and_then(|prompt| prompt.cached_tokens).or(self.prompt_cache_hit_tokens);
+        let reasoning = self.completion_tokens_details.and_then(|details| details.reasoning_tokens);
+        Tokens {
+            usage: Usage {
+                input_tokens: self.prompt_tokens.unwrap_or(0),
+                output_tokens: self.completion_tokens.unwrap_or(0),
+                cached_tokens: cached.unwrap_or(0),
+                reasoning_tokens: reasoning.unwrap_or(0),
+                estimated: false,
+            },
+            cache_written: prompt.and_then(|prompt| prompt.cache_write_tokens).unwrap_or(0),
+        }
+    }
+}
+
+/// Why the model stopped; an unknown word means that it was done.
+pub(super) fn stop_of(finish_reason: &str) -> Option<Stop> {
+    match finish_reason {
+        "" => None,
+        "length" => Some(Stop::Length),
+        "tool_calls" | "function_call" => Some(Stop::ToolCalls),
+        "content_filter" => Some(Stop::Refused),
+        _ => Some(Stop::Done),
+    }
+}
+
+/// The word for why the model stopped.
+pub(super) fn finish_reason(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::Done | Stop::Sequence(_) => "stop",
+        Stop::Length => "length",
+        Stop::ToolCalls => "tool_calls",
+        Stop::Refused => "content_filter",
+    }
+}
+
+/// Writes an answer.
+pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+    let mut out = BytesMut::new();
+    object(&mut out, |root| {
+        root.put("id", &answer.id);
+        root.put("object", "chat.completion");
+        root.put("created", &answer.created.unwrap_or(0));
+        root.put("model", &answer.model);
+        root.list("choices", |choices| {
+            choices.object(|choice| {
+                choice.put("index", &0);
+                choice.object("message", |message| write_message(message, &answer.parts));
+                choice.put("logprobs", &None::<()>);
+                choice.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
+            });
+        });
+        root.object("usage", |usage| write_usage(usage, answer.tokens));
+    });
+    out
+}
+
+fn write_message(message: &mut Object<'_>, parts: &[Part]) {
+    let texts = |pick: fn(&Content) -> Option<&str>| {
+        let found: Vec<&str> = parts.iter().filter_map(|part| pick(&part.content)).collect();
+        (!found.is_empty()).then(|| found.concat())
+    };
+    let content = texts(|content| match content {
+        Content::Text(text) => Some(text),
+        _ => None,
+    });
+    let refusal = texts(|content| match content {
+        Content::Refusal(text) => Some(text),
+        _ => None,
+    });
+    let reasoning = texts(|content| match content {
+        Content::Reasoning { text, .. } if !text.is_empty() => Some(text),
+        _ => None,
+    });
+    message.put("role", "assistant");
+    message.put("content", &content);
+    message.put("refusal", &refusal);
+    message.put_some("reasoning_content", reasoning);
+    let calls = || {
+        parts.iter().filter_map(|part| match &part.content {
+            Content::ToolCall(call) => Some(call),
+            _ => None,
+        })
+    };
+    if calls().next().is_some() {
+        message.list("tool_calls", |list| calls().for_each(|call| write_call(list, call)));
+    }
+}
+
+fn write_call(list: &mut List<'_>, call: &ToolCall) {
+    list.object(|object| {
+        object.put("id", &call.id);
+        object.put("type", "function");
+        object.object("function", |function| {
+            function.put("name", &call.name);
+            function.put("arguments", object_or_empty(&call.arguments));
+        });
+    });
+}
+
+/// Writes the fields of a usage.
+pub(super) fn write_usage(usage: &mut Object<'_>, tokens: Tokens) {
+    let Tokens {
+        usage: Usage { input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated: _ },
+        cache_written,
+    } = tokens;
+    usage.put("prompt_tokens", &input_tokens);
+    usage.put("completion_tokens", &output_tokens);
+    usage.put("total_tokens", &input_tokens.saturating_add(output_tokens));
+    usage.object("prompt_tokens_details", |details| {
+        details.put("cached_tokens", &cached_tokens);
+        details.put_some("cache_write_tokens", (cache_written > 0).then_some(cache_written));
+    });
+    usage.object("completion_tokens_details", |details| details.put("reasoning_tokens", &reasoning_tokens));
+}

@@ -1,0 +1,120 @@
+//! Reads a message of a request.
+
+use serde_json::value::RawValue;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use crate::translate::{
+    conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn},
+    fields::{Fields, elements},
+};
+
+/// Reads a message.
+pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
+    let path = fields.at("content").trim_end_matches(".content").to_owned();
+    let role = fields.required_text("role")?;
+    let (role, parts) = match &*role {
+        "system" | "developer" => (Role::System, read_content(&mut fields, dropped)?),
+        "user" => (Role::User, read_content(&mut fields, dropped)?),
+        "assistant" => (Role::Assistant, read_assistant(&mut fields, dropped)?),
+        "tool" => {
+            let result = ToolResult {
+                call: fields.required_text("tool_call_id")?,
+                parts: read_content(&mut fields, dropped)?,
+                is_error: false,
+            };
+            (Role::User, vec![Content::ToolResult(result).into()])
+        }
+        _ => return Err(fields.wrong("role", "must be 'system', 'developer', 'user', 'assistant' or 'tool'")),
+    };
+    fields.finish(dropped);
+    Ok(Turn { role, parts, path })
+}
+
+fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
+    let mut parts = Vec::new();
+    let reasoning = fields.text("reasoning_content")?;
+    if let Some(text) = reasoning.filter(|text| !text.is_empty()) {
+        parts.push(Content::Reasoning { text, signature: None }.into());
+    }
+    parts.extend(read_content(fields, dropped)?);
+    parts.extend(fields.text("refusal")?.map(|refusal| Content::Refusal(refusal).into()));
+    for (path, call) in fields.list("tool_calls")? {
+        parts.push(Content::ToolCall(read_call(Fields::of(path, call)?, dropped)?).into());
+    }
+    fields.refuse("audio", "cannot be said to this model's provider")?;
+    fields.refuse("function_call", "is no longer spoken; use 'tool_calls'")?;
+    Ok(parts)
+}
+
+fn read_call(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<ToolCall, Unfit> {
+    let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
+    fields.refuse_unless("type", &[r#""function""#], "must be 'function' for this model's provider")?;
+    fields.ignore("index");
+    let call = ToolCall {
+        id: fields.required_text("id")?,
+        name: function.required_text("name")?,
+        arguments: function.text("arguments")?.unwrap_or_default(),
+    };
+    function.finish(dropped);
+    fields.finish(dropped);
+    Ok(call)
+}
+
+/// A text, or a list of parts.
+fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
+    let path = fields.at("content");
+    let Some(value) = fields.take("content") else { return Ok(Vec::new()) };
+    if value.get().starts_with('[') {
+        return elements(&path, value)?.into_iter().map(|(path, part)| read_part(path, part, dropped)).collect();
+    }
+    let text: String =
+        serde_json::from_str(value.get()).map_err(|_| Unfit::field(&path, "must be a string or a list of parts"))?;
+    Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+}
+
+fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+    let mut fields = Fields::of(path, part)?;
+    let cache = fields.json("cache_control");
+    let content = match &*fields.required_text("type")? {
+        "text" => Content::Text(fields.required_text("text")?),
+        "refusal" => Content::Refusal(fields.required_text("refusal")?),
+        "image_url" => read_image(&mut fields)?,
+        "input_audio" => read_audio(&mut fields)?,
+        "file" => read_file(&mut fields)?,
+        _ => return Err(fields.wrong("type", "names a kind of content that this model's provider does not take")),
+    };
+    fields.finish(dropped);
+    Ok(Part { content, cache })
+}
+
+fn read_image(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
+    let Some(mut image) = fields.object("image_url")? else { return Err(fields.wrong("image_url", "is missing")) };
+    let url = image.required_text("url")?;
+    let detail = image.text("detail")?;
+    Ok(Content::Image { source: source_of(&url).unwrap_or(Source::Url(url)), detail })
+}
+
+fn read_audio(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
+    let Some(mut audio) = fields.object("input_audio")? else {
+        return Err(fields.wrong("input_audio", "is missing"));
+    };
+    Ok(Content::Audio { data: audio.required_text("data")?, format: audio.required_text("format")? })
+}
+
+fn read_file(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
+    let Some(mut file) = fields.object("file")? else { return Err(fields.wrong("file", "is missing")) };
+    let name = file.text("filename")?;
+    if let Some(data) = file.text("file_data")? {
+        let source = source_of(&data).ok_or_else(|| file.wrong("file_data", "must be a data URL in base64"))?;
+        return Ok(Content::Document { source, name });
+    }
+    let id = file.text("file_id")?.ok_or_else(|| file.wrong("file_data", "is missing"))?;
+    Ok(Content::Document { source: Source::File(id), name })
+}
+
+/// What a `data:` URL holds, if it is one in base64.
+fn source_of(url: &str) -> Option<Source> {
+    let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
+    let media_type = media_type.split(';').next().unwrap_or_default();
+    Some(Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
+}

@@ -1,0 +1,289 @@
+//! Writes a request.
+
+use bytes::BytesMut;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use crate::translate::{
+    conversation::{
+        Content, Conversation, Format, Part, Reasoning, Role, Sampling, Source, Thinking, Tool, ToolChoice, ToolResult,
+        Turn,
+    },
+    json::{List, Object, object, object_or_empty},
+};
+
+/// Writes a request for the model of that name.
+pub(in crate::translate) fn write_request(
+    conversation: &Conversation,
+    model: &str,
+    dropped: &mut Dropped,
+) -> Result<BytesMut, Unfit> {
+    let mut messages = Ok(());
+    let mut out = BytesMut::new();
+    object(&mut out, |root| {
+        root.put("model", model);
+        root.list("messages", |list| {
+            messages = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
+        });
+        write_tools(root, conversation, dropped);
+        write_format(root, &conversation.format);
+        write_reasoning(root, &conversation.reasoning);
+        write_sampling(root, &conversation.sampling, dropped);
+        root.put_some("max_completion_tokens", conversation.max_tokens);
+        if !conversation.stop.is_empty() {
+            root.put("stop", &conversation.stop);
+        }
+        root.put_some("user", conversation.user.as_ref());
+        if conversation.stream {
+            root.put("stream", &true);
+            root.object("stream_options", |options| options.put("include_usage", &true));
+        }
+    });
+    messages.map(|()| out)
+}
+
+fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
+    for part in &turn.parts {
+        if part.cache.is_some() {
+            dropped.note(format!("{}.content[].cache_control", turn.path));
+            break;
+        }
+    }
+    match turn.role {
+        Role::System => write_said(list, "system", turn),
+        Role::User => {
+            for part in &turn.parts {
+                if let Content::ToolResult(result) = &part.content {
+                    write_result(list, result, turn, dropped)?;
+                }
+            }
+            write_said(list, "user", turn)
+        }
+        Role::Assistant => write_assistant(list, turn, dropped),
+    }
+}
+
+/// The message of a tool.
+fn write_result(list: &mut List<'_>, result: &ToolResult, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
+    let mut text = String::new();
+    for part in &result.parts {
+        let Content::Text(piece) = &part.content else {
+            let field = format!("{}.content[].content", turn.path);
+            return Err(Unfit::field(&field, "must be text: this model's provider takes nothing else from a tool"));
+        };
+        text.push_str(piece);
+    }
+    if result.is_error {
+        dropped.note(format!("{}.content[].is_error", turn.path));
+    }
+    list.object(|message| {
+        message.put("role", "tool");
+        message.put("tool_call_id", &result.call);
+        message.put("content", &text);
+    });
+    Ok(())
+}
+
+/// The message of whoever is not the model.
+fn write_said(list: &mut List<'_>, role: &str, turn: &Turn) -> Result<(), Unfit> {
+    let said: Vec<&Part> = turn.parts.iter().filter(|part| !matches!(part.content, Content::ToolResult(_))).collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let mut written = Ok(());
+    list.object(|message| {
+        message.put("role", role);
+        if let Some(text) = only_text(&said) {
+            return message.put("content", text);
+        }
+        message.list("content", |content| {
+            written = said.iter().try_for_each(|part| write_part(content, part, turn));
+        });
+    });
+    written
+}
+
+fn only_text<'a>(parts: &[&'a Part]) -> Option<&'a str> {
+    match parts {
+        [Part { content: Content::Text(text), .. }] => Some(text),
+        _ => None,
+    }
+}
+
+fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit> {
+    let no_place = |what: &str| {
+        let field = format!("{}.content[].type", turn.path);
+        Err(Unfit::field(&field, &format!("is {what}, which this model's provider does not take there")))
+    };
+    match &part.content {
+        Content::Text(text) => write_text(list, text),
+        Content::Image { source, detail } => match source {
+            Source::Url(url) => write_image(list, url, detail.as_deref()),
+            Source::Base64 { media_type, data } => {
+                write_image(list, &format!("data:{media_type};base64,{data}"), detail.as_deref());
+            }
+            Source::File(_) | Source::Text(_) => return no_place("an uploaded image"),
+        },
+        Content::Document { source, name } => match source {
+            Source::Base64 { media_type, data } => {
+                write_file(list, &format!("data:{media_type};base64,{data}"), name.as_deref());
+            }
+            Source::Text(text) => write_text(list, text),
+            Source::Url(_) => return no_place("a document by its URL"),
+            Source::File(_) => return no_place("an uploaded document"),
+        },
+        Content::Audio { data, format } => list.object(|part| {
+            part.put("type", "input_audio");
+            part.object("input_audio", |audio| {
+                audio.put("data", data);
+                audio.put("format", format);
+            });
+        }),
+        Content::Refusal(refusal) => list.object(|part| {
+            part.put("type", "refusal");
+            part.put("refusal", refusal);
+        }),
+        Content::Reasoning { .. } | Content::SealedReasoning(_) => return no_place("a thought"),
+        Content::ToolCall(_) | Content::ToolResult(_) => return no_place("part of a tool call"),
+    }
+    Ok(())
+}
+
+fn write_text(list: &mut List<'_>, text: &str) {
+    list.object(|part| {
+        part.put("type", "text");
+        part.put("text", text);
+    });
+}
+
+fn write_image(list: &mut List<'_>, url: &str, detail: Option<&str>) {
+    list.object(|part| {
+        part.put("type", "image_url");
+        part.object("image_url", |image| {
+            image.put("url", url);
+            image.put_some("detail", detail);
+        });
+    });
+}
+
+fn write_file(list: &mut List<'_>, data: &str, name: Option<&str>) {
+    list.object(|part| {
+        part.put("type", "file");
+        part.object("file", |file| {
+            file.put("filename", name.unwrap_or("document.pdf"));
+            file.put("file_data", data);
+        });
+    });
+}
+
+fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
+    let is_call = |part: &&Part| matches!(part.content, Content::ToolCall(_));
+    let is_thought = |part: &&Part| matches!(part.content, Content::Reasoning { .. } | Content::SealedReasoning(_));
+    if turn.parts.iter().any(|part| is_thought(&part)) {
+        dropped.note(format!("{}.content[].thinking", turn.path));
+    }
+    let calls: Vec<&Part> = turn.parts.iter().filter(is_call).collect();
+    let said: Vec<&Part> = turn.parts.iter().filter(|part| !is_call(part) && !is_thought(part)).collect();
+    let mut written = Ok(());
+    list.object(|message| {
+        message.put("role", "assistant");
+        let texts: Option<Vec<&str>> = said.iter().map(|part| only_text(&[part])).collect();
+        match texts.as_deref() {
+            Some([]) => message.put("content", &None::<&str>),
+            Some(texts) => message.put("content", &texts.concat()),
+            None => message.list("content", |content| {
+                written = said.iter().try_for_each(|part| write_part(content, part, turn));
+            }),
+        }
+        if !calls.is_empty() {
+            message.list("tool_calls", |list| calls.iter().for_each(|call| write_call(list, call)));
+        }
+    });
+    written
+}
+
+fn write_call(list: &mut List<'_>, part: &Part) {
+    let Content::ToolCall(call) = &part.content else { return };
+    list.object(|object| {
+        object.put("id", &call.id);
+        object.put("type", "function");
+        object.object("function", |function| {
+            function.put("name", &call.name);
+            function.put("arguments", object_or_empty(&call.arguments));
+        });
+    });
+}
+
+fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
+    if conversation.tools.is_empty() {
+        return;
+    }
+    root.list("tools", |list| conversation.tools.iter().for_each(|tool| write_tool(list, tool)));
+    if conversation.tools.iter().any(|tool| tool.cache.is_some()) {
+        dropped.note("tools[].cache_control");
+    }
+    match &conversation.tool_choice {
+        None => {}
+        Some(ToolChoice::Auto) => root.put("tool_choice", "auto"),
+        Some(ToolChoice::None) => root.put("tool_choice", "none"),
+        Some(ToolChoice::Required) => root.put("tool_choice", "required"),
+        Some(ToolChoice::Named(name)) => root.object("tool_choice", |choice| {
+            choice.put("type", "function");
+            choice.object("function", |function| function.put("name", name));
+        }),
+    }
+    root.put_some("parallel_tool_calls", conversation.parallel_tool_calls);
+}
+
+fn write_tool(list: &mut List<'_>, tool: &Tool) {
+    list.object(|object| {
+        object.put("type", "function");
+        object.object("function", |function| {
+            function.put("name", &tool.name);
+            function.put_some("description", tool.description.as_ref());
+            function.put_some("parameters", tool.parameters.as_ref());
+            function.put_some("strict", tool.strict);
+        });
+    });
+}
+
+fn write_format(root: &mut Object<'_>, format: &Format) {
+    match format {
+        Format::Text => {}
+        Format::JsonObject => root.object("response_format", |object| object.put("type", "json_object")),
+        Format::JsonSchema { name, description, schema, strict } => root.object("response_format", |object| {
+            object.put("type", "json_schema");
+            object.object("json_schema", |json_schema| {
+                json_schema.put("name", name.as_deref().unwrap_or("answer"));
+                json_schema.put_some("description", description.as_ref());
+                json_schema.put("schema", schema);
+                json_schema.put_some("strict", *strict);
+            });
+        }),
+    }
+}
+
+/// An effort stands as it is; a budget becomes the effort that it amounts to.
+fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning) {
+    let effort = match (&reasoning.effort, reasoning.thinking) {
+        (Some(effort), _) => Some(effort.as_str()),
+        (None, Some(Thinking::Off | Thinking::Open) | None) => None,
+        (None, Some(Thinking::Budget(tokens))) => Some(match tokens {
+            ..=2048 => "low",
+            2049..=8192 => "medium",
+            8193.. => "high",
+        }),
+    };
+    root.put_some("reasoning_effort", effort);
+}
+
+fn write_sampling(root: &mut Object<'_>, sampling: &Sampling, dropped: &mut Dropped) {
+    let Sampling { temperature, top_p, top_k, seed, presence_penalty, frequency_penalty } = *sampling;
+    root.put_some("temperature", temperature);
+    root.put_some("top_p", top_p);
+    root.put_some("seed", seed);
+    root.put_some("presence_penalty", presence_penalty);
+    root.put_some("frequency_penalty", frequency_penalty);
+    if top_k.is_some() {
+        dropped.note("top_k");
+    }
+}

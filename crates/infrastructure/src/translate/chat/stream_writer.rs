@@ -1,0 +1,128 @@
+//! Writes a stream, event by event.
+
+use bytes::BytesMut;
+
+use super::answer::{finish_reason, write_usage};
+use crate::translate::{
+    answer::{Event, Stop, Tokens},
+    json::{Object, object},
+};
+
+/// How far a stream is written.
+#[derive(Debug)]
+pub(in crate::translate) struct StreamWriter {
+    wants_usage: bool,
+    id: String,
+    model: String,
+    created: u64,
+    /// The calls begun, by their index upstream: the caller counts them from 0.
+    calls: Vec<u32>,
+    tokens: Tokens,
+}
+
+impl StreamWriter {
+    /// For a caller who does, or does not, want the usage.
+    pub(in crate::translate) fn new(wants_usage: bool) -> Self {
+        Self {
+            wants_usage,
+            id: String::new(),
+            model: String::new(),
+            created: 0,
+            calls: Vec::new(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// Writes what an event comes to.
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+        match event {
+            Event::Begin { id, model, created } => {
+                (self.id, self.model) = ((*id).to_owned(), (*model).to_owned());
+                self.created = created.unwrap_or(0);
+                self.delta(out, |delta| {
+                    delta.put("role", "assistant");
+                    delta.put("content", "");
+                });
+            }
+            Event::Text(text) => self.delta(out, |delta| delta.put("content", text)),
+            Event::Reasoning(text) => self.delta(out, |delta| delta.put("reasoning_content", text)),
+            Event::Refusal(text) => self.delta(out, |delta| delta.put("refusal", text)),
+            // Proofs and sealed thoughts have no place here.
+            Event::Signature(_) | Event::SealedReasoning(_) => {}
+            Event::ToolCall { index, id, name } => {
+                self.calls.push(*index);
+                self.call(*index, out, |call| {
+                    call.put("id", id);
+                    call.put("type", "function");
+                    call.object("function", |function| {
+                        function.put("name", name);
+                        function.put("arguments", "");
+                    });
+                });
+            }
+            // Pieces of what was not begun as a call are a tool's of the provider's own.
+            Event::Arguments { index, json } if self.calls.contains(index) => {
+                self.call(*index, out, |call| call.object("function", |function| function.put("arguments", json)));
+            }
+            Event::Arguments { .. } => {}
+            Event::Stop(stop) => self.finish(stop, out),
+            Event::Tokens(tokens) => self.tokens = *tokens,
+            Event::End => self.end(out),
+        }
+    }
+
+    fn delta(&self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+        self.choice(out, None, fill);
+    }
+
+    fn call(&self, index: u32, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+        let at = self.calls.iter().position(|known| *known == index).unwrap_or_default();
+        self.delta(out, |delta| {
+            delta.list("tool_calls", |list| {
+                list.object(|call| {
+                    call.put("index", &at);
+                    fill(call);
+                });
+            });
+        });
+    }
+
+    fn finish(&self, stop: &Stop, out: &mut BytesMut) {
+        self.choice(out, Some(finish_reason(stop)), |_| {});
+    }
+
+    fn choice(&self, out: &mut BytesMut, finish: Option<&str>, fill: impl FnOnce(&mut Object<'_>)) {
+        self.event(out, |chunk| {
+            chunk.list("choices", |choices| {
+                choices.object(|choice| {
+                    choice.put("index", &0);
+                    choice.object("delta", fill);
+                    choice.put("logprobs", &None::<()>);
+                    choice.put("finish_reason", &finish);
+                });
+            });
+        });
+    }
+
+    fn event(&self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+        out.extend_from_slice(b"data: ");
+        object(out, |chunk| {
+            chunk.put("id", &self.id);
+            chunk.put("object", "chat.completion.chunk");
+            chunk.put("created", &self.created);
+            chunk.put("model", &self.model);
+            fill(chunk);
+        });
+        out.extend_from_slice(b"\n\n");
+    }
+
+    fn end(&self, out: &mut BytesMut) {
+        if self.wants_usage {
+            self.event(out, |chunk| {
+                chunk.list("choices", |_| {});
+                chunk.object("usage", |usage| write_usage(usage, self.tokens));
+            });
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+}

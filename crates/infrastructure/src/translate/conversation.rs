@@ -1,0 +1,190 @@
+//! A conversation in nobody's words: what every dialect's request is read into, and written from.
+//!
+//! It holds what at least two dialects can say. What only one can say is either an error of its reader ([`Unfit`]), because
+//! leaving it out would change what is asked, or dropped by it and named. Schemas and arguments of tools stay the text that
+//! they were: no number is ever respelled.
+//!
+//! [`Unfit`]: tidegate_domain::inference::Unfit
+
+use serde_json::value::RawValue;
+
+/// Any JSON, in its own spelling.
+pub(crate) type Json = Box<RawValue>;
+
+/// A request for the next turn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conversation {
+    pub(crate) turns: Vec<Turn>,
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) tool_choice: Option<ToolChoice>,
+    /// Whether several tools may be called in one turn; open if absent.
+    pub(crate) parallel_tool_calls: Option<bool>,
+    pub(crate) format: Format,
+    pub(crate) reasoning: Reasoning,
+    pub(crate) sampling: Sampling,
+    /// The most tokens to generate, reasoning included.
+    pub(crate) max_tokens: Option<u64>,
+    pub(crate) stop: Vec<String>,
+    /// What the caller calls its own user.
+    pub(crate) user: Option<String>,
+    pub(crate) stream: bool,
+}
+
+/// What one side says in one go.
+#[derive(Debug, Clone)]
+pub(crate) struct Turn {
+    pub(crate) role: Role,
+    pub(crate) parts: Vec<Part>,
+    /// Where it stood, for messages: `messages[2]`.
+    pub(crate) path: String,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Whoever gives the model its instructions.
+    System,
+    /// The user, and the tools that answer on the user's side.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// A part of what is said.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) content: Content,
+    /// Anthropic's `cache_control`: the prompt up to here is to be kept.
+    pub(crate) cache: Option<Json>,
+}
+
+impl From<Content> for Part {
+    fn from(content: Content) -> Self {
+        Self { content, cache: None }
+    }
+}
+
+/// What a part says.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Text(String),
+    /// `detail` is OpenAI's `low`, `high` or `auto`.
+    Image {
+        source: Source,
+        detail: Option<String>,
+    },
+    Document {
+        source: Source,
+        name: Option<String>,
+    },
+    Audio {
+        data: String,
+        format: String,
+    },
+    ToolCall(ToolCall),
+    ToolResult(ToolResult),
+    /// What the model thought; `signature` is its maker's proof, without which nobody takes it back.
+    Reasoning {
+        text: String,
+        signature: Option<String>,
+    },
+    /// What the model thought, readable only to its maker.
+    SealedReasoning(String),
+    /// Why the model will not answer.
+    Refusal(String),
+}
+
+/// Where the bytes of an image or a document are.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Url(String),
+    Base64 {
+        media_type: String,
+        data: String,
+    },
+    /// A file that was uploaded to the provider.
+    File(String),
+    /// A document that is plain text.
+    Text(String),
+}
+
+/// The model's wish to have a tool called.
+#[derive(Debug, Clone)]
+pub(crate) struct ToolCall {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// A JSON object, as text.
+    pub(crate) arguments: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct ToolResult {
+    pub(crate) call: String,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) is_error: bool,
+}
+
+/// A tool that the caller can call for the model.
+#[derive(Debug, Clone)]
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    /// A JSON schema of its arguments.
+    pub(crate) parameters: Option<Json>,
+    pub(crate) strict: Option<bool>,
+    pub(crate) cache: Option<Json>,
+}
+
+/// Which tools the model may or must call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ToolChoice {
+    Auto,
+    None,
+    Required,
+    Named(String),
+}
+
+/// What the answer must look like.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    JsonSchema {
+        name: Option<String>,
+        description: Option<String>,
+        schema: Json,
+        strict: Option<bool>,
+    },
+}
+
+/// How much the model is to think.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reasoning {
+    /// `low`, `medium`, `high` and their neighbours.
+    pub(crate) effort: Option<String>,
+    pub(crate) thinking: Option<Thinking>,
+}
+
+/// Whether the model is to think before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thinking {
+    Off,
+    /// As long as it sees fit.
+    Open,
+    /// For so many tokens.
+    Budget(u64),
+}
+
+/// How tokens are drawn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sampling {
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) top_k: Option<u64>,
+    pub(crate) seed: Option<i64>,
+    pub(crate) presence_penalty: Option<f64>,
+    pub(crate) frequency_penalty: Option<f64>,
+}

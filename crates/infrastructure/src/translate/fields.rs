@@ -1,0 +1,177 @@
+//! The fields of a JSON object on their way into another dialect: each is taken, refused, or noted as dropped; none is
+//! overlooked.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+/// The fields of one object that have not been taken yet.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    /// Where the object stands, without a dot at its end; empty for the body itself.
+    path: String,
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the whole body.
+    pub(super) fn of_body(body: &'a [u8]) -> Result<Self, Unfit> {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        Self::parse(String::new(), text)
+    }
+
+    /// The fields of the object at `path`.
+    pub(super) fn of(path: String, value: &'a RawValue) -> Result<Self, Unfit> {
+        Self::parse(path, value.get())
+    }
+
+    fn parse(path: String, json: &'a str) -> Result<Self, Unfit> {
+        match serde_json::from_str::<Entries<'a>>(json) {
+            Ok(Entries(entries)) => Ok(Self { path, entries }),
+            Err(_) => Err(Unfit::field(&path, "must be an object")),
+        }
+    }
+
+    /// The path of the field `key`.
+    pub(super) fn at(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// The error of the field `key`.
+    pub(super) fn wrong(&self, key: &str, problem: &str) -> Unfit {
+        Unfit::field(&self.at(key), problem)
+    }
+
+    /// Takes the value of `key`; `null` is none.
+    pub(super) fn take(&mut self, key: &str) -> Option<&'a RawValue> {
+        let at = self.entries.iter().position(|(known, _)| known == key)?;
+        let (_, value) = self.entries.swap_remove(at);
+        (value.get() != "null").then_some(value)
+    }
+
+    /// Takes and reads the value of `key`, which is `expected`: "a string".
+    pub(super) fn read<T: Deserialize<'a>>(&mut self, key: &str, expected: &str) -> Result<Option<T>, Unfit> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let read = serde_json::from_str(value.get()).map(Some);
+        read.map_err(|_| self.wrong(key, &format!("must be {expected}")))
+    }
+
+    /// A string.
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Unfit> {
+        self.read(key, "a string")
+    }
+
+    /// A string that must be there.
+    pub(super) fn required_text(&mut self, key: &str) -> Result<String, Unfit> {
+        self.text(key)?.ok_or_else(|| self.wrong(key, "is missing"))
+    }
+
+    /// The object at `key`.
+    pub(super) fn object(&mut self, key: &str) -> Result<Option<Fields<'a>>, Unfit> {
+        let path = self.at(key);
+        self.take(key).map(|value| Fields::of(path, value)).transpose()
+    }
+
+    /// The elements of the list at `key`, each with its path.
+    pub(super) fn list(&mut self, key: &str) -> Result<Vec<(String, &'a RawValue)>, Unfit> {
+        let path = self.at(key);
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        elements(&path, value)
+    }
+
+    /// Any JSON, in its own spelling.
+    pub(super) fn json(&mut self, key: &str) -> Option<Box<RawValue>> {
+        self.take(key).map(ToOwned::to_owned)
+    }
+
+    /// Refuses the field `key` unless it is absent or says one of `harmless`.
+    pub(super) fn refuse_unless(&mut self, key: &str, harmless: &[&str], problem: &str) -> Result<(), Unfit> {
+        match self.take(key) {
+            Some(value) if !harmless.contains(&value.get()) => Err(self.wrong(key, problem)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses the field `key`.
+    pub(super) fn refuse(&mut self, key: &str, problem: &str) -> Result<(), Unfit> {
+        self.refuse_unless(key, &[], problem)
+    }
+
+    /// Lets go of the field `key`, which means nothing elsewhere.
+    pub(super) fn ignore(&mut self, key: &str) {
+        self.take(key);
+    }
+
+    /// Notes whatever is left as dropped.
+    pub(super) fn finish(self, dropped: &mut Dropped) {
+        for (key, value) in &self.entries {
+            if value.get() != "null" {
+                dropped.note(self.at(key));
+            }
+        }
+    }
+}
+
+/// The elements of a list, each with its path.
+pub(super) fn elements<'a>(path: &str, value: &'a RawValue) -> Result<Vec<(String, &'a RawValue)>, Unfit> {
+    let elements: Vec<&'a RawValue> =
+        serde_json::from_str(value.get()).map_err(|_| Unfit::field(path, "must be a list"))?;
+    Ok(elements.into_iter().enumerate().map(|(at, element)| (format!("{path}[{at}]"), element)).collect())
+}
+
+/// The entries of an object, in their order. A nested key that stands twice is left to the upstream.
+struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> serde::de::Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(Key(key)) = map.next_key()? {
+                    entries.push((key, map.next_value()?));
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+/// A key that borrows from the body unless it holds an escape.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_took_is_named_as_dropped() {
+        let mut fields = Fields::of_body(br#"{"a":1,"b":{"c":2,"d":null,"e":3},"f":null,"g":[]}"#).unwrap();
+        let mut dropped = Dropped::default();
+        let mut inner = fields.object("b").unwrap().unwrap();
+        assert_eq!(inner.read::<u64>("c", "a number"), Ok(Some(2)));
+        inner.finish(&mut dropped);
+        fields.finish(&mut dropped);
+        assert_eq!(dropped.fields().collect::<Vec<_>>(), ["b.e", "a", "g"]);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused_by_its_path() {
+        let mut fields = Fields::of_body(br#"{"a":[{"b":7}]}"#).unwrap();
+        let (path, value) = fields.list("a").unwrap().remove(0);
+        let mut element = Fields::of(path, value).unwrap();
+        assert_eq!(element.text("b"), Err(Unfit::field("a[0].b", "must be a string")));
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads and writes a whole answer.
+
+use bytes::BytesMut;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidegate_domain::inference::Usage;
+
+use crate::translate::{
+    answer::{Answer, Stop, Tokens},
+    conversation::{Content, Part, ToolCall},
+    json::{List, Object, object, object_or_empty},
+};
+
+#[derive(Deserialize)]
+struct AnswerWire<'a> {
+    id: String,
+    model: String,
+    #[serde(borrow)]
+    content: Vec<BlockWire<'a>>,
+    stop_reason: Option<String>,
+    stop_sequence: Option<String>,
+    #[serde(default)]
+    usage: UsageWire,
+}
+
+#[derive(Deserialize)]
+struct BlockWire<'a> {
+    r#type: String,
+    text: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    thinking: Option<String>,
+    signature: Option<String>,
+    data: Option<String>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+pub(super) struct UsageWire {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    output_tokens_details: Option<OutputDetailsWire>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+struct OutputDetailsWire {
+    thinking_tokens: Option<u64>,
+}
+
+impl UsageWire {
+    /// What is reported here, and of `known` what is not.
+    pub(super) fn merged(self, known: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.or(known.input_tokens),
+            output_tokens: self.output_tokens.or(known.output_tokens),
+            cache_read_input_tokens: self.cache_read_input_tokens.or(known.cache_read_input_tokens),
+            cache_creation_input_tokens: self.cache_creation_input_tokens.or(known.cache_creation_input_tokens),
+            output_tokens_details: self.output_tokens_details.or(known.output_tokens_details),
+        }
+    }
+
+    /// Here the tokens that went through the cache are counted apart from the input; elsewhere they are part of it.
+    pub(super) fn tokens(self) -> Tokens {
+        let cached_tokens = self.cache_read_input_tokens.unwrap_or(0);
+        let cache_written = self.cache_creation_input_tokens.unwrap_or(0);
+        let fresh = self.input_tokens.unwrap_or(0);
+        let reasoning = self.output_tokens_details.and_then(|details| details.thinking_tokens);
+        Tokens {
+            usage: Usage {
+                input_tokens: fresh.saturating_add(cached_tokens).saturating_add(cache_written),
+                output_tokens: self.output_tokens.unwrap_or(0),
+                cached_tokens,
+                reasoning_tokens: reasoning.unwrap_or(0),
+                estimated: false,
+            },
+            cache_written,
+        }
+    }
+}
+
+/// Reads an answer.
+pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
+    let AnswerWire { id, model, content, stop_reason, stop_sequence, usage } = serde_json::from_slice(body)?;
+    Ok(Answer {
+        id,
+        model,
+        created: None,
+        parts: content.into_iter().filter_map(part_of).map(Part::from).collect(),
+        stop: stop_reason.as_deref().map(|reason| stop_of(reason, stop_sequence)),
+        tokens: usage.tokens(),
+    })
+}
+
+/// What a block says; none for the blocks of tools that run at the provider, which only a same-protocol caller can ask for.
+fn part_of(block: BlockWire<'_>) -> Option<Content> {
+    let BlockWire { r#type, text, id, name, input, thinking, signature, data } = block;
+    match &*r#type {
+        "text" => Some(Content::Text(text?)),
+        "thinking" => Some(Content::Reasoning { text: thinking?, signature }),
+        "redacted_thinking" => Some(Content::SealedReasoning(data?)),
+        "tool_use" => {
+            let arguments = input.map_or("{}", RawValue::get).to_owned();
+            Some(Content::ToolCall(ToolCall { id: id?, name: name?, arguments }))
+        }
+        _ => None,
+    }
+}
+
+/// Why the model stopped; an unknown word means that it was done.
+pub(super) fn stop_of(reason: &str, sequence: Option<String>) -> Stop {
+    match reason {
+        "max_tokens" | "model_context_window_exceeded" => Stop::Length,
+        "tool_use" => Stop::ToolCalls,
+        "stop_sequence" => Stop::Sequence(sequence),
+        "refusal" => Stop::Refused,
+        _ => Stop::Done,
+    }
+}
+
+/// Writes why the model stopped. A sequence that is not known counts as an ordinary end.
+pub(super) fn write_stop(object: &mut Object<'_>, stop: &Stop) {
+    let (reason, sequence) = match stop {
+        Stop::Done | Stop::Sequence(None) => ("end_turn", None),
+        Stop::Sequence(Some(sequence)) => ("stop_sequence", Some(sequence)),
+        Stop::Length => ("max_tokens", None),
+        Stop::ToolCalls => ("tool_use", None),
+        Stop::Refused => ("refusal", None),
+    };
+    object.put("stop_reason", reason);
+    object.put("stop_sequence", &sequence);
+}
+
+/// Writes an answer.
+pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+    let mut out = BytesMut::new();
+    object(&mut out, |root| {
+        root.put("id", &answer.id);
+        root.put("type", "message");
+        root.put("role", "assistant");
+        root.put("model", &answer.model);
+        root.list("content", |list| answer.parts.iter().for_each(|part| write_part(list, &part.content)));
+        write_stop(root, answer.stop.as_ref().unwrap_or(&Stop::Done));
+        root.object("usage", |usage| write_usage(usage, answer.tokens));
+    });
+    out
+}
+
+fn write_part(list: &mut List<'_>, content: &Content) {
+    match content {
+        Content::Text(text) | Content::Refusal(text) => list.object(|block| {
+            block.put("type", "text");
+            block.put("text", text);
+        }),
+        Content::Reasoning { text, signature } => list.object(|block| {
+            block.put("type", "thinking");
+            block.put("thinking", text);
+            block.put("signature", signature.as_deref().unwrap_or_default());
+        }),
+        Content::SealedReasoning(data) => list.object(|block| {
+            block.put("type", "redacted_thinking");
+            block.put("data", data);
+        }),
+        Content::ToolCall(ToolCall { id, name, arguments }) => list.object(|block| {
+            block.put("type", "tool_use");
+            block.put("id", id);
+            block.put("name", name);
+            block.put_json("input", object_or_empty(arguments));
+        }),
+        // No reader of an answer makes them.
+        Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::ToolResult(_) => {}
+    }
+}
+
+/// Writes the fields of a usage.
+pub(super) fn write_usage(object: &mut Object<'_>, tokens: Tokens) {
+    let Tokens { usage, cache_written } = tokens;
+    let through_cache = usage.cached_tokens.saturating_add(cache_written);
+    object.put("input_tokens", &usage.input_tokens.saturating_sub(through_cache));
+    object.put("cache_creation_input_tokens", &cache_written);
+    object.put("cache_read_input_tokens", &usage.cached_tokens);
+    object.put("output_tokens", &usage.output_tokens);
+    if usage.reasoning_tokens > 0 {
+        object.object("output_tokens_details", |details| details.put("thinking_tokens", &usage.reasoning_tokens));
+    }
+}

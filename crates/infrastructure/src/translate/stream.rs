@@ -1,0 +1,102 @@
+//! A stream on its way from one dialect into another.
+
+use bytes::BytesMut;
+use tidegate_domain::{
+    fault::{Fault, Work},
+    inference::{Dialect, StreamChunk},
+};
+
+use super::{
+    answer::{Event, Sink},
+    chat, malformed, messages,
+};
+use crate::provider::sse;
+
+/// Translates the chunks of one streamed answer. What they mean is known already and stays as it is: content is content in
+/// every dialect.
+#[derive(Debug)]
+pub(crate) struct StreamTranslator {
+    reader: Reader,
+    writer: Writer,
+    out: BytesMut,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Chat(chat::StreamReader),
+    Messages(messages::StreamReader),
+}
+
+#[derive(Debug)]
+enum Writer {
+    Chat(chat::StreamWriter),
+    Messages(messages::StreamWriter),
+}
+
+impl StreamTranslator {
+    /// From the provider's dialect into the caller's, who does, or does not, want a report of the usage. `None` if no stream
+    /// is translated between them.
+    pub(crate) fn new((from, to): (Dialect, Dialect), wants_usage: bool) -> Option<Self> {
+        let reader = match from {
+            Dialect::Chat => Reader::Chat(chat::StreamReader::default()),
+            Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
+            Dialect::Responses => return None,
+        };
+        let writer = match to {
+            Dialect::Chat => Writer::Chat(chat::StreamWriter::new(wants_usage)),
+            Dialect::Messages => Writer::Messages(messages::StreamWriter::default()),
+            Dialect::Responses => return None,
+        };
+        Some(Self { reader, writer, out: BytesMut::new() })
+    }
+
+    /// Translates a chunk: whole events of the provider's dialect.
+    ///
+    /// # Errors
+    /// A fault if an event cannot be read, or what it says cannot be written.
+    pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
+        let Self { reader, writer, out } = self;
+        let mut sink = Written { writer, out };
+        let mut rest = &chunk.bytes[..];
+        while !rest.is_empty() {
+            let (event, behind) = rest.split_at(sse::first_event(rest));
+            rest = behind;
+            let data = sse::Event::parse(event).data;
+            if data.is_empty() {
+                continue;
+            }
+            let read = match reader {
+                Reader::Chat(reader) => reader.read(&data, &mut sink),
+                Reader::Messages(reader) => reader.read(&data, &mut sink),
+            };
+            read.map_err(|_| malformed(Work::Partial))?;
+        }
+        if sink.writer.has_lost() {
+            return Err(malformed(Work::Partial));
+        }
+        Ok(StreamChunk { bytes: self.out.split().freeze(), signals: chunk.signals })
+    }
+}
+
+struct Written<'a> {
+    writer: &'a mut Writer,
+    out: &'a mut BytesMut,
+}
+
+impl Sink for Written<'_> {
+    fn take(&mut self, event: Event<'_>) {
+        match self.writer {
+            Writer::Chat(writer) => writer.write(&event, self.out),
+            Writer::Messages(writer) => writer.write(&event, self.out),
+        }
+    }
+}
+
+impl Writer {
+    fn has_lost(&self) -> bool {
+        match self {
+            Self::Chat(_) => false,
+            Self::Messages(writer) => writer.has_lost(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The paths of the data plane, each with the operation that it stands for.
+
+use http::{HeaderMap, Method};
+use tidegate_application::domain::inference::{Dialect, InferenceRequest, Operation};
+
+/// The operation of each path. A base URL that ends in `/v1` suits OpenAI's SDKs, one without suits Anthropic's.
+const PATHS: [(&str, Operation); 10] = [
+    ("/v1/chat/completions", Operation::Converse(Dialect::Chat)),
+    ("/v1/responses", Operation::Converse(Dialect::Responses)),
+    ("/v1/messages", Operation::Converse(Dialect::Messages)),
+    ("/v1/messages/count_tokens", Operation::CountTokens),
+    ("/v1/completions", Operation::Completions),
+    ("/v1/embeddings", Operation::Embeddings),
+    ("/v1/moderations", Operation::Moderations),
+    ("/v1/rerank", Operation::Rerank),
+    ("/v1/images/generations", Operation::Images),
+    ("/v1/audio/speech", Operation::Speech),
+];
+
+/// Headers that are part of a request in Anthropic's protocol: they say which features its body may use.
+const ANTHROPIC_HEADERS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
+
+/// Every path that takes a request for inference.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    PATHS.iter().map(|(path, _)| *path)
+}
+
+/// The operation that is asked for, if it is one.
+pub(super) fn operation_of(method: &Method, path: &str) -> Option<Operation> {
+    if *method != Method::POST {
+        return None;
+    }
+    PATHS.iter().find(|(known, _)| *known == path).map(|(_, operation)| *operation)
+}
+
+/// `request` with those of its headers that belong to it.
+pub(super) fn with_headers(request: InferenceRequest, headers: &HeaderMap) -> InferenceRequest {
+    let names: &[&'static str] = match request.operation() {
+        Operation::Converse(Dialect::Messages) | Operation::CountTokens => &ANTHROPIC_HEADERS,
+        Operation::Converse(Dialect::Chat | Dialect::Responses)
+        | Operation::Completions
+        | Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::Speech => &[],
+    };
+    let given = |name: &&'static str| Some((*name, headers.get(*name)?.to_str().ok()?));
+    names.iter().filter_map(given).fold(request, |request, (name, value)| request.with_header(name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_path() {
+        for operation in Operation::ALL {
+            let path = PATHS.iter().find(|(_, known)| *known == operation).map(|(path, _)| *path);
+            assert_eq!(operation_of(&Method::POST, path.unwrap()), Some(operation));
+        }
+        assert_eq!(operation_of(&Method::GET, "/v1/responses"), None);
+        assert_eq!(operation_of(&Method::POST, "/v1/models"), None);
+    }
+}
