@@ -8,6 +8,7 @@ mod cooldown;
 mod failover;
 mod models;
 mod reload;
+mod request_log;
 mod selection;
 mod slow_start;
 mod streaming;

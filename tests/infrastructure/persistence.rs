@@ -5,5 +5,6 @@ mod crash;
 mod faults;
 mod generated;
 mod opening;
+mod requests;
 mod revisions;
 mod subject;

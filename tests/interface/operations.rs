@@ -59,6 +59,45 @@ async fn health_follows_what_becomes_of_requests_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_over_is_found_by_the_id_that_its_caller_was_told() {
+    let stage = Stage::new();
+    let answer = exchange(stage.address, &chat(br#"{"model":"fast"}"#, "")).await;
+    let id = answer.header("x-tidegate-request-id").unwrap().to_owned();
+    exchange(stage.address, &chat(br#"{"model":"broken"}"#, "")).await;
+
+    let shown = exchange(stage.admin, &get(&format!("/admin/v1/requests/{id}"))).await;
+    assert_eq!((shown.status, shown.header("content-type")), (200, Some("application/json")));
+    let document = shown.json();
+    assert_eq!((&document["id"], &document["outcome"]), (&json!(id), &json!("completed")));
+    assert_eq!(document["attempts"][0]["instance"], "fast/fast");
+
+    let listed = exchange(stage.admin, &get("/admin/v1/requests?outcome=failed")).await.json();
+    let listed = listed["requests"].as_array().unwrap();
+    assert_eq!(
+        (listed.len(), &listed[0]["fault"], &listed[0]["target"]),
+        (1, &json!("transient"), &json!("pool:broken"))
+    );
+    let both = exchange(stage.admin, &get("/admin/v1/requests?limit=1")).await.json();
+    assert_eq!(both["requests"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_knows_and_a_query_that_nobody_understands_are_errors() {
+    let stage = Stage::new();
+    let unknown = exchange(stage.admin, &get("/admin/v1/requests/req_0")).await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "request_not_found"));
+    for query in ["limit=many", "colour=red"] {
+        let refused = exchange(stage.admin, &get(&format!("/admin/v1/requests?{query}"))).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_value"));
+    }
+    assert_eq!(
+        exchange(stage.address, &get("/admin/v1/requests")).await.status,
+        404,
+        "operators' routes are not callers'"
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_path_or_method_is_an_error_in_json() {
     let stage = Stage::new();
     assert_eq!(exchange(stage.admin, &get("/v1/models")).await.code(), "unknown_url");

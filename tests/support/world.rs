@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_application::{
     Answer, Catalog, CatalogParts, Completion, CompletionError, CompletionStream, HealthService, OrchestrationService,
-    PoolService, ReloadService, RequestContext, Routes, TaskGroupService, WrapperService,
+    PoolService, ReloadService, RequestContext, RequestLog, Routes, TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
     admission::Limits,
@@ -59,6 +59,7 @@ pub struct World {
 #[derive(Default)]
 pub struct Plan {
     configuration: Configuration,
+    requests: Arc<RequestLog>,
 }
 
 impl Plan {
@@ -121,6 +122,12 @@ impl Plan {
         self
     }
 
+    /// Where requests are kept that are over.
+    pub fn logging_to(mut self, requests: Arc<RequestLog>) -> Self {
+        self.requests = requests;
+        self
+    }
+
     /// The deadlines of tiers and models.
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.configuration.deadlines = deadlines;
@@ -160,7 +167,7 @@ impl Plan {
             groups: TaskGroupService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
             wrappers: WrapperService::new(Arc::clone(&routes), clock.clone()),
             health: HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
-            orchestration: OrchestrationService::new(routes, clock, Arc::new(diary.clone())),
+            orchestration: OrchestrationService::new(routes, clock, Arc::new(diary.clone())).logging_to(self.requests),
             scripts,
             diary,
             catalog,
@@ -221,6 +228,12 @@ impl World {
             .await
     }
 
+    /// Sends a body under an id of its own.
+    pub async fn send_as(&self, id: &str, body: &str) -> Result<Completion<ScriptedStream>, CompletionError> {
+        let request = InferenceRequest::parse(Bytes::from(body.to_owned())).unwrap();
+        self.orchestration.complete(request, RequestContext::new(RequestId::new(id))).await
+    }
+
     /// In-flight requests of a pool, all instances together.
     pub fn in_flight(&self, pool: &str) -> u32 {
         let statistics = self.pools.statistics(&PoolName::new(pool).unwrap()).unwrap();
@@ -273,6 +286,7 @@ struct Pages {
     attempts: Vec<String>,
     transitions: Vec<String>,
     reloads: Vec<&'static str>,
+    not_stored: u64,
     usages: Vec<Option<Usage>>,
     costs: Vec<Option<Cost>>,
 }
@@ -296,6 +310,11 @@ impl Diary {
     /// What every request so far cost.
     pub fn costs(&self) -> Vec<Option<Cost>> {
         self.0.lock().unwrap().costs.clone()
+    }
+
+    /// How many requests could not be stored so far.
+    pub fn not_stored(&self) -> u64 {
+        self.0.lock().unwrap().not_stored
     }
 
     /// What became of every reload so far.
@@ -329,7 +348,8 @@ impl Observer for Diary {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
             Event::Reloaded(outcome) => pages.reloads.push(outcome.as_str()),
-            Event::Published { .. } | Event::RequestsNotStored { .. } => {}
+            Event::RequestsNotStored { count, .. } => pages.not_stored += count,
+            Event::Published { .. } => {}
         }
     }
 }

@@ -13,7 +13,8 @@ use tidegate_domain::{
 };
 
 use crate::{
-    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes, TaskGroupService, WrapperService,
+    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, RequestLog, Routes, TaskGroupService,
+    WrapperService,
 };
 
 impl<M: Module, C: LlmClient> Component<M> for Routes<C> {
@@ -49,20 +50,35 @@ where
     }
 }
 
+/// In memory alone, unless a module is given another one as the parameter.
+impl<M: Module> Component<M> for RequestLog {
+    type Interface = Self;
+    type Parameters = Self;
+
+    fn build(_: &mut ModuleBuildContext<M>, requests: Self) -> Box<Self> {
+        Box::new(requests)
+    }
+}
+
 impl<M, C> Component<M> for OrchestrationService<C>
 where
     C: LlmClient,
-    M: Module + HasComponent<Routes<C>> + HasComponent<dyn Clock> + HasComponent<dyn Observer>,
+    M: Module
+        + HasComponent<Routes<C>>
+        + HasComponent<dyn Clock>
+        + HasComponent<dyn Observer>
+        + HasComponent<RequestLog>,
 {
     type Interface = Self;
     type Parameters = ();
 
     fn build(context: &mut ModuleBuildContext<M>, (): ()) -> Box<Self> {
-        Box::new(Self::new(
+        let service = Self::new(
             <M as HasComponent<Routes<C>>>::build_component(context),
             <M as HasComponent<dyn Clock>>::build_component(context),
             <M as HasComponent<dyn Observer>>::build_component(context),
-        ))
+        );
+        Box::new(service.logging_to(<M as HasComponent<RequestLog>>::build_component(context)))
     }
 }
 

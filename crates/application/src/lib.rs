@@ -45,7 +45,7 @@ pub use orchestration::{
 };
 pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use reload_service::{ConfigControl, ConfigHistory, ReloadService, RollbackError};
-pub use request_log::{RequestLog, RequestLogPolicy, RequestWriter};
+pub use request_log::{RequestLog, RequestLogPolicy, RequestStore, RequestWriter};
 pub use routing_table::{CompileError, Routes, RoutingTable};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
 pub use tidegate_domain as domain;

@@ -56,7 +56,9 @@ pub use reference::reference;
 pub use reload::TomlReloadSource;
 pub use restore::restore;
 pub use schema::schema;
-pub use settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, Settings, StorageSettings};
+pub use settings::{
+    LogFormat, LogLevel, LogSettings, ReloadSettings, RequestLogSettings, ServerSettings, Settings, StorageSettings,
+};
 pub use watch::{ConfigWatcher, WatchOptions};
 
 /// Where the files are.

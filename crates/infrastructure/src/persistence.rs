@@ -1,4 +1,4 @@
-//! Where pools and task groups are kept: in memory, or in a SQLite file.
+//! Where pools and task groups are kept: in memory, or in a SQLite file; and requests that are over, in that file.
 //!
 //! Both kinds of adapter pass one contract suite. In SQLite an entity is a name, a version and a JSON document: a
 //! definition is always read and written as a whole, so columns of its own for every field would buy nothing and would
@@ -9,6 +9,7 @@
 mod database;
 mod document;
 mod in_memory;
+mod requests;
 mod revisions;
 mod sqlite;
 mod table;
@@ -18,6 +19,7 @@ mod injection;
 
 pub use database::{Database, DatabaseOptions, OpenDatabaseError};
 pub use in_memory::{InMemoryPoolRepository, InMemoryTaskGroupRepository};
+pub use requests::SqliteRequestRepository;
 pub use revisions::{InMemoryRevisionRepository, SqliteRevisionRepository};
 pub use sqlite::{SqlitePoolRepository, SqliteTaskGroupRepository};
 #[cfg(feature = "shaku")]

@@ -8,6 +8,7 @@
 //! | `models` | `GET /v1/models` |
 //! | `configuration` | `/admin/v1/config` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
+//! | `requests` | `/admin/v1/requests`: what was decided for requests that are over |
 //! | `refusal` | every error a caller can see |
 
 mod body;
@@ -21,6 +22,7 @@ mod intake;
 mod models;
 mod operations;
 mod refusal;
+mod requests;
 
 use std::{fmt, sync::Arc};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use shaku::{HasComponent, module};
 use tidegate_application::{
-    Catalog, HealthService, OrchestrationService, PoolService, Routes, TaskGroupService, WrapperService,
+    Catalog, HealthService, OrchestrationService, PoolService, RequestLog, Routes, TaskGroupService, WrapperService,
 };
 use tidegate_domain::{pool::PoolRepository, task_group::TaskGroupRepository};
 use tidegate_infrastructure::{
@@ -43,6 +43,7 @@ module! {
             TokioClock,
             Observers,
             Providers,
+            RequestLog,
             Routes<ProviderClient>,
             Catalog<ProviderClient>,
             PoolService<ProviderClient>,
@@ -96,8 +97,9 @@ pub(crate) struct Services {
 }
 
 /// Composes every service.
-pub(crate) fn compose(storage: Storage, providers: Providers, observers: Observers) -> Services {
+pub(crate) fn compose(storage: Storage, providers: Providers, observers: Observers, requests: RequestLog) -> Services {
     let module = GatewayModule::builder(storage.module())
+        .with_component_parameters::<RequestLog>(requests)
         .with_component_parameters::<Providers>(providers)
         .with_component_parameters::<Observers>(observers)
         .build();

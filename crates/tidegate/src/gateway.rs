@@ -14,13 +14,16 @@ use tidegate_domain::{
 };
 use tidegate_infrastructure::{
     clock::TokioClock,
-    config::{ConfigLocation, Environment, Settings, StorageSettings, TomlConfigSource},
+    config::{ConfigLocation, Environment, RequestLogSettings, Settings, StorageSettings, TomlConfigSource},
     persistence::{Database, DatabaseOptions, InMemoryRevisionRepository, OpenDatabaseError, SqliteRevisionRepository},
     provider::{BuildProvidersError, ProviderClient, ProviderSettings, Providers},
     telemetry::Observers,
 };
 
-use crate::composition::{Services, Storage, compose};
+use crate::{
+    composition::{Services, Storage, compose},
+    request_log::{self, Writing},
+};
 
 /// A composed engine.
 pub struct Gateway {
@@ -29,6 +32,7 @@ pub struct Gateway {
     providers: Providers,
     observers: Observers,
     history: ConfigHistory,
+    writing: Option<Writing>,
 }
 
 /// Why a gateway cannot be built.
@@ -96,8 +100,11 @@ impl Gateway {
         &self.history
     }
 
-    /// Closes the store, so that its file is whole by itself.
+    /// Has the requests stored that wait for it, and closes the store, so that its file is whole by itself.
     pub async fn close(self) {
+        if let Some(writing) = self.writing {
+            writing.end().await;
+        }
         if let Some(database) = self.database {
             database.close().await;
         }
@@ -116,6 +123,7 @@ pub struct GatewayBuilder {
     configuration: Configuration,
     providers: Vec<ProviderSettings>,
     storage: StorageSettings,
+    requests: RequestLogSettings,
     observers: Vec<Arc<dyn Observer>>,
 }
 
@@ -128,8 +136,8 @@ impl GatewayBuilder {
     pub fn config(self, path: impl Into<PathBuf>) -> Result<Self, Report> {
         let location = ConfigLocation { path: path.into(), environment: None };
         let loaded = TomlConfigSource::new(location, Environment::of_process()).load_all()?;
-        let Settings { providers, storage, .. } = loaded.settings;
-        Ok(self.configuration(loaded.configuration).providers(providers).storage(storage))
+        let Settings { providers, storage, requests, .. } = loaded.settings;
+        Ok(self.configuration(loaded.configuration).providers(providers).storage(storage).requests(requests))
     }
 
     /// Takes definitions that were loaded elsewhere.
@@ -174,6 +182,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Keeps requests that are over so.
+    #[must_use]
+    pub fn requests(mut self, requests: RequestLogSettings) -> Self {
+        self.requests = requests;
+        self
+    }
+
     /// Tells `observer` of every event.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -186,7 +201,7 @@ impl GatewayBuilder {
     /// # Errors
     /// [`BuildGatewayError`] says which of these failed, and why.
     pub async fn build(self) -> Result<Gateway, BuildGatewayError> {
-        let Self { configuration, providers, storage, observers } = self;
+        let Self { configuration, providers, storage, requests, observers } = self;
         let database = match storage {
             StorageSettings::Memory => None,
             StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
@@ -197,10 +212,11 @@ impl GatewayBuilder {
         };
         let storage = database.clone().map_or(Storage::InMemory, Storage::Sqlite);
         let (providers, observers) = (Providers::new(providers)?, Observers::new(observers));
-        let services = compose(storage, providers.clone(), observers.clone());
+        let (requests, writing) = request_log::build(requests, database.as_ref(), &observers);
+        let services = compose(storage, providers.clone(), observers.clone(), requests);
         services.catalog.load(configuration).await?;
         let history = ConfigHistory::new(revisions, Arc::new(TokioClock));
-        Ok(Gateway { services, database, providers, observers, history })
+        Ok(Gateway { services, database, providers, observers, history, writing })
     }
 }
 

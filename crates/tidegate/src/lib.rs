@@ -7,6 +7,7 @@ pub mod commands;
 mod composition;
 mod gateway;
 mod logging;
+mod request_log;
 
 pub use gateway::{BuildGatewayError, Gateway, GatewayBuilder};
 pub use tidegate_application as application;

@@ -10,7 +10,7 @@ use tidegate_domain::{
     task_group::FallbackStrategy,
 };
 use tidegate_infrastructure::{
-    config::{LogFormat, StorageSettings},
+    config::{LogFormat, RequestLogSettings, StorageSettings},
     provider::{Protocol, SimulatedFailure},
 };
 
@@ -28,6 +28,27 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(loaded.configuration.pools[0].value.policy().rotation, RotationKind::RoundRobin);
     assert_eq!(loaded.configuration.deadlines.total, Duration::from_mins(10));
     assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn the_request_log_says_how_much_it_keeps_and_how_long() {
+    let requests = load_text(BASE, &[]).unwrap().settings.requests;
+    assert_eq!(requests, RequestLogSettings::default());
+    let text = format!(
+        "{BASE}
+        [observability.requests]
+        memory = 0
+        store = false
+        sample = 0.5
+        retention = 3600
+        max_stored = 9
+        "
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    let expected =
+        RequestLogSettings { memory: 0, store: false, sample: 0.5, retention: Duration::from_hours(1), max_stored: 9 };
+    assert_eq!(loaded.settings.requests, expected);
+    assert_eq!(loaded.settings.deferred_from(&load_text(BASE, &[]).unwrap().settings), ["observability.requests"]);
 }
 
 #[test]

@@ -91,8 +91,14 @@ fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources)
         limits: root.limits,
         content_hash: hash(sources, &read),
     };
-    let settings =
-        Settings { server: root.server, storage: root.storage, providers, log: root.log, reload: root.reload };
+    let settings = Settings {
+        server: root.server,
+        storage: root.storage,
+        providers,
+        log: root.log,
+        requests: root.requests,
+        reload: root.reload,
+    };
     let files = sources.paths().map(PathBuf::from).collect();
     let documents = sources.paths().zip(sources.texts()).collect();
     Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files, documents })

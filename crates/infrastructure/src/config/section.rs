@@ -5,6 +5,7 @@
 pub(super) mod alias;
 mod card;
 pub(super) mod limits;
+mod observability;
 pub(super) mod picking;
 pub(super) mod policy;
 pub(super) mod pool;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub providers: Vec<ProviderSettings>,
     /// The log.
     pub log: LogSettings,
+    /// What is kept of requests that are over.
+    pub requests: RequestLogSettings,
     /// How changes of the files are noticed.
     pub reload: ReloadSettings,
 }
@@ -27,11 +29,12 @@ impl Settings {
     /// The keys that differ from those of a running process and take effect at its next start only. Providers are not among
     /// them: they change while it runs.
     pub fn deferred_from(&self, running: &Self) -> Vec<String> {
-        let Self { server, storage, providers: _, log, reload } = self;
+        let Self { server, storage, providers: _, log, requests, reload } = self;
         let mut keys = server.differing_from(&running.server);
         let others = [
             ("storage", *storage != running.storage),
             ("observability.log", *log != running.log),
+            ("observability.requests", *requests != running.requests),
             ("global.enable_hot_reload", reload.is_enabled != running.reload.is_enabled),
             ("global.reload_interval", reload.interval != running.reload.interval),
         ];
@@ -123,6 +126,28 @@ pub enum StorageSettings {
         /// The file; relative to the working directory.
         path: PathBuf,
     },
+}
+
+/// What is kept of requests that are over, where and how long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RequestLogSettings {
+    /// The most requests in memory.
+    pub memory: usize,
+    /// Whether the store keeps any; in memory there is none.
+    pub store: bool,
+    /// The share of ordinary requests that the store keeps, from 0 to 1.
+    pub sample: f64,
+    /// How long the store keeps a request.
+    pub retention: Duration,
+    /// The most requests in the store.
+    pub max_stored: u64,
+}
+
+impl Default for RequestLogSettings {
+    fn default() -> Self {
+        let retention = Duration::from_hours(7 * 24);
+        Self { memory: 1000, store: true, sample: 0.01, retention, max_stored: 100_000 }
+    }
 }
 
 /// The log.

@@ -21,12 +21,12 @@ use sqlx::{
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// Readers are for whoever looks at definitions while one is written; requests never read the store.
+/// Readers are for whoever looks at definitions or at requests that are over; the path of a request never reads the store.
 const MAX_READERS: u32 = 2;
 /// A page cache of 256 KiB per connection: definitions are few, and SQLite would take up to 2 MiB.
 const CACHE_SIZE: &str = "-256";
 /// Every statement of every repository.
-const STATEMENTS: usize = 16;
+const STATEMENTS: usize = 32;
 /// What SQLite can be told to wait at most, in milliseconds.
 const MAX_BUSY_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// How often a lock is tried that SQLite does not wait for.

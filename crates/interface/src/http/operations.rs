@@ -12,7 +12,7 @@ use axum::{
 use http::{StatusCode, header};
 use tidegate_application::{domain::inference::LlmClient, health::HealthService};
 
-use super::{Gateway, HealthWire, MetricsText, configuration, refusal::Refusal};
+use super::{Gateway, HealthWire, MetricsText, configuration, refusal::Refusal, requests};
 use crate::server::Lifecycle;
 
 /// Serves `gateway`'s operations endpoints.
@@ -24,6 +24,7 @@ pub(crate) fn operations<C: LlmClient>(gateway: &Gateway<C>, lifecycle: Lifecycl
         .route("/readyz", get(ready).with_state(lifecycle))
         .route("/healthz", get(health::<C>).with_state(Arc::clone(&gateway.health)))
         .route("/metrics", get(metrics).with_state(Arc::clone(&gateway.metrics)))
+        .merge(requests::routes(Arc::clone(gateway.orchestration.requests())))
         .fallback(async || Refusal::no_such_route().into_response::<axum::body::Body>())
         .method_not_allowed_fallback(async || Refusal::wrong_method("GET").into_response::<axum::body::Body>())
 }

@@ -189,6 +189,19 @@ impl Refusal {
         Self::invalid(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
     }
 
+    /// A request is not known, or not any more.
+    pub(super) fn no_such_request(id: &str) -> Self {
+        let shown: String = id.chars().take(64).collect();
+        let message = format!("the request '{shown}' is not known; it may be too long ago, or was not sampled");
+        Self::invalid(StatusCode::NOT_FOUND, "request_not_found", message)
+    }
+
+    /// The store does not answer now.
+    pub(super) fn store_unavailable() -> Self {
+        let message = "the store does not answer now; the log says why";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorType::ServerError, "store_unavailable", message)
+    }
+
     /// The gateway ends before it could answer.
     pub(super) fn shutting_down() -> Self {
         let message = "this gateway is shutting down; try again";

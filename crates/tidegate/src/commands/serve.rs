@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let source = TomlReloadSource::new(source, &loaded, footprint);
     let (documents, content_hash) = (loaded.documents.redacted(), loaded.configuration.content_hash.clone());
-    let Settings { server, storage, providers, log: _, reload } = loaded.settings;
+    let Settings { server, storage, providers, log: _, requests, reload } = loaded.settings;
     let options = options(&server, arguments);
     let metrics = Arc::new(PrometheusObserver::new()?);
     let rendered = metrics.handle();
@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
         .configuration(loaded.configuration)
         .providers(providers)
         .storage(storage)
+        .requests(requests)
         .observer(metrics)
         .observer(Arc::new(LogObserver));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -40,6 +40,16 @@ pub(super) const KEYS: &[Description] = &[
         "\"info\"",
         "The least important events that are logged. `RUST_LOG` narrows or widens it.",
     ),
+    key("observability.requests", "What is kept of requests that are over. A change takes effect at the next start."),
+    or("observability.requests.memory", "1000", "The most requests in memory. 0 for none."),
+    or("observability.requests.store", "true", "Whether the store keeps any. The backend `memory` never does."),
+    or(
+        "observability.requests.sample",
+        "0.01",
+        "The share of ordinary requests that the store keeps: those that were answered in full at the first attempt. All others are kept.",
+    ),
+    or("observability.requests.retention", "604800", "Seconds until a stored request is removed."),
+    or("observability.requests.max_stored", "100000", "The most requests in the store. The oldest go first."),
     key("defaults", "What holds wherever nothing else is said."),
     key(
         "defaults.target",

@@ -1,15 +1,15 @@
-//! `[server]`, `[storage]`, `[observability]`, `[defaults]`, `[limits]`, `[registry]` and `[global]`: what is no entry.
+//! `[server]`, `[storage]`, `[defaults]`, `[limits]`, `[registry]` and `[global]`: what is no entry.
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use tidegate_domain::{admission::Limits, name::Target, resilience::Deadlines};
 use validator::Validate;
 
-use super::{Mentions, limits::limits, policy::deadlines, policy::seconds};
+use super::{Mentions, limits::limits, observability::observability, policy::deadlines, policy::seconds};
 use crate::config::{
     fields::Fields,
     kind::Kind,
-    settings::{LogFormat, LogLevel, LogSettings, ReloadSettings, ServerSettings, StorageSettings},
+    settings::{LogSettings, ReloadSettings, RequestLogSettings, ServerSettings, StorageSettings},
     word::Word,
 };
 
@@ -40,6 +40,7 @@ pub(in crate::config) struct Root {
     pub(in crate::config) server: ServerSettings,
     pub(in crate::config) storage: StorageSettings,
     pub(in crate::config) log: LogSettings,
+    pub(in crate::config) requests: RequestLogSettings,
     pub(in crate::config) reload: ReloadSettings,
     pub(in crate::config) deadlines: Deadlines,
     pub(in crate::config) limits: Limits,
@@ -61,11 +62,13 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         defaults.finish();
         (deadlines.unwrap_or_default(), target)
     });
+    let (log, requests) = fields.table("observability").map_or_else(Default::default, observability);
     let (is_lenient, reload) = fields.table("global").map_or_else(Default::default, global);
     Root {
         server: fields.table("server").map_or_else(Default::default, server),
         storage: fields.table("storage").map_or_else(Default::default, storage),
-        log: fields.table("observability").map_or_else(Default::default, log),
+        log,
+        requests,
         deadlines,
         limits: limits(fields),
         target,
@@ -201,23 +204,6 @@ fn sqlite(table: &mut Fields<'_>) -> StorageSettings {
         }
     };
     path.map_or(StorageSettings::Memory, |path| StorageSettings::Sqlite { path })
-}
-
-fn log(mut observability: Fields<'_>) -> LogSettings {
-    let log = observability.table("log");
-    observability.finish();
-    let Some(mut log) = log else { return LogSettings::default() };
-    let format = log.choice("format", &["json", "text"], |name| match name {
-        "json" => Some(LogFormat::Json),
-        "text" => Some(LogFormat::Text),
-        _ => None,
-    });
-    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
-    let level = log.choice("level", &levels.map(LogLevel::as_str), |name| {
-        levels.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name))
-    });
-    log.finish();
-    LogSettings { format: format.unwrap_or_default(), level: level.unwrap_or_default() }
 }
 
 /// Where a request goes whose model resolves to nothing else.
