@@ -3,6 +3,7 @@
 mod bodies;
 mod configuration;
 mod data_plane;
+mod framing;
 mod gateway;
 mod lifecycle;
 mod limits;

@@ -30,6 +30,7 @@ use tidegate_application::{domain::inference::LlmClient, health::HealthService, 
 
 pub use self::configuration::Control;
 pub(crate) use self::{
+    body::ResponseBody,
     configuration::RevisionWire,
     data_plane::DataPlane,
     health::{EntryWire, HealthWire, Status},

@@ -5,20 +5,24 @@
 
 mod acceptor;
 mod connection;
+mod exchange;
 mod lifecycle;
 mod listener;
 mod patience;
+mod request_body;
+mod response_head;
+mod service;
 mod socket;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::service::TowerToHyperService;
 pub use lifecycle::{Lifecycle, PhaseReached};
 pub use listener::BindError;
+pub use request_body::RequestBody;
 use tidegate_application::domain::inference::LlmClient;
 use tokio::net::TcpListener;
 
-use self::{acceptor::Acceptor, connection::ConnectionLimits};
+use self::{acceptor::Acceptor, connection::ConnectionLimits, service::HttpService};
 use crate::http::{DataPlane, Gateway, Intake, operations};
 
 /// How long connections may take to write their last words once they are cut.
@@ -118,34 +122,26 @@ impl Server {
     /// the open streams with an error event, and returns. The operations endpoints answer until the very end.
     pub async fn serve<C: LlmClient>(self, gateway: Gateway<C>, lifecycle: Lifecycle) -> Ended {
         let Self { data, admin, options, .. } = self;
-        let admin_service = TowerToHyperService::new(operations(&gateway, lifecycle.clone()));
+        let admin_service = operations(&gateway, lifecycle.clone());
         let mut admin = Acceptor::new(admin, ADMIN_CONNECTIONS, ConnectionLimits::of(&options));
         let intake = Intake { body_limit: options.body_limit, body_timeout: options.body_timeout };
         let plane = Arc::new(DataPlane::new(&gateway, intake, lifecycle.clone()));
         let data = Acceptor::new(data, options.max_connections, ConnectionLimits::of(&options));
-        let service = hyper::service::service_fn(move |request| {
-            let plane = Arc::clone(&plane);
-            async move { Ok::<_, std::convert::Infallible>(plane.answer(request).await) }
-        });
         let undisturbed = Lifecycle::default();
         tokio::select! {
             biased;
-            ended = serve_until_drained(data, service, &lifecycle, options.drain_timeout) => ended,
+            ended = serve_until_drained(data, plane, &lifecycle, options.drain_timeout) => ended,
             never = admin.accept(admin_service, &undisturbed) => match never {},
         }
     }
 }
 
-async fn serve_until_drained<S, B>(
+async fn serve_until_drained<S: HttpService>(
     mut acceptor: Acceptor,
     service: S,
     lifecycle: &Lifecycle,
     drain_timeout: Duration,
-) -> Ended
-where
-    S: connection::HttpService<B>,
-    B: connection::ResponseBody,
-{
+) -> Ended {
     tokio::select! {
         biased;
         () = lifecycle.draining() => {}

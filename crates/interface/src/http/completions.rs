@@ -6,7 +6,6 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use hyper::body::Incoming;
 use tidegate_application::{
     admission::Caller,
     domain::{
@@ -23,12 +22,13 @@ use super::{
     ingress,
     refusal::Refusal,
 };
+use crate::server::RequestBody;
 
 impl<C: LlmClient> DataPlane<C> {
     /// Answers a request for an operation, unless the gateway ends first.
     pub(super) async fn complete(
         &self,
-        request: (Operation, Request<Incoming>),
+        request: (Operation, Request<RequestBody>),
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
         tokio::select! {
@@ -40,7 +40,7 @@ impl<C: LlmClient> DataPlane<C> {
 
     async fn attempt(
         &self,
-        (operation, request): (Operation, Request<Incoming>),
+        (operation, request): (Operation, Request<RequestBody>),
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
         let (head, body) = request.into_parts();

@@ -13,7 +13,6 @@ use std::{
 
 use axum::Router;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tidegate_application::{
     domain::inference::{LlmClient, RequestId},
     orchestration::OrchestrationService,
@@ -21,7 +20,7 @@ use tidegate_application::{
 use tower::ServiceExt;
 
 use super::{Gateway, Intake, body::ResponseBody, headers, ingress, models, refusal::Refusal};
-use crate::server::Lifecycle;
+use crate::server::{Lifecycle, RequestBody};
 
 /// Answers the callers.
 pub(crate) struct DataPlane<C: LlmClient> {
@@ -39,7 +38,7 @@ impl<C: LlmClient> DataPlane<C> {
     }
 
     /// Answers one request; there is no request without an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody<C::Stream>> {
+    pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody<C::Stream>> {
         let id = RequestId::from_bits(fastrand::u128(..));
         let mut response = if let Some(operation) = ingress::operation_of(request.method(), request.uri().path()) {
             let answered = unless_it_panics(self.complete((operation, request), &id)).await;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
 
 use super::refusal::Refusal;
+use crate::server::RequestBody;
 
 /// What is put up with in a body.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// Reads the body of a JSON request.
-    pub(super) async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+    pub(super) async fn read(&self, headers: &HeaderMap, body: RequestBody) -> Result<Bytes, Refusal> {
         check_media_type(headers)?;
         let announced = body.size_hint().lower();
         if announced > self.body_limit as u64 {
@@ -31,7 +32,7 @@ impl Intake {
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(mut body: RequestBody, limit: usize) -> Result<Bytes, Refusal> {
     let first = next_piece(&mut body).await?.unwrap_or_default();
     if first.len() > limit {
         return Err(Refusal::too_large(limit));
@@ -50,7 +51,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
 }
 
 /// The next data; trailers mean nothing here.
-async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+async fn next_piece(body: &mut RequestBody) -> Result<Option<Bytes>, Refusal> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_broken| Refusal::unreadable_body())?;
         if let Ok(data) = frame.into_data() {

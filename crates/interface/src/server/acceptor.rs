@@ -10,7 +10,8 @@ use tokio::{
 
 use super::{
     Lifecycle,
-    connection::{self, ConnectionLimits, HttpService, ResponseBody},
+    connection::{self, ConnectionLimits},
+    service::HttpService,
 };
 
 /// How long to wait after the system could not give a connection, say for want of file descriptors: trying again at once
@@ -33,11 +34,7 @@ impl Acceptor {
     }
 
     /// Accepts until it is dropped.
-    pub(super) async fn accept<S, B>(&mut self, service: S, lifecycle: &Lifecycle) -> Infallible
-    where
-        S: HttpService<B>,
-        B: ResponseBody,
-    {
+    pub(super) async fn accept<S: HttpService>(&mut self, service: S, lifecycle: &Lifecycle) -> Infallible {
         loop {
             tokio::select! {
                 (stream, slot) = next(&self.listener, &self.slots) => {

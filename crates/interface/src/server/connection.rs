@@ -1,57 +1,31 @@
 //! One connection: HTTP/1.1 under limits, until it is closed or the server drains.
 //!
-//! A caller that closes its sending side counts as gone, and its upstream call is cancelled: nothing else tells a caller
+//! One task does everything: it reads a head, answers it, writes the answer, and while it waits for the one or the other it listens whether
+//! the caller is still there. A caller that closes its sending side counts as gone, and its upstream call is cancelled: nothing else tells a caller
 //! that hung up from one that only finished sending, and tokens nobody reads cost money.
 
-use std::{convert::Infallible, error::Error, pin::pin, sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use hyper::{
-    body::{Body, Incoming},
-    server::conn::http1,
-    service::{Service, service_fn},
+use std::{
+    future::poll_fn,
+    io,
+    task::{Poll, ready},
+    time::Duration,
 };
-use hyper_util::rt::TokioIo;
+
+use tidegate_http1::{HeadError, HeadLimits, HeadScan, RequestHead};
 use tokio::net::TcpStream;
 
 use super::{
-    Lifecycle, ServerOptions,
-    patience::HeadTimer,
-    socket::{Activity, Socket},
+    Lifecycle, PhaseReached, ServerOptions,
+    exchange::{self, Next},
+    patience::{Deadline, Patience},
+    service::HttpService,
+    socket::Socket,
 };
-
-/// hyper keeps this many headers on the stack, and allocates as soon as it is told a number.
-const HEADERS_WITHOUT_ALLOCATION: usize = 100;
-
-/// A service that answers whatever it is asked.
-pub(super) trait HttpService<B>:
-    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
-{
-}
-
-impl<B, S> HttpService<B> for S where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
-
-/// A body that can be sent.
-pub(super) trait ResponseBody:
-    Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
-{
-}
-
-impl<B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static> ResponseBody for B {}
 
 /// What a connection puts up with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectionLimits {
-    max_header_bytes: usize,
-    max_headers: usize,
+    head: HeadLimits,
     header_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
@@ -61,58 +35,107 @@ impl ConnectionLimits {
     /// The part of the options that concerns a connection.
     pub(super) fn of(options: &ServerOptions) -> Self {
         Self {
-            max_header_bytes: options.max_header_bytes,
-            max_headers: options.max_headers,
+            head: HeadLimits { max_bytes: options.max_header_bytes, max_headers: options.max_headers },
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
             write_timeout: options.write_timeout,
         }
     }
-
-    fn builder(&self, activity: &Arc<Activity>) -> http1::Builder {
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(HeadTimer::new(Arc::clone(activity), self.header_timeout))
-            .header_read_timeout(self.idle_timeout.max(self.header_timeout))
-            .max_header_size(self.max_header_bytes);
-        if self.max_headers != HEADERS_WITHOUT_ALLOCATION {
-            builder.max_headers(self.max_headers);
-        }
-        builder
-    }
 }
 
 /// Serves `stream` until it is closed; once the server drains, until the request in flight is answered.
-pub(super) async fn serve<S, B>(stream: TcpStream, service: S, limits: ConnectionLimits, lifecycle: Lifecycle)
-where
-    S: HttpService<B>,
-    B: ResponseBody,
-{
+pub(super) async fn serve<S: HttpService>(
+    stream: TcpStream,
+    service: S,
+    limits: ConnectionLimits,
+    lifecycle: Lifecycle,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "connection was closed before it was served");
         return;
     }
-    let activity = Arc::new(Activity::default());
-    let socket = Socket::new(stream, Arc::clone(&activity), limits.write_timeout);
-    let builder = limits.builder(&activity);
-    let watched = service_fn(|request| {
-        let answer = service.call(request);
-        let activity = Arc::clone(&activity);
-        async move { answer.await.inspect(|response| activity.linger_if(leaves_body_unread(response.status()))) }
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), watched));
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = lifecycle.draining() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let mut connection = Connection {
+        socket: Socket::new(stream, limits.write_timeout),
+        limits,
+        patience: Patience::default(),
+        draining: lifecycle.draining(),
+        lifecycle,
     };
-    if let Err(error) = served {
+    if let Err(error) = connection.converse(&service).await {
         tracing::debug!(%error, "connection ended early");
     }
 }
 
-fn leaves_body_unread(status: StatusCode) -> bool {
-    matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT | StatusCode::UNSUPPORTED_MEDIA_TYPE)
+struct Connection {
+    socket: Socket,
+    limits: ConnectionLimits,
+    patience: Patience,
+    lifecycle: Lifecycle,
+    draining: PhaseReached,
+}
+
+/// What comes of waiting for a head.
+#[expect(clippy::large_enum_variant, reason = "it is moved once for each request; a box would cost an allocation")]
+enum Heard {
+    Request(RequestHead),
+    Nonsense(HeadError),
+    Nothing,
+}
+
+impl Connection {
+    async fn converse<S: HttpService>(&mut self, service: &S) -> io::Result<()> {
+        let mut rest = self.limits.header_timeout;
+        loop {
+            let head = match self.listen(rest).await {
+                Heard::Request(head) => head,
+                Heard::Nonsense(error) => {
+                    exchange::refuse(&mut self.socket, error);
+                    return self.socket.close_slowly().await;
+                }
+                Heard::Nothing => return Ok(()),
+            };
+            match exchange::answer(&mut self.socket, head, service, &self.lifecycle).await? {
+                Next::Listen => self.socket.rest(),
+                Next::Close => return self.socket.close().await,
+                Next::CloseSlowly => return self.socket.close_slowly().await,
+                Next::Drop => return Ok(()),
+            }
+            rest = self.limits.idle_timeout.max(self.limits.header_timeout);
+        }
+    }
+
+    /// Waits for the next head: `rest` for its first byte, and the time for a head from there.
+    async fn listen(&mut self, rest: Duration) -> Heard {
+        let mut scan = HeadScan::default();
+        let mut is_begun = !self.socket.buffer.is_empty();
+        let mut deadline = Deadline::after(if is_begun { self.limits.header_timeout } else { rest });
+        poll_fn(|context| {
+            loop {
+                match scan.take(&mut self.socket.buffer, self.limits.head) {
+                    Ok(Some(head)) => {
+                        let head = RequestHead::parse(&head, self.limits.head);
+                        return Poll::Ready(head.map_or_else(Heard::Nonsense, Heard::Request));
+                    }
+                    Err(error) => return Poll::Ready(Heard::Nonsense(error)),
+                    Ok(None) => {}
+                }
+                match self.socket.poll_fill(context, 0) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Heard::Nothing),
+                    Poll::Ready(Ok(_)) => {
+                        if !is_begun {
+                            (is_begun, deadline) = (true, Deadline::after(self.limits.header_timeout));
+                        }
+                        continue;
+                    }
+                    Poll::Pending => {}
+                }
+                if !is_begun && std::pin::Pin::new(&mut self.draining).poll(context).is_ready() {
+                    return Poll::Ready(Heard::Nothing);
+                }
+                ready!(self.patience.poll_over(deadline.at(), context));
+                return Poll::Ready(Heard::Nothing);
+            }
+        })
+        .await
+    }
 }

@@ -1,80 +1,78 @@
-//! How long a connection waits for the head of a request.
+//! Waiting until a moment that keeps moving.
 //!
-//! hyper has one timeout for both the rest between two requests and the arrival of a head. They must differ: a rest may be
-//! long, or load balancers send into connections that are being closed; a head that trickles in must not be. hyper asks
-//! its timer for a sleep when it starts to wait for a head and polls it while the head is incomplete, so the sleep made
-//! here is cut short as soon as the first bytes arrive.
+//! A deadline that is put off with every request would cost a visit to the timer each time. Here the timer is left where it is, looked at when it
+//! goes off, and only then put off to where the deadline has moved meanwhile.
 
 use std::{
-    future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-    time::{Duration, Instant},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use hyper::rt::{Sleep, Timer};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::socket::Activity;
+/// A timer for deadlines that mostly move further away.
+#[derive(Debug, Default)]
+pub(super) struct Patience(Option<(Pin<Box<Sleep>>, Instant)>);
 
-/// The timer of one connection.
-#[derive(Debug)]
-pub(super) struct HeadTimer {
-    activity: Arc<Activity>,
-    header_timeout: Duration,
-    is_fresh: AtomicBool,
-}
-
-impl HeadTimer {
-    /// Gives the first head `header_timeout` from now, and every later one as much from its first byte.
-    pub(super) fn new(activity: Arc<Activity>, header_timeout: Duration) -> Self {
-        Self { activity, header_timeout, is_fresh: AtomicBool::new(true) }
-    }
-}
-
-impl Timer for HeadTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(self.now() + duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        self.activity.forget_heard();
-        let is_first = self.is_fresh.swap(false, Ordering::Relaxed);
-        let deadline = if is_first { self.now() + self.header_timeout } else { deadline };
-        Box::pin(HeadSleep {
-            sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
-            activity: Arc::clone(&self.activity),
-            header_timeout: self.header_timeout,
-            is_head_running: is_first,
-        })
-    }
-
-    fn now(&self) -> Instant {
-        tokio::time::Instant::now().into()
-    }
-}
-
-struct HeadSleep {
-    sleep: Pin<Box<tokio::time::Sleep>>,
-    activity: Arc<Activity>,
-    header_timeout: Duration,
-    is_head_running: bool,
-}
-
-impl Future for HeadSleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if !self.is_head_running && self.activity.has_heard() {
-            self.is_head_running = true;
-            let deadline = tokio::time::Instant::now() + self.header_timeout;
-            self.sleep.as_mut().reset(deadline);
+impl Patience {
+    /// Resolves once `deadline` has passed.
+    pub(super) fn poll_over(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let (sleep, armed) = self.0.get_or_insert_with(|| (Box::pin(sleep_until(deadline)), deadline));
+        if deadline < *armed {
+            sleep.as_mut().reset(deadline);
+            *armed = deadline;
         }
-        self.sleep.as_mut().poll(context)
+        loop {
+            ready!(sleep.as_mut().poll(context));
+            if deadline <= *armed || deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+            *armed = deadline;
+        }
     }
 }
 
-impl Sleep for HeadSleep {}
+/// A moment that is set when it is first asked for: what never has to wait never looks at the clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    after: Duration,
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// `after` the moment at which it is first asked for.
+    pub(super) fn after(after: Duration) -> Self {
+        Self { after, at: None }
+    }
+
+    pub(super) fn at(&mut self) -> Instant {
+        *self.at.get_or_insert_with(|| Instant::now() + self.after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    async fn waited(patience: &mut Patience, after: Duration) -> Duration {
+        let began = Instant::now();
+        poll_fn(|context| patience.poll_over(began + after, context)).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_kept_whether_it_moved_away_or_came_near() {
+        let mut patience = Patience::default();
+        for seconds in [10, 60, 1, 5] {
+            let after = Duration::from_secs(seconds);
+            // Armed for another moment, and left.
+            let elsewhere = Instant::now() + Duration::from_secs(30);
+            let _pending = poll_fn(|context| Poll::Ready(patience.poll_over(elsewhere, context))).await;
+            assert_eq!(waited(&mut patience, after).await.as_secs(), seconds);
+        }
+    }
+}

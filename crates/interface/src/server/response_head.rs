@@ -1,0 +1,140 @@
+//! The head of a response as bytes.
+
+use std::{
+    cell::RefCell,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use http::{Method, StatusCode, Version, header, response::Parts};
+
+/// How the end of a response's body is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none, and none is announced.
+    Bodiless,
+    /// By its length; to a `HEAD`, of a body that does not follow.
+    Length(u64),
+    /// By an empty chunk.
+    Chunked,
+    /// By the end of the connection, for callers of HTTP/1.0.
+    UntilClose,
+}
+
+impl Framing {
+    /// What suits a body of `exact` bytes, if its length is known.
+    pub(super) fn of(status: StatusCode, exact: Option<u64>, version: Version) -> Self {
+        if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Self::Bodiless;
+        }
+        match exact {
+            Some(length) => Self::Length(length),
+            None if version == Version::HTTP_10 => Self::UntilClose,
+            None => Self::Chunked,
+        }
+    }
+}
+
+/// Appends the head of a response. Its framing and whether the connection goes on are written here and nowhere else.
+pub(super) fn write_head(out: &mut Vec<u8>, parts: &Parts, framing: Framing, connection: Option<&'static str>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(parts.status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in &parts.headers {
+        if ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(name) {
+            write_field(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    match framing {
+        Framing::Length(length) => write_field(out, b"content-length", number(length, &mut [0; 20])),
+        Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
+        Framing::Bodiless | Framing::UntilClose => {}
+    }
+    if let Some(connection) = connection {
+        write_field(out, b"connection", connection.as_bytes());
+    }
+    write_date(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a response to `method` carries its body.
+pub(super) fn carries_body(method: &Method, framing: Framing) -> bool {
+    *method != Method::HEAD && framing != Framing::Bodiless
+}
+
+fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn number(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+thread_local! {
+    /// The second that was written last, and its text.
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+fn write_date(out: &mut Vec<u8>) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the field tells a caller the time of day, and nothing decides by it"
+    )]
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(known, text)| {
+        if *known != second {
+            (*known, *text) = (second, httpdate::fmt_http_date(now));
+        }
+        write_field(out, b"date", text.as_bytes());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Response};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(framing: Framing, connection: Option<&'static str>, expected: &str) {
+        let mut response = Response::new(());
+        for name in ["content-length", "transfer-encoding", "connection"] {
+            response.headers_mut().insert(name, HeaderValue::from_static("smuggled"));
+        }
+        response.headers_mut().insert("x-a", HeaderValue::from_static("b"));
+        let mut out = Vec::new();
+        write_head(&mut out, &response.into_parts().0, framing, connection);
+        let text = String::from_utf8(out).unwrap();
+        let (before, date) = text.split_once("date: ").unwrap();
+        assert_eq!(before, format!("HTTP/1.1 200 OK\r\nx-a: b\r\n{expected}"));
+        assert!(date.ends_with(" GMT\r\n\r\n"), "{date}");
+    }
+
+    #[test]
+    fn a_response_is_framed_in_one_way() {
+        check(Framing::Length(1_234_567), None, "content-length: 1234567\r\n");
+        check(Framing::Length(0), Some("close"), "content-length: 0\r\nconnection: close\r\n");
+        check(Framing::Chunked, None, "transfer-encoding: chunked\r\n");
+        check(Framing::UntilClose, Some("close"), "connection: close\r\n");
+    }
+
+    #[test]
+    fn what_has_no_body_announces_none() {
+        assert_eq!(Framing::of(StatusCode::NO_CONTENT, Some(0), Version::HTTP_11), Framing::Bodiless);
+        assert_eq!(Framing::of(StatusCode::OK, None, Version::HTTP_10), Framing::UntilClose);
+        assert!(!carries_body(&Method::HEAD, Framing::Length(7)));
+    }
+}
