@@ -4,6 +4,7 @@ mod broken;
 mod directory;
 mod documentation;
 mod effective;
+mod format;
 mod lenient;
 mod secrets;
 mod shipped;

@@ -1,7 +1,7 @@
 //! The operations endpoints.
 
 use serde_json::json;
-use tidegate_interface::cli::{Colour, render_status};
+use tidegate_interface::cli::{Colour, Explained, render_status};
 
 use crate::{
     stage::Stage,
@@ -103,4 +103,24 @@ async fn a_wrong_path_or_method_is_an_error_in_json() {
     assert_eq!(exchange(stage.admin, &get("/v1/models")).await.code(), "unknown_url");
     let request = b"POST /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(exchange(stage.admin, request).await.code(), "method_not_allowed");
+}
+
+#[tokio::test]
+async fn a_request_is_explained_and_not_sent() {
+    let stage = Stage::new();
+    let body = br#"{"model":"gpt","messages":[]}"#;
+    let head = format!(
+        "POST /admin/v1/explain HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let answer = exchange(stage.admin, &[head.as_bytes(), body].concat()).await;
+    assert_eq!(answer.status, 200);
+    let explained = Explained::of_answer(&answer.body).unwrap();
+    assert!(
+        explained.render("gpt", Colour::Never).starts_with("gpt is pool:"),
+        "{}",
+        explained.render("gpt", Colour::Never)
+    );
+    assert_eq!(answer.json()["legs"][0]["candidates"][0]["turn"], 1);
+    assert!(stage.upstream.bodies().is_empty());
 }

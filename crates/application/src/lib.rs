@@ -21,6 +21,7 @@
 
 pub mod admission;
 mod catalog;
+mod explain;
 pub mod health;
 #[cfg(feature = "shaku")]
 mod injection;
@@ -37,6 +38,7 @@ mod wrappers;
 
 pub use admission::{AdmissionError, Caller, RefusalReason, Scope};
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
+pub use explain::{CandidateExplanation, Excluded, Explanation, LegExplanation, Scores};
 pub use health::{ConfigurationHealth, GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
 pub use instance_check::InstanceCheck;
 pub use orchestration::{

@@ -23,7 +23,7 @@ use tidegate_domain::{
 use crate::{
     RequestLog,
     admission::{Caller, Demand},
-    routing_table::Routes,
+    routing_table::{Routes, RoutingTable},
     wrappers::Wishes,
 };
 
@@ -104,6 +104,16 @@ impl<C: LlmClient> OrchestrationService<C> {
         let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
         let attempts = attempts.heeding(Wishes::of(&request, affinity));
         attempts.admit(demand).await?.drive(&request).await
+    }
+
+    /// The table in force.
+    pub(crate) fn table(&self) -> Arc<RoutingTable<C>> {
+        self.routes.load()
+    }
+
+    /// What tells the time.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.watchers.clock
     }
 
     /// Every name a caller may use, sorted.

@@ -161,7 +161,8 @@ impl<C> LegMember<C> {
         }
     }
 
-    fn instances(&self) -> &[Arc<LiveInstance<C>>] {
+    /// Its instances.
+    pub(crate) fn instances(&self) -> &[Arc<LiveInstance<C>>] {
         match self {
             Self::Instance(instance) => std::slice::from_ref(instance),
             Self::Pool(pool, _) => &pool.instances,
@@ -198,8 +199,16 @@ impl<C> LegMember<C> {
         }
     }
 
+    /// A picker that picks as its pool's would, and moves nobody's turn.
+    pub(crate) fn fork(&self) -> Option<Picker> {
+        match self {
+            Self::Instance(_) => None,
+            Self::Pool(pool, _) => Some(pool.picker.fork()),
+        }
+    }
+
     /// Why its pool lets nobody in now; `None` if it does.
-    fn at_limit(&self, asking: &Asking<'_, C>) -> Option<Exclusion> {
+    pub(crate) fn at_limit(&self, asking: &Asking<'_, C>) -> Option<Exclusion> {
         match self {
             Self::Instance(_) | Self::Pool(_, None) => None,
             Self::Pool(_, Some(level)) => level.exclusion(asking.tokens, asking.now),
@@ -217,9 +226,10 @@ impl<C> LegMember<C> {
     }
 }
 
-struct LegMembers<'a, C> {
-    leg: &'a Leg<C>,
-    asking: &'a Asking<'a, C>,
+/// The members of a leg, as its rotation sees them.
+pub(crate) struct LegMembers<'a, C> {
+    pub(crate) leg: &'a Leg<C>,
+    pub(crate) asking: &'a Asking<'a, C>,
 }
 
 impl<C> Members for LegMembers<'_, C> {

@@ -19,6 +19,7 @@ mod fields;
 mod file;
 mod findings;
 mod footprint;
+mod format;
 mod interpolate;
 mod journal;
 mod keys;
@@ -49,12 +50,13 @@ pub use documents::Documents;
 pub use effective::{EffectiveValue, ValueOrigin};
 pub use environment::Environment;
 pub use footprint::Footprint;
+pub use format::{FormatError, format};
 pub use journal::Form;
 pub use keys::{Condition, Key, keys};
 pub use ranges::Bounds;
 pub use reference::reference;
 pub use reload::TomlReloadSource;
-pub use restore::restore;
+pub use restore::{replace_file, restore};
 pub use schema::schema;
 pub use settings::{
     LogFormat, LogLevel, LogSettings, ReloadSettings, RequestLogSettings, ServerSettings, Settings, StorageSettings,

@@ -6,6 +6,7 @@
 mod check;
 mod colour;
 mod config;
+mod explain;
 mod migrate;
 mod status;
 
@@ -15,9 +16,10 @@ pub use check::{ReportFormat, render_report};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use colour::Colour;
 pub use config::{
-    ConfigCommand, DiffArgs, History, HistoryArgs, ReadHistoryError, RollbackArgs, ShowArgs, ShownOrigin, ShownValue,
-    ValueChange, changes, render_changes, render_values,
+    ConfigCommand, DiffArgs, FormatArgs, History, HistoryArgs, ReadHistoryError, RollbackArgs, ShowArgs, ShownOrigin,
+    ShownValue, ValueChange, changes, render_changes, render_values,
 };
+pub use explain::{ExplainArgs, Explained, ReadExplanationError};
 pub use migrate::{
     MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, render_migration,
 };
@@ -42,6 +44,8 @@ pub enum Command {
     /// Show what a configuration comes to, how two differ, and what can be written in one.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Say where a request for a model would go, and why not elsewhere; nothing is sent.
+    Explain(ExplainArgs),
     /// Show how a running gateway is; exits with 1 if something cannot be used.
     Status(StatusArgs),
     /// Rewrite the configuration of another system for this one.
@@ -170,6 +174,7 @@ mod tests {
           serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration
           check    Report every problem of a configuration; exits with 1 if there is an error
           config   Show what a configuration comes to, how two differ, and what can be written in one
+          explain  Say where a request for a model would go, and why not elsewhere; nothing is sent
           status   Show how a running gateway is; exits with 1 if something cannot be used
           migrate  Rewrite the configuration of another system for this one
           help     Print this message or the help of the given subcommand(s)

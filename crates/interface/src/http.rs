@@ -7,6 +7,7 @@
 //! | `completions` | every operation that is answered by a model |
 //! | `models` | `GET /v1/models` |
 //! | `configuration` | `/admin/v1/config` |
+//! | `explanation` | `POST /admin/v1/explain` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
 //! | `requests` | `/admin/v1/requests`: what was decided for requests that are over |
 //! | `refusal` | every error a caller can see |
@@ -15,6 +16,7 @@ mod body;
 mod completions;
 mod configuration;
 mod data_plane;
+mod explanation;
 mod headers;
 mod health;
 mod ingress;
@@ -33,6 +35,7 @@ pub(crate) use self::{
     body::ResponseBody,
     configuration::RevisionWire,
     data_plane::DataPlane,
+    explanation::{CandidateWire, ExplanationWire, LegWire},
     health::{EntryWire, HealthWire, Status},
     intake::Intake,
     operations::operations,

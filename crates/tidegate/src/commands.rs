@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod explain;
 mod migrate;
 mod serve;
 mod status;
@@ -19,6 +20,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Config(command) => config::run(command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Migrate(command) => migrate::run(command),

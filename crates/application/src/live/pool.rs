@@ -49,6 +49,17 @@ impl Picker {
         None
     }
 
+    /// A picker that goes on as this one would, without moving it.
+    pub(crate) fn fork(&self) -> Self {
+        let (rotation, random) = &*self.lock();
+        Self(Mutex::new((rotation.clone(), random.clone())))
+    }
+
+    /// In which order it picks.
+    pub(crate) fn kind(&self) -> RotationKind {
+        self.lock().0.kind()
+    }
+
     fn lock(&self) -> MutexGuard<'_, (Rotation, Random)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,13 +79,27 @@ impl<C> LivePool<C> {
     /// The next instance that may be asked and has not been tried, with a permit.
     pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         let now = asking.now;
-        let affinity = self.definition.policy().affinity.as_ref();
-        let affinity = affinity.and_then(|policy| Some((policy.key(&asking.wishes.affinity)?, policy.max_load_factor)));
-        let members = PoolMembers { pool: self, asking, affinity };
-        self.picker.pick(&members, trace, |at, _| {
+        self.picker.pick(&self.members(asking), trace, |at, _| {
             let instance = &self.instances[at];
             Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
         })
+    }
+
+    /// The instance that `picker` would pick, without a permit.
+    pub(crate) fn preview(
+        &self,
+        picker: &Picker,
+        asking: &Asking<'_, C>,
+        trace: &mut Trace,
+    ) -> Option<Arc<LiveInstance<C>>> {
+        let at = picker.pick(&self.members(asking), trace, |at, _| Some(at))?;
+        Some(Arc::clone(&self.instances[at]))
+    }
+
+    fn members<'a>(&'a self, asking: &'a Asking<'a, C>) -> PoolMembers<'a, C> {
+        let affinity = self.definition.policy().affinity.as_ref();
+        let affinity = affinity.and_then(|policy| Some((policy.key(&asking.wishes.affinity)?, policy.max_load_factor)));
+        PoolMembers { pool: self, asking, affinity }
     }
 
     /// Whether `instance` is one of its own.

@@ -26,6 +26,18 @@ pub enum Reach {
     Route,
 }
 
+impl Reach {
+    /// The word for wire and terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nowhere => "nowhere",
+            Self::Instance => "instance",
+            Self::Leg => "leg",
+            Self::Route => "route",
+        }
+    }
+}
+
 /// The bounds of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalkPolicy {

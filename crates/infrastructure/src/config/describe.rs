@@ -73,6 +73,20 @@ pub fn idle_descriptions<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<&'
     ALL.into_iter().flatten().filter(is_idle).map(|described| described.end).collect()
 }
 
+/// The keys that come first in any table.
+const FIRST: [&str; 9] = ["inherits_from", "id", "name", "file", "enabled", "description", "type", "provider", "model"];
+
+/// The place of a key among those of its table, in the order in which they are described.
+pub(super) fn rank(table: &str, key: &str) -> usize {
+    if let Some(at) = FIRST.iter().position(|first| *first == key) {
+        return at;
+    }
+    let full = format!("{table}.{key}");
+    let position = |end: &str| ALL.into_iter().flatten().position(|described| ends_with(described.end, end));
+    let found = if table.is_empty() { None } else { position(&full) };
+    found.or_else(|| position(key)).map_or(usize::MAX, |at| at + FIRST.len())
+}
+
 fn ends_with(path: &str, end: &str) -> bool {
     path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -15,7 +15,7 @@ use super::{
     keys::{Condition, Key, keys, parent},
     kind::Kind,
     source::Sources,
-    tree::{Node, Table, Value},
+    tree::{Node, Table, Value, canonical},
 };
 
 /// Stands for a value that is never shown.
@@ -64,6 +64,7 @@ impl EffectiveValue {
 /// The values of all keys of what was loaded, sorted.
 pub(super) fn effective(loaded: &Loaded, found: Vec<Found>, sources: &Sources) -> Vec<EffectiveValue> {
     let live = live(loaded);
+    let found = found.into_iter().map(|found| Found { key: spelled_as_today(&found.key), ..found });
     let mut values: BTreeMap<String, EffectiveValue> = BTreeMap::new();
     let mut tables: BTreeSet<String> = BTreeSet::from([String::new()]);
     for found in found {
@@ -96,6 +97,20 @@ const OTHER_WORDS: [(&str, &str); 4] = [
     ("rotation.strategy", "rotation"),
 ];
 
+/// The path with every key, and no name, spelled as today.
+fn spelled_as_today(path: &str) -> String {
+    const NAMED: [&str; 7] = ["providers", "models", "pools", "task_groups", "wrappers", "tiers", "headers"];
+    let mut today: Vec<&str> = Vec::new();
+    for (at, segment) in segments(path).enumerate() {
+        // The models of a tier are a list, and no table of names.
+        let is_name = today
+            .last()
+            .is_some_and(|above| NAMED.contains(above) && (at == 1 || matches!(*above, "tiers" | "headers")));
+        today.push(if is_name { segment } else { canonical(segment) });
+    }
+    today.join(".").replace("].name", "].id")
+}
+
 fn say_in_words_of_today(values: &mut BTreeMap<String, EffectiveValue>) {
     for (older, today) in OTHER_WORDS {
         let spelled: Vec<_> = values.keys().filter(|key| key.ends_with(&format!(".{older}"))).cloned().collect();
@@ -104,6 +119,11 @@ fn say_in_words_of_today(values: &mut BTreeMap<String, EffectiveValue>) {
             let key = format!("{}{today}", &key[..key.len() - older.len()]);
             values.insert(key.clone(), EffectiveValue { key, ..value });
         }
+    }
+    let is_older = |value: &&mut EffectiveValue| value.key.ends_with(".strategy") && value.text == "\"echelon_down\"";
+    for value in values.values_mut().filter(is_older) {
+        "\"tier_down\"".clone_into(&mut value.text);
+        value.compared = value.text.clone().into();
     }
 }
 

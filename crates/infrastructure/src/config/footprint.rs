@@ -33,7 +33,7 @@ impl Footprint {
     }
 
     /// The TOML files that were read.
-    pub(super) fn toml_files(&self) -> impl Iterator<Item = &Path> {
+    pub fn toml_files(&self) -> impl Iterator<Item = &Path> {
         let is_toml = |path: &Path| path.extension().is_some_and(|extension| extension == "toml");
         self.files
             .iter()

@@ -55,7 +55,16 @@ fn put(path: &Path, text: Option<&str>, before: Option<&str>) -> io::Result<()> 
     }
     let Some(text) = text else { return fs::remove_file(&path) };
     fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-    // Whoever reads meanwhile sees the one or the other.
+    replace_file(&path, text)
+}
+
+/// Makes a file say `text`, with the permissions that it has. Whoever reads meanwhile sees the one text or the other, and a link stays
+/// a link. It blocks on the file system.
+///
+/// # Errors
+/// The file system's.
+pub fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let new = beside(&path, "new");
     fs::write(&new, "")?;
     if let Ok(known) = fs::metadata(&path) {

@@ -24,6 +24,8 @@ pub enum ConfigCommand {
     History(HistoryArgs),
     /// Put the files of an earlier revision in place, if they pass the check; exits with 1 if not.
     Rollback(RollbackArgs),
+    /// Write the files as they would be written today: older spellings replaced, keys ordered, comments kept.
+    Fmt(FormatArgs),
     /// Print the JSON Schema of a configuration, for editors.
     Schema,
 }
@@ -63,4 +65,18 @@ pub struct DiffArgs {
     /// Print an array of changes.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The arguments of `config fmt`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct FormatArgs {
+    /// Where the configuration is, all of whose files are formatted.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Format these files instead.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; exit with 1 if a file would change.
+    #[arg(long)]
+    pub check: bool,
 }

@@ -12,7 +12,7 @@ use axum::{
 use http::{StatusCode, header};
 use tidegate_application::{domain::inference::LlmClient, health::HealthService};
 
-use super::{Gateway, HealthWire, MetricsText, configuration, refusal::Refusal, requests};
+use super::{Gateway, HealthWire, MetricsText, configuration, explanation, refusal::Refusal, requests};
 use crate::server::Lifecycle;
 
 /// Serves `gateway`'s operations endpoints.
@@ -20,6 +20,7 @@ pub(crate) fn operations<C: LlmClient>(gateway: &Gateway<C>, lifecycle: Lifecycl
     let configuration = gateway.configuration.clone().map(configuration::routes).unwrap_or_default();
     Router::new()
         .merge(configuration)
+        .merge(explanation::routes(&gateway.orchestration))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(lifecycle))
         .route("/healthz", get(health::<C>).with_state(Arc::clone(&gateway.health)))

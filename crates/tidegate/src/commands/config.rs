@@ -1,5 +1,6 @@
 //! `tidegate config`: what a configuration comes to, how two differ, and what can be written in one.
 
+mod format;
 mod history;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -20,6 +21,7 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
         ConfigCommand::Diff(arguments) => diff(arguments),
         ConfigCommand::History(arguments) => history::show(&arguments),
         ConfigCommand::Rollback(arguments) => history::roll_back(&arguments),
+        ConfigCommand::Fmt(arguments) => format::run(&arguments),
         ConfigCommand::Schema => {
             print(&schema(&keys()))?;
             Ok(ExitCode::SUCCESS)
