@@ -368,7 +368,8 @@ async fn of_two_hundred_at_once_with_room_for_one_exactly_one_is_let_in() {
                 tokio::spawn(async move { world.complete("p").await.map(drop) })
             })
             .collect();
-        while world.diary.outcomes().len() < 199 {
+        // The one that is let in is at its instance in its own time.
+        while world.diary.outcomes().len() < 199 || world.scripts.asked("a") == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!((world.scripts.asked("a"), world.diary.outcomes()), (1, vec![Outcome::Refused; 199]));

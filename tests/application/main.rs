@@ -7,6 +7,7 @@ mod chaos;
 mod cooldown;
 mod explain;
 mod failover;
+mod fallback;
 mod models;
 mod reload;
 mod request_log;

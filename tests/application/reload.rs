@@ -212,7 +212,7 @@ async fn the_turn_of_a_tier_goes_on_through_a_reload() {
         let tier = &group.tiers()[0];
         let policy = TierPolicy { rotation: RotationKind::RoundRobin, ..tier.policy().clone() };
         let tier = Tier::new(tier.name().clone(), tier.models().to_vec(), policy).unwrap();
-        let fallback = *group.fallback();
+        let fallback = group.fallback().clone();
         configuration.task_groups[0].value = TaskGroup::new(group.name().clone(), vec![tier], fallback).unwrap();
         configuration
     };

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use proptest::prelude::*;
 use tidegate_domain::{
-    fault::{Fault, FaultKind, Phase, RetryAdvice, TransportFault, Work},
+    fault::{FallbackAdvice, Fault, FaultKind, Phase, RetryAdvice, TransportFault, Work},
     pool::Random,
     resilience::Backoff,
     routing::{Reach, Step, StopReason, Walk, WalkPolicy},
@@ -53,6 +53,10 @@ fn policies() -> impl Strategy<Value = WalkPolicy> {
             backoff: Backoff { base: Duration::from_millis(base), max: Duration::from_secs(2) },
         }
     })
+}
+
+fn is_final(fault: &Fault) -> bool {
+    fault.kind.fallback() == FallbackAdvice::Nowhere
 }
 
 /// What a driver saw of a walk.
@@ -117,8 +121,8 @@ proptest! {
         prop_assert!(journey.faults.len() <= policy.max_attempts.get() as usize);
         prop_assert!(journey.retries <= policy.max_retries);
         prop_assert!(ambiguous <= 1 + policy.max_ambiguous_repeats);
-        prop_assert!(before_last.iter().all(|fault| fault.kind.permits_fallback()), "went on after a final fault");
-        let last_is_final = journey.faults.last().is_some_and(|fault| !fault.kind.permits_fallback());
+        prop_assert!(before_last.iter().all(|fault| !is_final(fault)), "went on after a final fault");
+        let last_is_final = journey.faults.last().is_some_and(is_final);
         prop_assert_eq!(journey.reason == StopReason::Final, last_is_final);
         if policy.reach == Reach::Nowhere {
             prop_assert!(journey.faults.len() <= 1);

@@ -20,11 +20,14 @@ use tidegate_domain::{
     observe::{Event, Observer},
     pool::{Pool, PoolRepository},
     repository::{RepositoryError, Version, Versioned},
-    task_group::{TaskGroup, TaskGroupRepository},
+    task_group::{CustomFallback, TaskGroup, TaskGroupRepository},
 };
 use tokio::sync::Mutex;
 
-use crate::routing_table::{CompileError, Compiler, Routes, RoutingTable, TableInput};
+use crate::{
+    fallback_policies::FallbackPolicies,
+    routing_table::{CompileError, Compiler, Routes, RoutingTable, TableInput},
+};
 
 /// Who owns a definition, and so who may change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub struct CatalogParts<C> {
 pub struct Catalog<C> {
     parts: CatalogParts<C>,
     current: Mutex<Current<C>>,
+    /// What the embedding program decides itself.
+    policies: std::sync::Mutex<FallbackPolicies>,
     /// What kept the last reload from taking effect.
     rejected: std::sync::Mutex<Option<usize>>,
 }
@@ -108,7 +113,14 @@ impl<C: LlmClient> Catalog<C> {
     /// A catalog without definitions; [`Catalog::load`] gives it some.
     pub fn new(parts: CatalogParts<C>) -> Self {
         let current = Current { configuration: Configuration::default(), factory: Arc::clone(&parts.factory) };
-        Self { parts, current: Mutex::new(current), rejected: std::sync::Mutex::default() }
+        let (policies, rejected) = Default::default();
+        Self { parts, current: Mutex::new(current), policies, rejected }
+    }
+
+    /// Lets task groups with `strategy = "custom"` ask `policy` under that name, from the next table on. To be called before
+    /// definitions are loaded that name it.
+    pub fn register_fallback(&self, name: &str, policy: Arc<dyn CustomFallback>) {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner).register(name, policy);
     }
 
     /// Takes over what the files define, together with what the store holds, and returns the new table's revision.
@@ -224,7 +236,8 @@ impl<C: LlmClient> Catalog<C> {
         let groups: Vec<&TaskGroup> =
             values(&configuration.task_groups).chain(task_groups.iter().map(|stored| &stored.value)).collect();
         let input = TableInput { configuration, pools: &pools, groups: &groups };
-        Compiler::new(input, factory, &self.parts.routes.load()).compile()
+        let policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Compiler::new(input, factory, (&self.parts.routes.load(), &policies)).compile()
     }
 
     fn publish(&self, table: RoutingTable<C>) -> u64 {

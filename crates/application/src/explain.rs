@@ -105,7 +105,7 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table.resolve(request.envelope().model())?;
         let wishes = Wishes::of(request, None);
         let (tokens, now) = (request.estimated_tokens(), self.clock().now());
-        let asking = Asking { tried: &[], unfit: &[], tokens, wishes: &wishes, now };
+        let asking = Asking { tried: &[], unfit: &[], shunned: &[], passed: &[], tokens, wishes: &wishes, now };
         let Route { target, walk, legs, .. } = &**route;
         Ok(Explanation {
             target: target.clone(),

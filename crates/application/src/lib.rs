@@ -22,6 +22,7 @@
 pub mod admission;
 mod catalog;
 mod explain;
+mod fallback_policies;
 pub mod health;
 #[cfg(feature = "shaku")]
 mod injection;

@@ -102,7 +102,7 @@ impl<C: LlmClient> OrchestrationService<C> {
         let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers);
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
-        let attempts = attempts.heeding(Wishes::of(&request, affinity));
+        let attempts = attempts.heeding(Wishes::of(&request, affinity)).fit(&request)?;
         attempts.admit(demand).await?.drive(&request).await
     }
 

@@ -3,20 +3,26 @@
 //! Whatever a name stands for, a request sees a [`Route`]: legs to walk and the bounds of the walk. [`WrapperFactory`] makes
 //! one for each kind of target, so that one attempt loop serves them all.
 
+mod confines;
+mod custom;
 mod direct;
 mod pool;
 mod task_group;
 mod wishes;
 
 use std::{
+    collections::HashMap,
     num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+pub(crate) use confines::Confines;
+pub(crate) use custom::choose;
 use tidegate_domain::{
     inference::ParameterDefaults,
-    name::{Target, TierName},
+    model::Doubts,
+    name::{GroupName, PoolName, ProviderName, Target, TierName},
     pool::{Bend, Members},
     resilience::Deadlines,
     routing::{Trace, WalkPolicy},
@@ -26,9 +32,10 @@ use tidegate_domain::{
 pub(crate) use wishes::Wishes;
 
 use crate::{
-    admission::Level,
+    admission::{Level, Place},
+    fallback_policies::{FallbackPolicies, Registered},
     live::{LiveInstance, LivePool, Permit, Picker, SharedBudget},
-    routing_table::RoutingTable,
+    routing_table::{LiveGroup, RoutingTable},
 };
 
 /// Wraps each kind of target into a route.
@@ -42,13 +49,25 @@ pub(crate) struct WrapperFactory<'a, C> {
     pub(crate) max_ambiguous_repeats: u32,
     /// What the whole gateway lets in.
     pub(crate) gateway: Option<&'a Level>,
+    /// What pools and groups may fall back to.
+    pub(crate) pools: &'a HashMap<PoolName, Arc<LivePool<C>>>,
+    pub(crate) groups: &'a HashMap<GroupName, Arc<LiveGroup<C>>>,
+    /// What the embedding program decides itself.
+    pub(crate) policies: &'a FallbackPolicies,
 }
 
 /// What a name stands for, as the attempt loop sees it.
 #[derive(Debug)]
 pub(crate) struct Route<C> {
     pub(crate) target: Target,
+    /// Everything in reach, in order.
     pub(crate) legs: Vec<Arc<Leg<C>>>,
+    /// Where a request goes instead whose content a provider refused.
+    pub(crate) content_filter: Vec<Arc<Leg<C>>>,
+    /// Who comes first after a fault.
+    pub(crate) order: Order,
+    /// What some of its models may not be able to serve.
+    pub(crate) doubts: Doubts,
     pub(crate) walk: WalkPolicy,
     /// How long a request may take, with every attempt and every wait in it.
     pub(crate) total: Duration,
@@ -57,6 +76,17 @@ pub(crate) struct Route<C> {
     pub(crate) levels: Vec<Level>,
     /// Pays for every attempt after a request's first one.
     pub(crate) budget: Arc<SharedBudget>,
+}
+
+/// Who comes first after a fault.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// The candidates in the order of the legs.
+    AsListed,
+    /// The same, but those of a provider that failed come last.
+    OtherProvidersFirst,
+    /// Whoever a policy of the embedding program names.
+    Custom(Registered),
 }
 
 /// Candidates of about the same quality, and how they are asked: a tier, a pool, or one instance.
@@ -71,6 +101,8 @@ pub(crate) struct Leg<C> {
     pub(crate) max_retries: u32,
     /// What its tier lets in, if anything is limited.
     pub(crate) level: Option<Level>,
+    /// What its group lets in: passed by requests that come from another one.
+    pub(crate) group_level: Option<Level>,
 }
 
 /// What is asked of a leg.
@@ -78,8 +110,12 @@ pub(crate) struct Leg<C> {
 pub(crate) struct Asking<'a, C> {
     /// Who is not asked again.
     pub(crate) tried: &'a [Arc<LiveInstance<C>>],
-    /// Those of them that were never asked, since the request does not fit them.
+    /// Who cannot serve the request at all.
     pub(crate) unfit: &'a [Arc<LiveInstance<C>>],
+    /// Whose models are left for last.
+    pub(crate) shunned: &'a [ProviderName],
+    /// What the request has passed already.
+    pub(crate) passed: &'a [Level],
     /// What the request may cost in tokens.
     pub(crate) tokens: u32,
     /// What of it bears on who is picked.
@@ -95,6 +131,15 @@ pub(crate) enum LegMember<C> {
     Pool(Arc<LivePool<C>>, Option<Level>),
 }
 
+impl<C> Asking<'_, C> {
+    /// Whether `instance` is not to be asked, whatever state it is in.
+    pub(crate) fn leaves_out(&self, instance: &Arc<LiveInstance<C>>) -> bool {
+        instance.is_among(self.tried)
+            || instance.is_among(self.unfit)
+            || self.shunned.contains(instance.spec.model.provider())
+    }
+}
+
 impl<C> WrapperFactory<'_, C> {
     fn levels(&self, of_target: Option<&Level>) -> Vec<Level> {
         of_target.into_iter().chain(self.gateway).cloned().collect()
@@ -108,7 +153,7 @@ impl<C> WrapperFactory<'_, C> {
 impl<C> Route<C> {
     /// Every instance that the route's legs hold themselves or through their pools.
     pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<LiveInstance<C>>> {
-        self.legs.iter().flat_map(|leg| leg.instances())
+        self.legs.iter().chain(&self.content_filter).flat_map(|leg| leg.instances())
     }
 }
 
@@ -126,6 +171,27 @@ impl<C> Leg<C> {
         })
     }
 
+    /// The pools among its members.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = &Arc<LivePool<C>>> {
+        self.members.iter().filter_map(|member| match member {
+            LegMember::Instance(_) => None,
+            LegMember::Pool(pool, _) => Some(pool),
+        })
+    }
+
+    /// Whether it is the pool of that name and nothing else.
+    fn is_pool(&self, name: &PoolName) -> bool {
+        self.tier.is_none() && self.pools().any(|pool| pool.definition.name() == name)
+    }
+
+    /// Places on the levels that an attempt passes here; the reason if one of them is full.
+    fn enter(&self, asking: &Asking<'_, C>) -> Result<[Option<Place>; 2], Exclusion> {
+        let is_passed = |level: &&Level| asking.passed.iter().any(|passed| passed.is_same(level));
+        let of_group = self.group_level.as_ref().filter(|level| !is_passed(level));
+        let enter = |level: &Level| level.try_enter(asking.tokens, asking.now);
+        Ok([of_group.map(enter).transpose()?, self.level.as_ref().map(enter).transpose()?])
+    }
+
     /// Whether a request could be sent to any of its members at `now`.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
         self.members.iter().any(|member| member.is_usable(now))
@@ -133,8 +199,8 @@ impl<C> Leg<C> {
 
     /// The next instance that may be asked and has not been tried, with a permit; who is passed over is noted in `trace`.
     pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
-        let place = match self.level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose() {
-            Ok(place) => place,
+        let places = match self.enter(asking) {
+            Ok(places) => places,
             Err(reason) => {
                 self.instances().for_each(|instance| trace.exclude(&instance.label, reason));
                 return None;
@@ -147,7 +213,9 @@ impl<C> Leg<C> {
             self.members.iter().for_each(|member| member.explain(asking, trace));
             return None;
         };
-        permit.places.hold(place);
+        for place in places {
+            permit.places.hold(place);
+        }
         Some((instance, permit))
     }
 }
@@ -173,14 +241,13 @@ impl<C> LegMember<C> {
         self.instances().iter().any(|instance| instance.exclusion(now).is_none())
     }
 
-    /// Whether the member still has an untried instance for this request, and, if it is a pool, attempts left.
+    /// Whether the member still has somebody to ask for this request, and, if it is a pool, attempts left.
     fn has_more(&self, asking: &Asking<'_, C>) -> bool {
         match self {
-            Self::Instance(instance) => !instance.is_among(asking.tried),
+            Self::Instance(instance) => !asking.leaves_out(instance),
             Self::Pool(pool, _) => {
-                let of_pool = |list: &[Arc<LiveInstance<C>>]| list.iter().filter(|one| pool.owns(one)).count();
-                let (tried, unfit) = (of_pool(asking.tried), of_pool(asking.unfit));
-                tried - unfit < pool.attempts_per_request() && tried < pool.instances.len()
+                let asked = asking.tried.iter().filter(|instance| pool.owns(instance)).count();
+                asked < pool.attempts_per_request() && pool.instances.iter().any(|it| !asking.leaves_out(it))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A loaded configuration, where each part of it was written, what can be wrong with it, and how it follows another.
 
+mod cycle;
 mod diff;
 mod problem;
 mod reload;
@@ -8,6 +9,7 @@ mod revision;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use async_trait::async_trait;
+pub use cycle::{Edges, cycles, fallback_edges};
 pub use diff::{Changes, ConfigDiff};
 pub use problem::{Problem, Report, Severity};
 pub use reload::{ReloadOutcome, ReloadSource, Successor};

@@ -90,6 +90,19 @@ pub enum RetryAdvice {
     AfterWait,
 }
 
+/// Who else may be asked after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FallbackAdvice {
+    /// Anybody within reach.
+    Anywhere,
+    /// Only a model that takes more.
+    LargerWindow,
+    /// Only whom the definition names for such a fault.
+    WhereNamed,
+    /// Nobody.
+    Nowhere,
+}
+
 impl FaultKind {
     /// Whether it counts as a failure of the instance, towards its breaker and its health. What the caller did, and
     /// backpressure, do not: a saturated engine must not be ejected into a stampede on its neighbours.
@@ -132,8 +145,8 @@ impl FaultKind {
         }
     }
 
-    /// Whether another instance, tier, pool or group may be asked instead.
-    pub fn permits_fallback(self) -> bool {
+    /// Which other instance, tier, pool or group may be asked instead.
+    pub fn fallback(self) -> FallbackAdvice {
         match self {
             Self::Auth
             | Self::Billing
@@ -143,9 +156,16 @@ impl FaultKind {
             | Self::Transient
             | Self::Timeout(_)
             | Self::Transport(_)
-            | Self::Malformed => true,
-            Self::Client | Self::ContextLength | Self::ContentFilter | Self::Cancelled => false,
+            | Self::Malformed => FallbackAdvice::Anywhere,
+            Self::ContextLength => FallbackAdvice::LargerWindow,
+            Self::ContentFilter => FallbackAdvice::WhereNamed,
+            Self::Client | Self::Cancelled => FallbackAdvice::Nowhere,
         }
+    }
+
+    /// Whether anybody else within reach may be asked instead.
+    pub fn permits_fallback(self) -> bool {
+        self.fallback() == FallbackAdvice::Anywhere
     }
 
     /// How long an instance is left alone after it, where it named no wait itself; `None` if it may be asked at once.

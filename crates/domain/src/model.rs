@@ -12,5 +12,5 @@ mod prices;
 pub use capability::{Capabilities, Capability};
 pub use card::ModelCard;
 pub use catalogue::{ModelCatalogue, VendorCards};
-pub use needs::{RequestNeeds, Unfit};
+pub use needs::{Doubts, RequestNeeds, Shortfall};
 pub use prices::{Cost, Prices};

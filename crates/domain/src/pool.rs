@@ -41,6 +41,8 @@ pub enum PoolFallback {
     InstanceRotation,
     /// Asks the same instance again, after a backoff.
     SimpleRetry,
+    /// Asks another instance of the pool, then the pools that are named.
+    PoolFallback,
     /// Gives up.
     FailFast,
 }
@@ -74,6 +76,8 @@ pub struct PoolPolicy {
     pub breaker: BreakerPolicy,
     /// What follows a fault.
     pub fallback: PoolFallback,
+    /// The pools to ask when this one's instances are used up, in order.
+    pub fallback_pools: Vec<PoolName>,
     /// The most instances that one request tries; with [`PoolFallback::SimpleRetry`], the most attempts.
     pub max_instance_attempts: NonZeroU32,
     /// How long the phases of an attempt may take.
@@ -91,6 +95,7 @@ impl Default for PoolPolicy {
             health: HealthPolicy::default(),
             breaker: BreakerPolicy::default(),
             fallback: PoolFallback::default(),
+            fallback_pools: Vec::new(),
             max_instance_attempts: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),
             deadlines: Deadlines::default(),
             limits: Limits::default(),
@@ -124,6 +129,9 @@ pub enum InvalidPool {
     /// Every instance has weight 0 and so is drained.
     #[error("every instance of pool '{0}' has weight 0, so none can be picked")]
     NoWeight(PoolName),
+    /// It goes to other pools, and names none; or it names some, and does not go there.
+    #[error("pool '{0}' needs both 'pool_fallback' and 'fallback_pools' to fall back to other pools")]
+    HalfAFallback(PoolName),
 }
 
 impl Pool {
@@ -148,6 +156,10 @@ impl Pool {
         let has_reference = self.members.iter().any(|member| matches!(member, PoolMember::Reference { .. }));
         if !has_reference && self.instances().all(|instance| instance.weight.is_drained()) {
             return Err(InvalidPool::NoWeight(self.name));
+        }
+        let goes = self.policy.fallback == PoolFallback::PoolFallback;
+        if goes == self.policy.fallback_pools.is_empty() {
+            return Err(InvalidPool::HalfAFallback(self.name));
         }
         Ok(self)
     }
@@ -228,6 +240,18 @@ mod tests {
     fn two_instances_never_share_an_id() {
         let twice = vec![instance("a", 1), instance("b", 1), instance("a", 2)];
         assert!(matches!(pool(twice), Err(InvalidPool::DuplicateInstance { id, .. }) if id.as_str() == "a"));
+    }
+
+    #[test]
+    fn a_pool_that_falls_back_says_where() {
+        let named = |fallback, fallback_pools: &[&str]| {
+            let fallback_pools = fallback_pools.iter().map(|name| name.parse().unwrap()).collect();
+            let policy = PoolPolicy { fallback, fallback_pools, ..PoolPolicy::default() };
+            Pool::new(PoolName::new("p").unwrap(), vec![instance("a", 1)], policy).is_ok()
+        };
+        assert!(named(PoolFallback::PoolFallback, &["q"]));
+        assert!(!named(PoolFallback::PoolFallback, &[]));
+        assert!(!named(PoolFallback::InstanceRotation, &["q"]));
     }
 
     #[test]

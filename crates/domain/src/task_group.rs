@@ -1,5 +1,6 @@
 //! Task groups: a kind of work, and the tiers of models that can do it, best first.
 
+mod custom;
 mod fallback;
 mod repository;
 mod requirements;
@@ -7,7 +8,8 @@ mod tier;
 
 use std::fmt;
 
-pub use fallback::{FallbackPolicy, FallbackStrategy};
+pub use custom::{CustomFallback, FallbackCandidate};
+pub use fallback::{FallbackPolicy, FallbackStrategy, FallbackTarget, InvalidFallback};
 pub use repository::TaskGroupRepository;
 pub use requirements::{Exclusion, ModelRequirements, RankedModel, Selection};
 pub use tier::{InvalidTier, Tier, TierLimits, TierModel, TierPolicy};
@@ -61,6 +63,14 @@ pub enum InvalidTaskGroup {
         /// The tier.
         tier: TierName,
     },
+    /// It falls back to nowhere, or to nobody knows where.
+    #[error("task group '{group}' cannot fall back so: {problem}")]
+    Fallback {
+        /// The group.
+        group: GroupName,
+        /// Why not.
+        problem: InvalidFallback,
+    },
 }
 
 impl TaskGroup {
@@ -68,7 +78,7 @@ impl TaskGroup {
     /// without a priority come last.
     ///
     /// # Errors
-    /// [`InvalidTaskGroup`] if there is no tier or two have one name.
+    /// [`InvalidTaskGroup`] if there is no tier, two have one name, or the fallback contradicts itself.
     pub fn new(name: GroupName, mut tiers: Vec<Tier>, fallback: FallbackPolicy) -> Result<Self, InvalidTaskGroup> {
         if tiers.is_empty() {
             return Err(InvalidTaskGroup::NoTiers(name));
@@ -77,6 +87,9 @@ impl TaskGroup {
             if tiers[..at].iter().any(|earlier| earlier.name() == tier.name()) {
                 return Err(InvalidTaskGroup::DuplicateTier { group: name, tier: tier.name().clone() });
             }
+        }
+        if let Err(problem) = fallback.check() {
+            return Err(InvalidTaskGroup::Fallback { group: name, problem });
         }
         tiers.sort_by_key(|tier| tier.policy().priority.unwrap_or(u32::MAX));
         let (description, breaker, limits) = Default::default();

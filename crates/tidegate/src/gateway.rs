@@ -10,7 +10,7 @@ use tidegate_domain::{
     config::{Configuration, Declared, ReloadSource, Report, RevisionRepository},
     observe::Observer,
     pool::Pool,
-    task_group::TaskGroup,
+    task_group::{CustomFallback, TaskGroup},
 };
 use tidegate_infrastructure::{
     clock::TokioClock,
@@ -125,6 +125,7 @@ pub struct GatewayBuilder {
     storage: StorageSettings,
     requests: RequestLogSettings,
     observers: Vec<Arc<dyn Observer>>,
+    fallbacks: Vec<(String, Arc<dyn CustomFallback>)>,
 }
 
 impl GatewayBuilder {
@@ -189,6 +190,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Lets task groups with `strategy = "custom"` and `policy = name` ask `policy` who is next after a fault.
+    #[must_use]
+    pub fn fallback(mut self, name: impl Into<String>, policy: Arc<dyn CustomFallback>) -> Self {
+        self.fallbacks.push((name.into(), policy));
+        self
+    }
+
     /// Tells `observer` of every event.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -201,7 +209,7 @@ impl GatewayBuilder {
     /// # Errors
     /// [`BuildGatewayError`] says which of these failed, and why.
     pub async fn build(self) -> Result<Gateway, BuildGatewayError> {
-        let Self { configuration, providers, storage, requests, observers } = self;
+        let Self { configuration, providers, storage, requests, observers, fallbacks } = self;
         let database = match storage {
             StorageSettings::Memory => None,
             StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
@@ -214,6 +222,9 @@ impl GatewayBuilder {
         let (providers, observers) = (Providers::new(providers)?, Observers::new(observers));
         let (requests, writing) = request_log::build(requests, database.as_ref(), &observers);
         let services = compose(storage, providers.clone(), observers.clone(), requests);
+        for (name, policy) in fallbacks {
+            services.catalog.register_fallback(&name, policy);
+        }
         services.catalog.load(configuration).await?;
         let history = ConfigHistory::new(revisions, Arc::new(TokioClock));
         Ok(Gateway { services, database, providers, observers, history, writing })

@@ -177,6 +177,40 @@ fn a_model_says_what_is_known_of_it_above_the_catalogue() {
 }
 
 #[test]
+fn a_fallback_names_where_to_go() {
+    let text = format!(
+        "{BASE}
+        [pools.spare]
+        task_groups = ['chat']
+        fallback = {{ strategy = 'pool_fallback', fallback_pools = ['fast'] }}
+        [task_groups.g.tiers.a]
+        models = ['sim:a']
+        [task_groups.g.fallback_config]
+        strategy = 'task_group_switch'
+        fallback_groups = ['chat.a', 'chat']
+        fallback_pools = ['fast']
+        content_filter_fallback = ['pool:spare', 'chat']
+        [task_groups.own.tiers.a]
+        models = ['sim:a']
+        [task_groups.own.fallback]
+        strategy = 'custom'
+        policy = 'mine'
+        "
+    );
+    let configuration = load_text(&text, &[]).unwrap().configuration;
+    let spare = configuration.pools[1].value.policy();
+    assert_eq!((spare.fallback, spare.fallback_pools[0].as_str()), (PoolFallback::PoolFallback, "fast"));
+    let fallback = configuration.task_groups[1].value.fallback();
+    assert_eq!(fallback.strategy, FallbackStrategy::GroupFallback);
+    let targets: Vec<_> = fallback.targets().map(|target| target.to_string()).collect();
+    assert_eq!(targets, ["chat.a", "chat", "pool:fast"]);
+    let filtered: Vec<_> = fallback.content_filter.iter().map(ToString::to_string).collect();
+    assert_eq!(filtered, ["pool:spare", "chat"]);
+    let own = configuration.task_groups[2].value.fallback();
+    assert_eq!((own.strategy, own.custom.as_deref()), (FallbackStrategy::Custom, Some("mine")));
+}
+
+#[test]
 fn tiers_without_a_priority_keep_the_order_of_the_file() {
     let text =
         format!("{BASE}[task_groups.g.tiers.z]\nmodels = ['sim:a']\n[task_groups.g.tiers.a]\nmodels = ['sim:b']");

@@ -19,7 +19,10 @@ use tidegate_domain::{
     },
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, Rate, SlowCalls},
-    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
+    task_group::{
+        FallbackPolicy, FallbackStrategy, FallbackTarget, GroupReference, TaskGroup, Tier, TierLimits, TierModel,
+        TierPolicy,
+    },
 };
 use tidegate_infrastructure::persistence::{
     Database, DatabaseOptions, InMemoryPoolRepository, InMemoryTaskGroupRepository, SqlitePoolRepository,
@@ -100,12 +103,17 @@ fn references() -> impl Strategy<Value = PoolMember> {
 }
 
 fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
-    let fallbacks = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
+    let alone = select(vec![PoolFallback::InstanceRotation, PoolFallback::SimpleRetry, PoolFallback::FailFast]);
+    let fallbacks = prop_oneof![
+        alone.prop_map(|fallback| (fallback, Vec::new())),
+        vec(pool_names(), 1..3).prop_map(|pools| (PoolFallback::PoolFallback, pools)),
+    ];
     (pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
-        |(picking, health, breaker, fallback, max_instance_attempts, deadlines, limits)| PoolPolicy {
+        |(picking, health, breaker, (fallback, fallback_pools), max_instance_attempts, deadlines, limits)| PoolPolicy {
             health,
             breaker,
             fallback,
+            fallback_pools,
             max_instance_attempts,
             deadlines,
             limits,
@@ -204,9 +212,34 @@ fn defaults() -> impl Strategy<Value = ParameterDefaults> {
         .prop_map(|(temperature, max_tokens)| ParameterDefaults::new(temperature, max_tokens))
 }
 
+fn group_references() -> impl Strategy<Value = GroupReference> {
+    (plain(), option::of(dotted())).prop_map(|(group, tier)| GroupReference {
+        group: GroupName::new(&group).unwrap(),
+        tier: tier.map(|tier| TierName::new(&tier).unwrap()),
+    })
+}
+
+fn pool_names() -> impl Strategy<Value = PoolName> {
+    plain().prop_map(|name| PoolName::new(&name).unwrap())
+}
+
+/// Fallbacks that do not contradict themselves: each has everything that its strategy could need.
 fn fallbacks() -> impl Strategy<Value = FallbackPolicy> {
-    (select(FallbackStrategy::ALL.to_vec()), non_zero(), durations(), durations()).prop_map(
-        |(strategy, max_attempts, base, max)| FallbackPolicy { strategy, max_attempts, backoff: Backoff { base, max } },
+    let targets =
+        prop_oneof![group_references().prop_map(FallbackTarget::Group), pool_names().prop_map(FallbackTarget::Pool),];
+    let named = (vec(group_references(), 1..3), vec(pool_names(), 1..3), vec(targets, 0..3), "\\PC{0,12}");
+    (select(FallbackStrategy::ALL.to_vec()), named, non_zero(), durations(), durations()).prop_map(
+        |(strategy, (groups, pools, content_filter, custom), max_attempts, base, max)| {
+            let bare =
+                FallbackPolicy { strategy, max_attempts, backoff: Backoff { base, max }, ..FallbackPolicy::default() };
+            match strategy {
+                FallbackStrategy::FailFast => bare,
+                FallbackStrategy::Custom => {
+                    FallbackPolicy { groups, pools, content_filter, custom: Some(custom.into()), ..bare }
+                }
+                _ => FallbackPolicy { groups, pools, content_filter, ..bare },
+            }
+        },
     )
 }
 

@@ -22,6 +22,11 @@ impl Level {
         }
     }
 
+    /// Whether it is the same level, of this routing table or another.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.gate, &other.gate)
+    }
+
     /// Puts the limits in force.
     pub(crate) fn apply(&self) {
         self.gate.set_limits(self.limits);

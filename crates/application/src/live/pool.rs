@@ -169,6 +169,6 @@ impl<C> Members for PoolMembers<'_, C> {
 
     fn is_eligible(&self, member: usize) -> bool {
         let instance = &self.pool.instances[member];
-        !instance.is_among(self.asking.tried) && instance.exclusion(self.asking.now).is_none()
+        !self.asking.leaves_out(instance) && instance.exclusion(self.asking.now).is_none()
     }
 }

@@ -12,11 +12,12 @@ use std::{
 };
 
 use tidegate_domain::{
-    fault::{Fault, FaultKind, Phase, RetryAdvice, Work},
+    fault::{FallbackAdvice, Fault, FaultKind, Phase, RetryAdvice, Work},
     inference::{AnswerStream, Call, Dropped, InferenceRequest, LlmClient, Reply, Unfit, WholeAnswer},
+    model::Shortfall,
     resilience::Deadlines,
-    routing::{Reach, Step, Walk},
-    task_group::Exclusion,
+    routing::{Reach, Step, StopReason, Walk},
+    task_group::{CustomFallback, Exclusion},
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     admission::Demand,
     live::{LiveInstance, Permit},
-    wrappers::{Asking, Leg, Route, Wishes},
+    wrappers::{Confines, Leg, Order, Route, Wishes, choose},
 };
 
 /// The most bytes of a stream that are held before its first content.
@@ -46,12 +47,14 @@ pub(super) struct Attempts<C> {
     /// The end of the request, with every attempt and every wait in it.
     deadline: Instant,
     leg: usize,
+    /// Whom the request may be sent to.
+    confines: Confines<C>,
     /// Who is not asked again this round.
     tried: Vec<Arc<LiveInstance<C>>>,
     /// Who is not asked again at all: its fault permits no retry.
     barred: Vec<Arc<LiveInstance<C>>>,
-    /// Who cannot be sent this request, and the first reason.
-    unfit: (Vec<Arc<LiveInstance<C>>>, Option<Unfit>),
+    /// The first reason why somebody cannot be sent this request.
+    unfit: Option<Unfit>,
     /// The last fault, and the instance that had it.
     last: Option<(Arc<LiveInstance<C>>, Fault)>,
 }
@@ -86,9 +89,10 @@ impl<C: LlmClient> Attempts<C> {
             tokens,
             wishes: Wishes::default(),
             leg: 0,
+            confines: Confines::default(),
             tried: Vec::new(),
             barred: Vec::new(),
-            unfit: (Vec::new(), None),
+            unfit: None,
             last: None,
             route,
             ledger,
@@ -98,6 +102,21 @@ impl<C: LlmClient> Attempts<C> {
     /// Heeds what of the request bears on who is picked.
     pub(super) fn heeding(self, wishes: Wishes) -> Self {
         Self { wishes, ..self }
+    }
+
+    /// Rules out whoever cannot serve the request.
+    pub(super) fn fit(mut self, request: &InferenceRequest) -> Result<Self, CompletionError> {
+        match Confines::of(&self.route, request, &mut self.ledger.trace) {
+            Ok(confines) => Ok(Self { confines, ..self }),
+            Err(shortfall) => {
+                let target = self.route.target.clone();
+                self.ledger.close(Some(match shortfall {
+                    Shortfall::ContextWindow { .. } => FaultKind::ContextLength,
+                    Shortfall::AnswerTooLong { .. } | Shortfall::Lacks(_) => FaultKind::Client,
+                }));
+                Err(CompletionError::FallsShort { target, shortfall })
+            }
+        }
     }
 
     /// Passes every level of the route, waiting where that is allowed: all of them, or none.
@@ -142,7 +161,11 @@ impl<C: LlmClient> Attempts<C> {
             match self.attempt(candidate, request).await {
                 Ok(answered) => return Ok(self.complete(Answered { dropped, ..answered })),
                 Err(fault) => {
-                    let step = self.ledger.trace.failed(&mut self.walk, &fault);
+                    let step = if self.narrow(&instance, &fault) {
+                        self.ledger.trace.failed(&mut self.walk, &fault)
+                    } else {
+                        Step::Stop(StopReason::Final)
+                    };
                     self.tried.push(Arc::clone(&instance));
                     if fault.kind.permits_retry() == RetryAdvice::Never {
                         self.barred.push(Arc::clone(&instance));
@@ -159,10 +182,8 @@ impl<C: LlmClient> Attempts<C> {
     /// Leaves out a candidate that no waiting makes fit for this request.
     fn pass_over(&mut self, instance: Arc<LiveInstance<C>>, unfit: Unfit) {
         self.ledger.trace.exclude(&instance.label, Exclusion::Unfit);
-        self.tried.push(Arc::clone(&instance));
-        self.barred.push(Arc::clone(&instance));
-        self.unfit.0.push(instance);
-        self.unfit.1.get_or_insert(unfit);
+        self.confines.unfit.push(instance);
+        self.unfit.get_or_insert(unfit);
     }
 
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
@@ -187,18 +208,49 @@ impl<C: LlmClient> Attempts<C> {
                 .ok()?;
             return Some(Candidate { leg: Arc::clone(&self.route.legs[self.leg]), instance, permit });
         }
+        let route = Arc::clone(&self.route);
+        if let (Order::Custom(policy), true) = (&route.order, self.walk.attempts() > 0) {
+            return self.chosen_candidate(&*policy.0);
+        }
         loop {
-            let leg = self.route.legs.get(self.leg)?;
-            let asking =
-                Asking { tried: &self.tried, unfit: &self.unfit.0, tokens: self.tokens, wishes: &self.wishes, now };
-            if let Some((instance, permit)) = leg.pick(&asking, &mut self.ledger.trace) {
-                return Some(Candidate { leg: Arc::clone(leg), instance, permit });
+            if let Some(candidate) = self.candidate_of_leg() {
+                return Some(candidate);
             }
-            if self.walk.reach() != Reach::Route {
+            let is_last = self.leg + 1 >= self.confines.legs(&route).len();
+            if !is_last && self.walk.reach() == Reach::Route {
+                self.leg += 1;
+            } else if self.confines.relent() {
+                self.leg = 0;
+            } else {
                 return None;
             }
-            self.leg += 1;
         }
+    }
+
+    /// The next candidate of the leg that the walk has come to.
+    fn candidate_of_leg(&mut self) -> Option<Candidate<C>> {
+        let leg = self.confines.legs(&self.route).get(self.leg)?;
+        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
+        let (instance, permit) = leg.pick(&asking, &mut self.ledger.trace)?;
+        Some(Candidate { leg: Arc::clone(leg), instance, permit })
+    }
+
+    /// The candidate that a policy of the embedding program names.
+    fn chosen_candidate(&mut self, policy: &dyn CustomFallback) -> Option<Candidate<C>> {
+        let legs = self.confines.legs(&self.route);
+        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
+        let (at, instance, permit) = choose(policy, legs, &asking, &mut self.ledger.trace)?;
+        self.leg = at;
+        Some(Candidate { leg: Arc::clone(&legs[at]), instance, permit })
+    }
+
+    /// Narrows whom the request may be sent to by a fault. If this is false, nobody is left.
+    fn narrow(&mut self, instance: &Arc<LiveInstance<C>>, fault: &Fault) -> bool {
+        let others = self.confines.narrow(&self.route, instance, fault);
+        if fault.kind.fallback() == FallbackAdvice::WhereNamed {
+            self.leg = 0;
+        }
+        others
     }
 
     async fn attempt(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Result<Answered<C>, Fault> {
@@ -248,16 +300,17 @@ impl<C: LlmClient> Attempts<C> {
     /// When an attempt must have begun to answer: half of the request's remaining time is kept for whoever else could be
     /// asked, so that one silent upstream cannot use up all of it.
     fn share(&self, now: Instant, asked: &Arc<LiveInstance<C>>) -> Instant {
-        let legs = &self.route.legs[self.leg..];
+        let legs = self.confines.legs(&self.route).get(self.leg..).unwrap_or_default();
         let in_reach = match self.walk.reach() {
             Reach::Nowhere | Reach::Instance => return self.deadline,
-            Reach::Leg => &legs[..1],
+            Reach::Leg => legs.get(..1).unwrap_or_default(),
             Reach::Route => legs,
         };
         let now_std = self.ledger.now();
         let mut others = in_reach.iter().flat_map(|leg| leg.instances());
         let is_left = |other: &Arc<LiveInstance<C>>| {
-            !Arc::ptr_eq(other, asked) && !other.is_among(&self.tried) && other.exclusion(now_std).is_none()
+            let is_out = other.is_among(&self.tried) || other.is_among(&self.confines.unfit);
+            !Arc::ptr_eq(other, asked) && !is_out && other.exclusion(now_std).is_none()
         };
         if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
     }
@@ -283,7 +336,7 @@ impl<C: LlmClient> Attempts<C> {
     fn give_up(mut self) -> CompletionError {
         let attempts = self.walk.attempts();
         let Some((_, fault)) = self.last.take() else {
-            if let Some(unfit) = self.unfit.1.take().filter(|_| self.nobody_will_fit()) {
+            if let Some(unfit) = self.unfit.take().filter(|_| self.nobody_will_fit()) {
                 self.ledger.refused();
                 return CompletionError::Unfit { unfit };
             }
@@ -303,7 +356,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Whether everybody who was passed over would be passed over at any other time too.
     fn nobody_will_fit(&self) -> bool {
-        self.ledger.trace.exclusions.iter().all(|record| record.reason == Exclusion::Unfit)
+        self.ledger.trace.exclusions.iter().all(|record| record.reason.is_about_request())
     }
 
     fn remaining(&self) -> Duration {

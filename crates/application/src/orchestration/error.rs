@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_domain::{fault::Fault, inference::Unfit, name::Target};
+use tidegate_domain::{fault::Fault, inference::Unfit, model::Shortfall, name::Target};
 
 use crate::admission::AdmissionError;
 
@@ -33,6 +33,14 @@ pub enum CompletionError {
         /// The first reason.
         unfit: Unfit,
     },
+    /// No model of the target can serve the request. Nobody was asked.
+    #[error("no model of '{target}' can serve the request: {}", wanting(*shortfall))]
+    FallsShort {
+        /// The target.
+        target: Target,
+        /// What the model lacks that comes nearest to it.
+        shortfall: Shortfall,
+    },
     /// A limit of this gateway's own did not let it in. Nobody was asked.
     #[error(transparent)]
     Refused(#[from] AdmissionError),
@@ -48,4 +56,14 @@ pub enum CompletionError {
 
 fn offer(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; did you mean '{}'?", nearest.join("', '")) }
+}
+
+fn wanting(shortfall: Shortfall) -> String {
+    match shortfall {
+        Shortfall::ContextWindow { window } => {
+            format!("prompt and answer do not fit into the largest context window, which is {window} tokens")
+        }
+        Shortfall::AnswerTooLong { largest } => format!("the longest answer that any gives is {largest} tokens"),
+        Shortfall::Lacks(capability) => format!("it needs '{capability}'"),
+    }
 }

@@ -16,7 +16,7 @@ use std::{
 
 pub use error::CompileError;
 use tidegate_domain::{
-    config::Configuration,
+    config::{Configuration, cycles, fallback_edges},
     inference::{ClientFactory, LlmClient, Succession},
     name::{GroupName, PoolName},
     pool::{HealthPolicy, InstanceSpec, Pool},
@@ -28,6 +28,7 @@ use tidegate_domain::{
 use super::{LiveGroup, RoutingTable};
 use crate::{
     admission::{Level, Scope},
+    fallback_policies::FallbackPolicies,
     live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned},
 };
 
@@ -69,6 +70,8 @@ pub(crate) struct Compiler<'a, C> {
     input: TableInput<'a>,
     factory: &'a dyn ClientFactory<Client = C>,
     previous: &'a RoutingTable<C>,
+    /// What the embedding program decides itself.
+    policies: &'a FallbackPolicies,
     pools: HashMap<PoolName, Arc<LivePool<C>>>,
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
     /// What the whole gateway lets in.
@@ -79,15 +82,16 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
     pub(crate) fn new(
         input: TableInput<'a>,
         factory: &'a dyn ClientFactory<Client = C>,
-        previous: &'a RoutingTable<C>,
+        (previous, policies): (&'a RoutingTable<C>, &'a FallbackPolicies),
     ) -> Self {
         let level = Level::following(previous.level.as_ref(), Scope::Gateway, input.configuration.limits);
-        Self { input, factory, previous, pools: HashMap::new(), groups: HashMap::new(), level }
+        Self { input, factory, previous, policies, pools: HashMap::new(), groups: HashMap::new(), level }
     }
 
     /// Compiles the successor of the previous table.
     pub(crate) fn compile(mut self) -> Result<RoutingTable<C>, CompileError> {
         self.check_names()?;
+        self.check_fallback()?;
         for pool in self.input.pools {
             let live = self.pool(pool)?;
             self.pools.insert(pool.name().clone(), Arc::new(live));
@@ -125,6 +129,14 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             }
         }
         Ok(())
+    }
+
+    fn check_fallback(&self) -> Result<(), CompileError> {
+        let edges = fallback_edges(self.input.pools.iter().copied(), self.input.groups.iter().copied());
+        match cycles(&edges).first() {
+            Some(path) => Err(CompileError::FallbackCycle { path: path.join(" -> ") }),
+            None => Ok(()),
+        }
     }
 
     /// An instance with a fresh client, and with the state of its predecessor if it is the same upstream.

@@ -4,19 +4,21 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use tidegate_domain::{
     inference::ParameterDefaults,
+    model::Doubts,
     name::Target,
     pool::RotationKind,
     resilience::Backoff,
     routing::{Reach, WalkPolicy},
 };
 
-use super::{Leg, LegMember, Route, WrapperFactory};
+use super::{Leg, LegMember, Order, Route, WrapperFactory};
 use crate::live::{LiveInstance, Picker};
 
 impl<C> WrapperFactory<'_, C> {
     /// A route to one instance: there is nobody else to ask, so a passing fault is retried once.
     pub(crate) fn direct(&self, instance: Arc<LiveInstance<C>>) -> Route<C> {
         let target = Target::Direct(instance.spec.model.clone());
+        let doubts = Doubts::about(instance.card.as_deref());
         Route {
             legs: vec![Arc::new(Leg {
                 tier: None,
@@ -26,7 +28,11 @@ impl<C> WrapperFactory<'_, C> {
                 defaults: ParameterDefaults::default(),
                 max_retries: 0,
                 level: None,
+                group_level: None,
             })],
+            content_filter: Vec::new(),
+            order: Order::AsListed,
+            doubts,
             levels: self.levels(None),
             budget: self.budget(&target),
             target,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{InferenceRequest, Parameter};
-use crate::model::{Capabilities, Capability, RequestNeeds};
+use crate::model::{Capabilities, Capability, Doubts, RequestNeeds};
 
 /// Bytes of a prompt for each of its tokens: rather too many, so that nobody is passed over for a prompt that may fit.
 /// English prose has 4 to 5, other text fewer.
@@ -20,27 +20,31 @@ const MEDIA: [(&str, Option<Capability>); 3] =
     [("image_url", Some(Capability::Vision)), ("input_audio", Some(Capability::Audio)), ("file", None)];
 
 impl InferenceRequest {
-    /// What the request needs of the model that serves it.
-    pub fn needs(&self) -> RequestNeeds {
-        let mut capabilities = Capabilities::default();
-        if self.envelope().stream() {
-            capabilities.insert(Capability::Streaming);
-        }
-        if self.has_items(Parameter::Tools) || self.has_items(Parameter::Functions) {
-            capabilities.insert(Capability::Tools);
-        }
-        if self.word(Parameter::ResponseFormat).is_some_and(|kind| kind == "json_schema") {
-            capabilities.insert(Capability::JsonSchema);
-        }
-        if self.asks_for_reasoning() {
-            capabilities.insert(Capability::Reasoning);
-        }
+    /// What the request needs of the model that serves it, as far as there are `doubts` that everybody has it.
+    pub fn needs(&self, doubts: &Doubts) -> RequestNeeds {
+        let mut capabilities: Capabilities =
+            doubts.lacking.iter().filter(|capability| self.plainly_needs(*capability)).collect();
         let messages = self.value(Parameter::Messages).unwrap_or_default();
-        let media = media(messages, &mut capabilities);
         let tools = self.value(Parameter::Tools).unwrap_or_default();
-        let bytes = messages.len().saturating_sub(media) + tools.len();
+        let mut bytes = messages.len() + tools.len();
+        let is_long = doubts.window.is_some_and(|window| bytes / BYTES_PER_TOKEN > window.get() as usize / 2);
+        // To look for pictures in every prompt would cost more than all the rest.
+        if is_long || MEDIA.iter().any(|(_, needed)| needed.is_some_and(|needed| doubts.lacking.contains(needed))) {
+            bytes -= media(messages, &mut capabilities);
+        }
         let prompt_tokens = u32::try_from(bytes / BYTES_PER_TOKEN).unwrap_or(u32::MAX);
         RequestNeeds { capabilities, prompt_tokens, max_output: self.asked_answer() }
+    }
+
+    /// Whether a field says that it needs `capability`; what only its messages tell is not looked for.
+    fn plainly_needs(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::Streaming => self.envelope().stream(),
+            Capability::Tools => self.has_items(Parameter::Tools) || self.has_items(Parameter::Functions),
+            Capability::JsonSchema => self.word(Parameter::ResponseFormat).is_some_and(|kind| kind == "json_schema"),
+            Capability::Reasoning => self.asks_for_reasoning(),
+            Capability::Vision | Capability::Audio | Capability::Prefill => false,
+        }
     }
 
     fn has_items(&self, parameter: Parameter) -> bool {
@@ -98,7 +102,8 @@ mod tests {
     use super::*;
 
     fn needs(body: &str) -> RequestNeeds {
-        InferenceRequest::parse(body.to_owned().into()).unwrap().needs()
+        let doubts = Doubts { lacking: Capability::ALL.into_iter().collect(), ..Doubts::default() };
+        InferenceRequest::parse(body.to_owned().into()).unwrap().needs(&doubts)
     }
 
     #[track_caller]
@@ -149,6 +154,14 @@ mod tests {
         let body = format!(r#"{{"model":"m","messages":[{{"content":[{image},{{"type":"text","text":"{text}"}}]}}]}}"#);
         let tokens = needs(&body).prompt_tokens;
         assert!((200..220).contains(&tokens), "{tokens}");
+    }
+
+    #[test]
+    fn nothing_is_looked_for_that_everybody_has() {
+        let image = r#"{"type":"image_url","image_url":{"url":"https://example.org/1.png"}}"#;
+        let body = format!(r#"{{"model":"m","stream":true,"tools":[1],"messages":[{{"content":[{image}]}}]}}"#);
+        let request = InferenceRequest::parse(body.into()).unwrap();
+        assert!(request.needs(&Doubts::default()).capabilities.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Capabilities, Capability, Prices, RequestNeeds, Unfit};
+use super::{Capabilities, Capability, Prices, RequestNeeds, Shortfall};
 
 /// What is known of a model. Whatever is absent is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,18 +26,18 @@ impl ModelCard {
     }
 
     /// Why the model cannot serve a request of these needs; `None` if it can, or if nobody knows.
-    pub fn unfit_for(&self, needs: &RequestNeeds) -> Option<Unfit> {
+    pub fn shortfall_for(&self, needs: &RequestNeeds) -> Option<Shortfall> {
         let lacking = self.capabilities.and_then(|offered| needs.capabilities.first_beyond(offered));
         if let Some(capability) = lacking {
-            return Some(Unfit::Lacks(capability));
+            return Some(Shortfall::Lacks(capability));
         }
         if let (Some(largest), Some(wanted)) = (self.max_output, needs.max_output)
             && wanted > largest.get()
         {
-            return Some(Unfit::AnswerTooLong { largest });
+            return Some(Shortfall::AnswerTooLong { largest });
         }
         let window = self.context_window?;
-        (needs.least_tokens() > window.get()).then_some(Unfit::ContextWindow { window })
+        (needs.least_tokens() > window.get()).then_some(Shortfall::ContextWindow { window })
     }
 
     /// This card, with what `base` says where it is silent.
@@ -72,34 +72,34 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(needs: &RequestNeeds, expected: Option<Unfit>) {
-        assert_eq!(card(100, &[Capability::Tools]).unfit_for(needs), expected);
+    fn check(needs: &RequestNeeds, expected: Option<Shortfall>) {
+        assert_eq!(card(100, &[Capability::Tools]).shortfall_for(needs), expected);
     }
 
     #[test]
     fn prompt_and_answer_fit_into_the_window_together() {
         let window = NonZeroU32::new(100).unwrap();
         check(&needs(100, None, &[]), None);
-        check(&needs(101, None, &[]), Some(Unfit::ContextWindow { window }));
+        check(&needs(101, None, &[]), Some(Shortfall::ContextWindow { window }));
         check(&needs(60, Some(40), &[]), None);
-        check(&needs(60, Some(41), &[]), Some(Unfit::ContextWindow { window }));
+        check(&needs(60, Some(41), &[]), Some(Shortfall::ContextWindow { window }));
     }
 
     #[test]
     fn an_answer_longer_than_the_model_gives_does_not_fit() {
-        check(&needs(1, Some(51), &[]), Some(Unfit::AnswerTooLong { largest: NonZeroU32::new(50).unwrap() }));
+        check(&needs(1, Some(51), &[]), Some(Shortfall::AnswerTooLong { largest: NonZeroU32::new(50).unwrap() }));
     }
 
     #[test]
     fn a_missing_capability_is_named() {
         check(&needs(1, None, &[Capability::Tools]), None);
-        check(&needs(1, None, &[Capability::Tools, Capability::Vision]), Some(Unfit::Lacks(Capability::Vision)));
+        check(&needs(1, None, &[Capability::Tools, Capability::Vision]), Some(Shortfall::Lacks(Capability::Vision)));
     }
 
     #[test]
-    fn nobody_is_unfit_for_what_is_unknown() {
+    fn nobody_is_shortfall_for_what_is_unknown() {
         let needs = needs(u32::MAX, Some(u32::MAX), &Capability::ALL);
-        assert_eq!(ModelCard::default().unfit_for(&needs), None);
+        assert_eq!(ModelCard::default().shortfall_for(&needs), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::{
-    fault::{Fault, RetryAdvice, Work},
+    fault::{FallbackAdvice, Fault, RetryAdvice, Work},
     pool::Random,
     resilience::Backoff,
 };
@@ -124,8 +124,11 @@ impl Walk {
     /// Says what follows an attempt that failed with `fault`.
     pub fn failed(&mut self, fault: &Fault, random: &mut Random) -> Step {
         self.note_wait(fault, random);
-        if !fault.kind.permits_fallback() {
-            return Step::Stop(StopReason::Final);
+        match fault.kind.fallback() {
+            FallbackAdvice::Nowhere => return Step::Stop(StopReason::Final),
+            // Whoever drives the walk knows who takes more, or is named; what this one waited for does not matter any more.
+            FallbackAdvice::WhereNamed => self.wait = None,
+            FallbackAdvice::LargerWindow | FallbackAdvice::Anywhere => {}
         }
         if self.attempts >= self.policy.max_attempts.get() {
             return Step::Stop(StopReason::AttemptsSpent);

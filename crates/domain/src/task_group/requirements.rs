@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Instant};
 
-use crate::name::{InstanceId, ModelRef, ProviderName, TierName};
+use crate::{
+    model::Shortfall,
+    name::{InstanceId, ModelRef, ProviderName, TierName},
+};
 
 /// What a caller requires of the model that a group selects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Exclusion {
     HeldOpen,
     /// The caller excluded its model.
     ExcludedByCaller,
+    /// Its model cannot serve the request.
+    FallsShort(Shortfall),
     /// It is unhealthy until then.
     Unhealthy(Instant),
     /// Its circuit is open, or its probes are out, until then.
@@ -49,7 +54,23 @@ impl Exclusion {
             | Self::HeldOpen
             | Self::ExcludedByCaller
             | Self::AtCapacity
-            | Self::Unfit => None,
+            | Self::Unfit
+            | Self::FallsShort(_) => None,
+        }
+    }
+
+    /// Whether it is about the request, so that no waiting mends it.
+    pub fn is_about_request(self) -> bool {
+        match self {
+            Self::ExcludedByCaller | Self::Unfit | Self::FallsShort(_) => true,
+            Self::Drained
+            | Self::Maintenance
+            | Self::HeldOpen
+            | Self::Unhealthy(_)
+            | Self::CircuitOpen(_)
+            | Self::CoolingDown(_)
+            | Self::AtCapacity
+            | Self::AtLimit(_) => false,
         }
     }
 
@@ -60,6 +81,7 @@ impl Exclusion {
             Self::Maintenance => "maintenance",
             Self::HeldOpen => "held_open",
             Self::ExcludedByCaller => "excluded_by_caller",
+            Self::FallsShort(shortfall) => shortfall.as_str(),
             Self::Unhealthy(_) => "unhealthy",
             Self::CircuitOpen(_) => "circuit_open",
             Self::CoolingDown(_) => "cooling_down",

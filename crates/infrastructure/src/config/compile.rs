@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 use tidegate_domain::{
-    config::{Configuration, Declared, Problem, Report, Severity},
+    config::{Configuration, Declared, Problem, Report, Severity, cycles, fallback_edges},
     model::{ModelCard, ModelCatalogue},
     name::ModelRef,
     pool::Pool,
@@ -248,13 +248,30 @@ impl<'f> Reading<'f> {
     }
 
     fn check_cycles(&self) {
-        let pools = self.defined.pools.iter().map(|declared| &declared.value);
-        let groups = self.defined.task_groups.iter().map(|declared| &declared.value);
-        for (pool, path) in cycles::find(pools, groups) {
-            let Some(declaration) = self.declarations.get(Kind::Pool, pool.as_str()) else { continue };
-            let message = format!("pool '{pool}' would take its instances from itself: {path}");
-            self.findings.error(&declaration.place, message, "take the pool out of one of these tiers");
+        let pools = || self.defined.pools.iter().map(|declared| &declared.value);
+        let groups = || self.defined.task_groups.iter().map(|declared| &declared.value);
+        for path in cycles(&cycles::membership_edges(pools(), groups())) {
+            // A cycle goes through tiers and pools by turns; it is shown from the pool that comes first.
+            let pools = path[1..].iter().enumerate().filter(|(_, name)| name.starts_with("pool "));
+            let Some((at, _)) = pools.min_by_key(|(_, name)| *name) else { continue };
+            let at = at + 1;
+            let (tail, head) = (&path[1..=at], &path[at..]);
+            let path = [head, tail].concat();
+            self.report_cycle(&path, "would take its instances from itself", "take the pool out of one of these tiers");
         }
+        for path in cycles(&fallback_edges(pools(), groups())) {
+            self.report_cycle(&path, "would fall back to itself", "name one of them less");
+        }
+    }
+
+    fn report_cycle(&self, path: &[String], would: &str, help: &str) {
+        let Some(first) = path.first() else { return };
+        let kinds = [("pool ", Kind::Pool), ("task group ", Kind::TaskGroup)];
+        let named = kinds.into_iter().find_map(|(prefix, kind)| Some((kind, first.strip_prefix(prefix)?)));
+        let Some((kind, name)) = named else { return };
+        let Some(declaration) = self.declarations.get(kind, name) else { return };
+        let message = format!("{} '{name}' {would}: {}", kind.noun(), path.join(" -> "));
+        self.findings.error(&declaration.place, message, help);
     }
 
     fn check_emptiness(&self, origin: Origin) {

@@ -4,6 +4,7 @@
 
 pub(super) mod alias;
 mod card;
+mod fallback;
 pub(super) mod limits;
 mod observability;
 pub(super) mod picking;

@@ -57,15 +57,18 @@ impl<C: LlmClient> Compiler<'_, C> {
             deadlines: self.input.configuration.deadlines,
             max_ambiguous_repeats: 1,
             gateway: self.level.as_ref(),
+            pools: &self.pools,
+            groups: &self.groups,
+            policies: self.policies,
         };
         for pool in self.pools.values() {
-            entries.add(pool.definition.name().as_str(), "pool", wrap.pool(pool));
+            entries.add(pool.definition.name().as_str(), "pool", wrap.pool(pool)?);
         }
         for group in self.groups.values() {
-            entries.add(group.definition.name().as_str(), "task_group", wrap.task_group(group, None));
+            entries.add(group.definition.name().as_str(), "task_group", wrap.task_group(group, None)?);
             for tier in group.definition.tiers() {
                 let name = format!("{}.{}", group.definition.name(), tier.name());
-                entries.add(&name, "task_group", wrap.task_group(group, Some(tier.name())));
+                entries.add(&name, "task_group", wrap.task_group(group, Some(tier.name()))?);
             }
         }
         let deadlines = self.input.configuration.deadlines;

@@ -58,6 +58,30 @@ pub enum CompileError {
         /// The kind of the second.
         second: &'static str,
     },
+    /// A pool or a task group falls back to what does not exist.
+    #[error("'{who}' falls back to '{target}', which does not exist")]
+    DanglingFallback {
+        /// Who does.
+        who: Target,
+        /// Where to.
+        target: String,
+    },
+    /// Pools or task groups fall back to each other in a circle.
+    #[error("these fall back to each other in a circle: {path}")]
+    FallbackCycle {
+        /// The circle, from its first name back to it.
+        path: String,
+    },
+    /// A task group is to ask a fallback policy that the program has not registered.
+    #[error("task group '{group}' asks the fallback policy '{policy}', which is not registered; known: {known}")]
+    UnknownPolicy {
+        /// The group.
+        group: GroupName,
+        /// The policy.
+        policy: String,
+        /// Those that are.
+        known: String,
+    },
     /// An instance has no client.
     #[error("instance '{instance}' cannot be reached: {source}")]
     Client {

@@ -20,13 +20,13 @@ use crate::{
 
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn group(&self, definition: &TaskGroup) -> Result<LiveGroup<C>, CompileError> {
-        let legs = definition.tiers().iter().map(|tier| self.leg(definition, tier).map(Arc::new));
         let previous = self.previous.group(definition.name()).and_then(|group| group.level.as_ref());
         let level = Level::following(previous, Scope::Group(definition.name().clone()), *definition.limits());
+        let legs = definition.tiers().iter().map(|tier| Ok(Arc::new(self.leg(definition, tier, level.clone())?)));
         Ok(LiveGroup { legs: legs.collect::<Result<_, _>>()?, definition: definition.clone(), level })
     }
 
-    fn leg(&self, group: &TaskGroup, tier: &Tier) -> Result<Leg<C>, CompileError> {
+    fn leg(&self, group: &TaskGroup, tier: &Tier, group_level: Option<Level>) -> Result<Leg<C>, CompileError> {
         let owner = Owned::ByTier(group.name().clone(), tier.name().clone());
         let previous = self
             .previous
@@ -64,6 +64,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             defaults: policy.defaults.clone(),
             max_retries: policy.max_retries,
             level,
+            group_level,
         })
     }
 

@@ -23,8 +23,9 @@ pub(super) const KEYS: &[Description] = &[
     or(
         "pools.*.fallback.strategy",
         "\"instance_rotation\"",
-        "`instance_rotation` asks another instance, `simple_retry` the same one again, `fail_fast` nobody.",
+        "`instance_rotation` asks another instance, `pool_fallback` also other pools, `simple_retry` the same one again, `fail_fast` nobody.",
     ),
+    key("pools.*.fallback.fallback_pools", "The pools that `pool_fallback` asks, in order."),
     or("pools.*.fallback.max_instance_attempts", "2", "How many instances are asked for one request at most."),
     key("pools.*.instances", "The pool's own instances."),
     key("pools.*.instances[].id", "What the instance is called; its model by default."),

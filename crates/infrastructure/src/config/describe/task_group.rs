@@ -7,6 +7,19 @@ pub(super) const KEYS: &[Description] = &[
     key("task_groups.*.fallback", "What happens after a tier failed."),
     or("task_groups.*.fallback.strategy", "\"tier_down\"", "Where a request goes next."),
     key("task_groups.*.fallback_strategy", "An older form of `fallback.strategy`."),
+    key(
+        "task_groups.*.fallback.fallback_groups",
+        "Groups (`group`: all its tiers) and tiers (`group.tier`) to ask then.",
+    ),
+    key("task_groups.*.fallback.fallback_pools", "Pools to ask then."),
+    key(
+        "task_groups.*.fallback.content_filter_fallback",
+        "Where a request goes whose content a provider refused: groups, tiers and `pool:NAME`.",
+    ),
+    key(
+        "task_groups.*.fallback.policy",
+        "The name under which the embedding program registers the policy of `custom`.",
+    ),
     or("task_groups.*.fallback.max_attempts", "3", "How many attempts a request gets at most."),
     or("task_groups.*.fallback.retry_delay", "1", "Seconds before the first wait ends; each further wait is longer."),
     key("task_groups.*.tiers", "Models of about the same quality, by the tier's name."),

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use tidegate_domain::{
-    name::{InstanceId, PoolName, Target},
-    pool::{InstanceSpec, InvalidPool, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
+    name::{InstanceId, PoolName},
+    pool::{InstanceSpec, InvalidPool, Pool, PoolMember, PoolPolicy, Weight},
+    task_group::GroupReference,
 };
 use validator::Validate;
 
 use super::{
-    Context, Mentions, limits, name, picking,
+    Context, Mentions, fallback, limits, name, picking,
     policy::{breaker, count, deadlines, health, rotation},
     provider::base_url,
     split_model,
@@ -24,13 +25,6 @@ struct InstanceToml {
     max_concurrency: Option<i64>,
 }
 
-#[derive(Validate)]
-struct FallbackToml {
-    strategy: Option<PoolFallback>,
-    #[validate(range(min = 1, max = 100))]
-    max_instance_attempts: Option<i64>,
-}
-
 /// Reads a pool.
 pub(in crate::config) fn read(
     word: &Word,
@@ -43,7 +37,7 @@ pub(in crate::config) fn read(
     let mark = fields.findings.mark();
     let references = references(fields, mentions);
     let instances = instances(fields, context, mentions);
-    let policy = policy(fields, context);
+    let policy = policy(fields, context, mentions);
     let members = instances.into_iter().chain(references).collect::<Option<Vec<_>>>()?;
     if fields.findings.has_errors_since(mark) {
         return None;
@@ -67,6 +61,7 @@ fn report(fields: &Fields<'_>, invalid: &InvalidPool) {
         InvalidPool::DuplicateInstance { .. } => {
             (fields.place("instances"), "two of them have one id".to_owned(), "give each an 'id' of its own")
         }
+        InvalidPool::HalfAFallback(_) => (fields.place("fallback"), invalid.to_string(), "write both, or none of them"),
         InvalidPool::NoWeight(_) => {
             (fields.place("instances"), invalid.to_string(), "give one of them a weight of 1 or more")
         }
@@ -74,9 +69,9 @@ fn report(fields: &Fields<'_>, invalid: &InvalidPool) {
     fields.findings.error(&place, message, help);
 }
 
-fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
+fn policy(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> PoolPolicy {
     let base = PoolPolicy::default();
-    let (fallback, max_instance_attempts) = fallback(fields, &base);
+    let fallback::OfPool { fallback, pools, max_instance_attempts } = fallback::of_pool(fields, &base, mentions);
     PoolPolicy {
         rotation: rotation(fields).unwrap_or(base.rotation),
         slow_start: picking::slow_start(fields),
@@ -84,32 +79,18 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> PoolPolicy {
         health: health(fields).unwrap_or(base.health),
         breaker: breaker(fields).unwrap_or(base.breaker),
         fallback,
+        fallback_pools: pools,
         max_instance_attempts,
         deadlines: deadlines(fields, context.deadlines).unwrap_or(context.deadlines),
         limits: limits::read(fields),
     }
 }
 
-fn fallback(fields: &mut Fields<'_>, base: &PoolPolicy) -> (PoolFallback, std::num::NonZeroU32) {
-    const NAMES: [&str; 3] = ["instance_rotation", "simple_retry", "fail_fast"];
-    let Some(mut table) = fields.table("fallback") else { return (base.fallback, base.max_instance_attempts) };
-    let strategy = table.choice("strategy", &NAMES, |name| match name {
-        "instance_rotation" => Some(PoolFallback::InstanceRotation),
-        "simple_retry" => Some(PoolFallback::SimpleRetry),
-        "fail_fast" => Some(PoolFallback::FailFast),
-        _ => None,
-    });
-    let read = FallbackToml { strategy, max_instance_attempts: table.integer("max_instance_attempts") };
-    table.check(&read);
-    table.finish();
-    let FallbackToml { strategy, max_instance_attempts } = read;
-    (strategy.unwrap_or(base.fallback), max_instance_attempts.map_or(base.max_instance_attempts, count))
-}
-
 fn references(fields: &mut Fields<'_>, mentions: &mut Mentions) -> Vec<Option<PoolMember>> {
     let mut members: Vec<Option<PoolMember>> = Vec::new();
     for word in fields.words("task_groups").unwrap_or_default() {
-        let member = reference(fields, &word, mentions);
+        let member = fallback::reference(fields, &word, mentions)
+            .map(|GroupReference { group, tier }| PoolMember::Reference { group, tier });
         if member.is_some() && members.contains(&member) {
             let message = format!("{} is listed twice", word.quoted());
             fields.findings.error(&word.place, message, "remove one of them");
@@ -117,20 +98,6 @@ fn references(fields: &mut Fields<'_>, mentions: &mut Mentions) -> Vec<Option<Po
         members.push(member);
     }
     members
-}
-
-fn reference(fields: &Fields<'_>, word: &Word, mentions: &mut Mentions) -> Option<PoolMember> {
-    match Target::group(&word.text) {
-        Ok(Target::Group { group, tier }) => {
-            mentions.add_group(group.as_str(), tier.as_ref().map(tidegate_domain::name::TierName::as_str), word);
-            Some(PoolMember::Reference { group, tier })
-        }
-        Ok(_) => None,
-        Err(error) => {
-            fields.findings.error(&word.place, word.objection(error), "write \"group\" or \"group.tier\"");
-            None
-        }
-    }
 }
 
 fn instances(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -> Vec<Option<PoolMember>> {

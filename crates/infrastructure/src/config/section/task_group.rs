@@ -2,26 +2,11 @@
 
 use tidegate_domain::{
     name::GroupName,
-    resilience::Backoff,
-    task_group::{FallbackPolicy, FallbackStrategy, InvalidTaskGroup, TaskGroup},
+    task_group::{InvalidFallback, InvalidTaskGroup, TaskGroup},
 };
-use validator::Validate;
 
-use super::{
-    Context, Mentions, limits, name,
-    policy::{breaker, count, seconds},
-    tier,
-};
+use super::{Context, Mentions, fallback, limits, name, policy::breaker, tier};
 use crate::config::{fields::Fields, word::Word};
-
-#[derive(Validate)]
-struct FallbackToml {
-    strategy: Option<FallbackStrategy>,
-    #[validate(range(min = 1, max = 100))]
-    max_attempts: Option<i64>,
-    #[validate(range(min = 0.0, max = 3600.0))]
-    retry_delay: Option<f64>,
-}
 
 /// Reads a task group.
 pub(in crate::config) fn read(
@@ -34,7 +19,7 @@ pub(in crate::config) fn read(
     let description = fields.text("description").unwrap_or_default();
     let breaker = breaker(fields);
     let limits = limits::limits(fields);
-    let fallback = fallback(fields);
+    let fallback = fallback::of_group(fields, mentions);
     let tables = fields.named("tiers").unwrap_or_default();
     let tiers: Vec<_> = tables
         .into_iter()
@@ -51,6 +36,7 @@ pub(in crate::config) fn read(
             let (place, help) = match &invalid {
                 InvalidTaskGroup::NoTiers(_) => (fields.here(), "write [task_groups.NAME.tiers.tier1] with 'models'"),
                 InvalidTaskGroup::DuplicateTier { .. } => (fields.place("tiers"), "rename one of them"),
+                InvalidTaskGroup::Fallback { problem, .. } => (fields.place("fallback"), way_out(*problem)),
             };
             fields.findings.error(&place, invalid.to_string(), help);
             None
@@ -58,29 +44,12 @@ pub(in crate::config) fn read(
     }
 }
 
-fn fallback(fields: &mut Fields<'_>) -> FallbackPolicy {
-    let names = FallbackStrategy::ALL.map(FallbackStrategy::as_str);
-    let short = fields.choice("fallback_strategy", &names, FallbackStrategy::of_name);
-    let read = fields.table("fallback").map(|mut table| {
-        let read = FallbackToml {
-            strategy: table.choice("strategy", &names, FallbackStrategy::of_name),
-            max_attempts: table.integer("max_attempts"),
-            retry_delay: table.number("retry_delay"),
-        };
-        table.check(&read);
-        if short.is_some() && read.strategy.is_some() && short != read.strategy {
-            table.error("strategy", "contradicts 'fallback_strategy'", "remove 'fallback_strategy'");
-        }
-        table.finish();
-        read
-    });
-    let none = FallbackToml { strategy: None, max_attempts: None, retry_delay: None };
-    let FallbackToml { strategy, max_attempts, retry_delay } = read.unwrap_or(none);
-    let base = FallbackPolicy::default();
-    let first_wait = retry_delay.map_or(base.backoff.base, seconds);
-    FallbackPolicy {
-        strategy: strategy.or(short).unwrap_or(base.strategy),
-        max_attempts: max_attempts.map_or(base.max_attempts, count),
-        backoff: Backoff { base: first_wait, max: base.backoff.max.max(first_wait) },
+fn way_out(problem: InvalidFallback) -> &'static str {
+    match problem {
+        InvalidFallback::NoGroups => "write fallback_groups = [\"GROUP\"], or choose another strategy",
+        InvalidFallback::NoPools => "write fallback_pools = [\"POOL\"], or choose another strategy",
+        InvalidFallback::Nowhere => "choose another strategy, or remove them",
+        InvalidFallback::NoPolicy => "write policy = \"NAME\", as the embedding program registers it",
+        InvalidFallback::IdlePolicy => "write strategy = \"custom\", or remove 'policy'",
     }
 }

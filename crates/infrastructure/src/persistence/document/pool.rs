@@ -111,6 +111,8 @@ struct PolicyDocument {
     health: HealthDocument,
     breaker: BreakerDocument,
     fallback: FallbackDocument,
+    #[serde(default)]
+    fallback_pools: Vec<String>,
     max_instance_attempts: NonZeroU32,
     deadlines: DeadlinesDocument,
     #[serde(default)]
@@ -126,6 +128,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             health,
             breaker,
             fallback,
+            fallback_pools,
             max_instance_attempts,
             deadlines,
             limits,
@@ -137,6 +140,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             health: health.into(),
             breaker: breaker.into(),
             fallback: (*fallback).into(),
+            fallback_pools: fallback_pools.iter().map(ToString::to_string).collect(),
             max_instance_attempts: *max_instance_attempts,
             deadlines: deadlines.into(),
             limits: limits.into(),
@@ -155,6 +159,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             health,
             breaker,
             fallback,
+            fallback_pools,
             max_instance_attempts,
             deadlines,
             limits,
@@ -166,6 +171,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             health: health.into(),
             breaker: breaker.into(),
             fallback: fallback.into(),
+            fallback_pools: fallback_pools.iter().map(|pool| PoolName::new(pool)).collect::<Result<_, _>>()?,
             max_instance_attempts,
             deadlines: deadlines.into(),
             limits: limits.try_into()?,
@@ -201,6 +207,7 @@ impl From<HealthDocument> for HealthPolicy {
 enum FallbackDocument {
     InstanceRotation,
     SimpleRetry,
+    PoolFallback,
     FailFast,
 }
 
@@ -209,6 +216,7 @@ impl From<PoolFallback> for FallbackDocument {
         match fallback {
             PoolFallback::InstanceRotation => Self::InstanceRotation,
             PoolFallback::SimpleRetry => Self::SimpleRetry,
+            PoolFallback::PoolFallback => Self::PoolFallback,
             PoolFallback::FailFast => Self::FailFast,
         }
     }
@@ -219,6 +227,7 @@ impl From<FallbackDocument> for PoolFallback {
         match document {
             FallbackDocument::InstanceRotation => Self::InstanceRotation,
             FallbackDocument::SimpleRetry => Self::SimpleRetry,
+            FallbackDocument::PoolFallback => Self::PoolFallback,
             FallbackDocument::FailFast => Self::FailFast,
         }
     }

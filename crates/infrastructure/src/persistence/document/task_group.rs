@@ -1,16 +1,16 @@
 //! A task group as a document.
 
-use std::{num::NonZeroU32, time::Duration};
-
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     inference::ParameterDefaults,
     name::{GroupName, PoolName, TierName},
-    resilience::Backoff,
-    task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
+    task_group::{TaskGroup, Tier, TierModel, TierPolicy},
 };
 
-use super::{BreakerDocument, DeadlinesDocument, LimitsDocument, UnknownWord, limits::TierLimitsDocument, rotation_of};
+use super::{
+    BreakerDocument, DeadlinesDocument, LimitsDocument, fallback::FallbackDocument, limits::TierLimitsDocument,
+    rotation_of,
+};
 use crate::persistence::{Cause, table::Stored};
 
 impl Stored for TaskGroup {
@@ -151,33 +151,5 @@ impl TryFrom<DefaultsDocument> for ParameterDefaults {
         let DefaultsDocument { temperature, max_tokens } = document;
         let temperature = temperature.map(|temperature| temperature.parse()).transpose()?;
         Ok(Self::new(temperature, max_tokens))
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FallbackDocument {
-    strategy: String,
-    max_attempts: NonZeroU32,
-    backoff_base: Duration,
-    backoff_max: Duration,
-}
-
-impl From<&FallbackPolicy> for FallbackDocument {
-    fn from(policy: &FallbackPolicy) -> Self {
-        let &FallbackPolicy { strategy, max_attempts, backoff: Backoff { base, max } } = policy;
-        Self { strategy: strategy.as_str().to_owned(), max_attempts, backoff_base: base, backoff_max: max }
-    }
-}
-
-impl TryFrom<FallbackDocument> for FallbackPolicy {
-    type Error = UnknownWord;
-
-    fn try_from(document: FallbackDocument) -> Result<Self, UnknownWord> {
-        let FallbackDocument { strategy, max_attempts, backoff_base: base, backoff_max: max } = document;
-        let Some(known) = FallbackStrategy::of_name(&strategy) else {
-            return Err(UnknownWord { kind: "fallback strategy", word: strategy });
-        };
-        Ok(Self { strategy: known, max_attempts, backoff: Backoff { base, max } })
     }
 }

@@ -10,6 +10,7 @@ use tidegate_application::{
         admission::Measure,
         fault::{Fault, FaultKind},
         inference::Family,
+        model::{Capability, Shortfall},
     },
     orchestration::CompletionError,
 };
@@ -22,6 +23,7 @@ impl From<CompletionError> for Refusal {
             CompletionError::UnknownModel { model, nearest } => Self::unknown_model(&model, &nearest),
             CompletionError::NoneAvailable { retry_after, attempts, .. } => none_available(retry_after, attempts),
             CompletionError::Unfit { unfit } => unfit.into(),
+            CompletionError::FallsShort { shortfall, .. } => short_of(shortfall, &error.to_string()),
             CompletionError::Refused(refused) => not_let_in(&refused),
             CompletionError::Upstream { fault, attempts } => {
                 Self { attempts: Some(attempts), ..upstream_failed(fault, attempts) }
@@ -53,6 +55,22 @@ fn overloaded(refused: &AdmissionError) -> Refusal {
 
 /// Where nobody knows when there is room.
 const SOON: Advice = Advice::Wait(Duration::from_secs(1));
+
+/// No model behind the name can serve the request: the caller has to ask for less, or for another name.
+fn short_of(shortfall: Shortfall, message: &str) -> Refusal {
+    let (code, param) = match shortfall {
+        Shortfall::ContextWindow { .. } => ("context_length_exceeded", "messages"),
+        Shortfall::AnswerTooLong { .. } => ("max_tokens_exceeded", "max_tokens"),
+        Shortfall::Lacks(Capability::Tools) => ("unsupported_by_model", "tools"),
+        Shortfall::Lacks(Capability::JsonSchema) => ("unsupported_by_model", "response_format"),
+        Shortfall::Lacks(Capability::Reasoning) => ("unsupported_by_model", "reasoning_effort"),
+        Shortfall::Lacks(Capability::Streaming) => ("unsupported_by_model", "stream"),
+        Shortfall::Lacks(Capability::Vision | Capability::Audio | Capability::Prefill) => {
+            ("unsupported_by_model", "messages")
+        }
+    };
+    Refusal::invalid(StatusCode::BAD_REQUEST, code, message).param(param)
+}
 
 fn none_available(retry_after: Option<Duration>, attempts: u32) -> Refusal {
     let message = "no instance of this model can be asked at the moment";
