@@ -289,8 +289,13 @@ async fn a_probe_may_take_as_long_as_any_request_and_still_closes_the_circuit() 
 
 #[tokio::test(start_paused = true)]
 async fn deadlines_without_end_are_deadlines_too() {
-    let forever =
-        Deadlines { headers: Duration::MAX, first_content: Duration::MAX, idle: Duration::MAX, total: Duration::MAX };
+    let forever = Deadlines {
+        headers: Duration::MAX,
+        first_content: Duration::MAX,
+        idle: Duration::MAX,
+        total: Duration::MAX,
+        pace: None,
+    };
     let policy = PoolPolicy { deadlines: forever, ..PoolPolicy::default() };
     let world = Plan::default().pool_with("p", &["a", "b"], policy).start().await;
     world.scripts.next("a", Act::fail(TRANSIENT));

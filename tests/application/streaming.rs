@@ -22,6 +22,7 @@ async fn world() -> World {
         first_content: Duration::from_secs(10),
         idle: Duration::from_secs(20),
         total: Duration::from_secs(100),
+        pace: None,
     };
     let policy = PoolPolicy { deadlines, ..PoolPolicy::default() };
     Plan::default().pool_with("p", &["a", "b"], policy).start().await

@@ -13,8 +13,8 @@ use secrecy::SecretString;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        Call, ClientFactory, InferenceRequest, LlmClient, ParameterDefaults, Reply, RequestId, Signals, StreamChunk,
-        Usage,
+        Call, ClientFactory, InferenceRequest, LlmClient, ParameterDefaults, Part, Reply, RequestId, Signals,
+        StreamChunk, Usage,
     },
     name::{InstanceId, ProviderName},
     pool::InstanceSpec,
@@ -34,6 +34,7 @@ fn settings(base_url: &str) -> ProviderSettings {
         api_key: Some(SecretString::from("sk-canary")),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        prefill: None,
         simulated: None,
     }
 }
@@ -54,7 +55,15 @@ async fn send(client: &ProviderClient, body: &'static str) -> Result<Reply<Provi
     let request = InferenceRequest::parse(body.as_bytes().into()).unwrap();
     let defaults = ParameterDefaults::default();
     let request_id = RequestId::new("req_1");
-    client.send(Call { request: &request, model: "gpt-4o", defaults: &defaults, request_id: &request_id }).await
+    client
+        .send(Call {
+            request: &request,
+            model: "gpt-4o",
+            defaults: &defaults,
+            request_id: &request_id,
+            part: Part::Whole,
+        })
+        .await
 }
 
 async fn next(stream: &mut ProviderStream) -> Option<Result<StreamChunk, Fault>> {

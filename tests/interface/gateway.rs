@@ -36,6 +36,7 @@ fn simulated(name: &str) -> ProviderSettings {
         api_key: None,
         headers: Vec::new(),
         connect_timeout: std::time::Duration::from_secs(1),
+        prefill: None,
         simulated: Some(SimulatedSettings { latency: std::time::Duration::ZERO, ..SimulatedSettings::default() }),
     }
 }

@@ -68,6 +68,7 @@ fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSetting
         api_key: Some("sk-upstream".to_owned().into()),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        prefill: None,
         simulated: None,
     }
 }

@@ -6,13 +6,14 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use layered_tests::upstream::{Answer as Reply, Behaviour, Failure, FaultyUpstream, Phase};
+use layered_tests::upstream::{Answer as Reply, Behaviour, Failure, FaultyUpstream, OnPrefill, Phase};
 use tidegate::{
     Gateway,
     domain::{
         config::{Configuration, Declared},
+        inference::Prefill,
         name::{GroupName, ProviderName, TierName},
-        resilience::Deadlines,
+        resilience::{Deadlines, MidStream},
         task_group::{FallbackPolicy, TaskGroup, Tier, TierModel, TierPolicy},
     },
     infrastructure::{
@@ -29,23 +30,32 @@ use crate::wire::{Answer, chat, exchange, get};
 
 const BUDGET: Duration = Duration::from_secs(3);
 
-/// A gateway between a caller and two upstreams.
+/// A gateway between a caller and two upstreams, or three.
 struct Pair {
     primary: FaultyUpstream,
     fallback: FaultyUpstream,
+    /// Asked last, where there are two fallbacks.
+    third: FaultyUpstream,
     address: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Pair {
     async fn start() -> Self {
+        Self::with(MidStream::Error, &["primary", "fallback"]).await
+    }
+
+    /// The same with another policy for broken streams, and so many tiers.
+    async fn with(mid_stream: MidStream, tiers: &[&str]) -> Self {
         let (primary, fallback) = (FaultyUpstream::start("primary").await, FaultyUpstream::start("fallback").await);
+        let third = FaultyUpstream::start("third").await;
         let metrics = Arc::new(PrometheusObserver::new().unwrap());
         let rendered = metrics.handle();
         let gateway = Gateway::builder()
             .provider(provider("primary", &primary))
             .provider(provider("fallback", &fallback))
-            .configuration(configuration())
+            .provider(provider("third", &third))
+            .configuration(configuration(mid_stream, tiers))
             .observer(metrics)
             .build()
             .await
@@ -61,7 +71,7 @@ impl Pair {
             configuration: None,
         };
         tokio::spawn(server.serve(gateway, Lifecycle::default()));
-        Self { primary, fallback, address, admin }
+        Self { primary, fallback, third, address, admin }
     }
 
     async fn ask(&self, stream: bool) -> Answer {
@@ -78,16 +88,17 @@ fn provider(name: &str, upstream: &FaultyUpstream) -> ProviderSettings {
         api_key: None,
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        prefill: Some(Prefill::ContinueFinalMessage),
         simulated: None,
     }
 }
 
-fn configuration() -> Configuration {
-    let tier = |name: &str, model: &str| {
-        let models = vec![TierModel::Direct(model.parse().unwrap())];
-        Tier::new(TierName::new(name).unwrap(), models, TierPolicy::default()).unwrap()
+fn configuration(mid_stream: MidStream, tiers: &[&str]) -> Configuration {
+    let tier = |name: &&str| {
+        let models = vec![TierModel::Direct(format!("{name}:model").parse().unwrap())];
+        Tier::new(TierName::new(name).unwrap(), models, TierPolicy { mid_stream, ..TierPolicy::default() }).unwrap()
     };
-    let tiers = vec![tier("first", "primary:model"), tier("second", "fallback:model")];
+    let tiers = tiers.iter().map(tier).collect();
     let group = TaskGroup::new(GroupName::new("chat").unwrap(), tiers, FallbackPolicy::default()).unwrap();
     Configuration {
         task_groups: vec![Declared { value: group, file: "tidegate.toml".into() }],
@@ -104,13 +115,18 @@ fn text(answer: &Answer, stream: bool) -> String {
         return answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
     }
     let body = String::from_utf8(answer.body.clone()).unwrap();
+    assert_eq!(body.matches("[DONE]").count(), 1, "{body}");
     assert!(body.trim_end().ends_with("data: [DONE]"), "the stream is not complete:\n{body}");
     assert!(!body.contains(r#""error""#), "an error stands in a complete stream:\n{body}");
-    let deltas = body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-    deltas
-        .map(|data| serde_json::from_str::<serde_json::Value>(data).unwrap())
-        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
-        .collect()
+    let deltas = chunks(answer).into_iter();
+    deltas.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+}
+
+/// The chunks of a stream.
+fn chunks(answer: &Answer) -> Vec<serde_json::Value> {
+    let body = String::from_utf8(answer.body.clone()).unwrap();
+    let data = body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    data.map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
 /// The fallback answers, and the caller notices nothing but a header.
@@ -136,6 +152,29 @@ async fn told(behaviour: Behaviour) {
     assert!(!body.contains("[DONE]"), "a part was passed off as the whole:\n{body}");
     assert!(body.trim_end().lines().last().unwrap().contains("upstream_stream_error"), "{body}");
     assert_eq!(pair.fallback.request_count(), 0, "nothing is asked again once a part was shown");
+}
+
+/// The primary breaks off, and the fallback goes on where it did: the caller gets the whole answer and no error, all of it from the
+/// one it began with, as far as it can see.
+async fn continued(behaviour: Behaviour) {
+    let pair = Pair::with(MidStream::Continue, &["primary", "fallback"]).await;
+    pair.primary.always(behaviour);
+    pair.fallback.always(Behaviour::Answer(sixty()));
+    let answer = pair.ask(true).await;
+    assert_eq!(text(&answer, true), sixty().text("primary"));
+    let chunks = chunks(&answer);
+    assert!(chunks.iter().all(|chunk| chunk["id"] == "chatcmpl-primary" && chunk["model"] == "model"), "{chunks:?}");
+    let finishes = chunks.iter().filter(|chunk| chunk["choices"][0]["finish_reason"] == "stop").count();
+    let roles = chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["role"] == "assistant").count();
+    assert_eq!((finishes, roles), (1, 1));
+    let body = String::from_utf8(answer.body).unwrap();
+    assert!(body.contains("\n\n: tidegate continues at chat.fallback/fallback:model\n\n"), "{body}");
+    assert_eq!((pair.primary.request_count(), pair.fallback.request_count()), (1, 1));
+}
+
+/// Sixty tokens in the words of the primary.
+fn sixty() -> Reply {
+    Reply { tokens: 60, words_of: Some("primary"), ..Reply::default() }
 }
 
 /// The caller's own mistake goes back in the upstream's words, and to nobody else.
@@ -208,9 +247,21 @@ async fn s08_a_cut_is_told_to_a_stream_and_hidden_from_a_whole_answer() {
 }
 
 #[tokio::test]
+async fn s08_a_cut_is_mended_where_streams_are_continued() {
+    for how in [Failure::Close, Failure::Reset, Failure::End] {
+        continued(Behaviour::Fail { at: Phase::AfterTokens(40), how }).await;
+    }
+}
+
+#[tokio::test]
 async fn s09_a_stall_is_told_to_a_stream_and_hidden_from_a_whole_answer() {
     told(Behaviour::Fail { at: Phase::AfterTokens(5), how: Failure::Hang }).await;
     cut_whole(Failure::Hang).await;
+}
+
+#[tokio::test]
+async fn s09_a_stall_is_mended_where_streams_are_continued() {
+    continued(Behaviour::Fail { at: Phase::AfterTokens(5), how: Failure::Hang }).await;
 }
 
 async fn cut_whole(how: Failure) {
@@ -257,6 +308,16 @@ async fn s14_a_fallback_that_rejects_a_prefill_is_never_sent_one() {
 }
 
 #[tokio::test]
+async fn s14_a_fallback_that_rejects_a_prefill_is_passed_over_for_the_next_one() {
+    let pair = Pair::with(MidStream::Continue, &["primary", "fallback", "third"]).await;
+    pair.primary.always(Behaviour::Fail { at: Phase::AfterTokens(5), how: Failure::Reset });
+    pair.fallback.always(Behaviour::Answer(Reply { prefill: OnPrefill::Reject, ..sixty() }));
+    pair.third.always(Behaviour::Answer(sixty()));
+    assert_eq!(text(&pair.ask(true).await, true), sixty().text("primary"));
+    assert_eq!((pair.fallback.request_count(), pair.third.request_count()), (1, 1));
+}
+
+#[tokio::test]
 async fn s15_a_flapping_primary_goes_unseen() {
     for stream in [false, true] {
         let pair = Pair::start().await;
@@ -279,9 +340,9 @@ async fn s16_every_attempt_is_accounted_for() {
     let metrics = exchange(pair.admin, &get("/metrics")).await;
     let metrics = String::from_utf8(metrics.body).unwrap();
     let expected = [
-        r#"tidegate_attempts_total{instance="chat.first/primary:model",class="transient"} 1"#,
-        r#"tidegate_attempts_total{instance="chat.first/primary:model",class="ok"} 1"#,
-        r#"tidegate_attempts_total{instance="chat.second/fallback:model",class="ok"} 1"#,
+        r#"tidegate_attempts_total{instance="chat.primary/primary:model",class="transient"} 1"#,
+        r#"tidegate_attempts_total{instance="chat.primary/primary:model",class="ok"} 1"#,
+        r#"tidegate_attempts_total{instance="chat.fallback/fallback:model",class="ok"} 1"#,
         r#"tidegate_requests_total{target="group:chat",outcome="completed"} 2"#,
         r#"tidegate_tokens_total{type="input"} 10"#,
         r#"tidegate_tokens_total{type="output"} 6"#,

@@ -17,7 +17,9 @@ use tidegate_domain::{
     admission::{Limits, RateLimitAlgorithm, RateLimitPolicy},
     config::Configuration,
     fault::{Fault, FaultKind, TransportFault, UpstreamError, Work},
-    inference::{BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, WholeAnswer},
+    inference::{
+        AnswerStream, BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, WholeAnswer,
+    },
     pool::{InstanceSpec, PoolFallback, PoolPolicy},
 };
 use tidegate_infrastructure::{
@@ -165,6 +167,8 @@ fn chunk(text: &str, signals: Signals) -> StreamChunk {
 
 /// The stream of an [`Upstream`].
 pub struct Feed(Receiver);
+
+impl AnswerStream for Feed {}
 
 impl Stream for Feed {
     type Item = Result<StreamChunk, Fault>;

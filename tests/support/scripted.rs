@@ -17,7 +17,8 @@ use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        BuildClientError, Call, ClientFactory, LlmClient, Reply, Signals, StreamChunk, Succession, Usage, WholeAnswer,
+        AnswerStream, BuildClientError, Call, ClientFactory, InferenceRequest, LlmClient, Part, Partial, Reply,
+        Signals, StreamChunk, Succession, Usage, WholeAnswer,
     },
     pool::InstanceSpec,
 };
@@ -58,6 +59,8 @@ impl Act {
 pub enum Beat {
     /// A chunk.
     Chunk(StreamChunk),
+    /// A chunk that is no plain text.
+    ToolCall(StreamChunk),
     /// Silence for a while.
     Wait(Duration),
     /// A fault, as the last item.
@@ -75,6 +78,14 @@ impl Beat {
     /// A piece of content.
     pub fn content(text: &str) -> Self {
         Self::chunk(text, Signals { content: true, ..Signals::default() })
+    }
+
+    /// A piece of content that is no text: whoever sent it cannot be continued.
+    pub fn tool_call(text: &str) -> Self {
+        Self::ToolCall(StreamChunk {
+            bytes: Bytes::from(text.to_owned()),
+            signals: Signals { content: true, ..Signals::default() },
+        })
     }
 
     /// The finish, with the usage and the terminal event.
@@ -120,6 +131,9 @@ struct Script {
     queue: VecDeque<Act>,
     always: Option<Act>,
     bodies: Vec<Bytes>,
+    /// What it was to go on from, by attempt.
+    beginnings: Vec<Option<String>>,
+    cannot_go_on: bool,
     streams_dropped: usize,
 }
 
@@ -163,6 +177,16 @@ impl Scripts {
         self.with(model, |script| script.bodies.clone())
     }
 
+    /// What `model` was to go on from at each time it was asked.
+    pub fn beginnings(&self, model: &str) -> Vec<Option<String>> {
+        self.with(model, |script| script.beginnings.clone())
+    }
+
+    /// Makes `model` one that cannot go on where another broke off.
+    pub fn forbid_to_go_on(&self, model: &str) {
+        self.with(model, |script| script.cannot_go_on = true);
+    }
+
     /// How many of `model`'s streams are gone, at their end or before.
     pub fn streams_dropped(&self, model: &str) -> usize {
         self.with(model, |script| script.streams_dropped)
@@ -176,8 +200,8 @@ impl Scripts {
 impl ClientFactory for Scripts {
     type Client = ScriptedClient;
 
-    fn client(&self, _: &InstanceSpec) -> Result<ScriptedClient, BuildClientError> {
-        Ok(ScriptedClient { scripts: self.clone() })
+    fn client(&self, instance: &InstanceSpec) -> Result<ScriptedClient, BuildClientError> {
+        Ok(ScriptedClient { scripts: self.clone(), model: instance.model.model().to_owned() })
     }
 }
 
@@ -185,6 +209,7 @@ impl ClientFactory for Scripts {
 #[derive(Debug, Clone)]
 pub struct ScriptedClient {
     scripts: Scripts,
+    model: String,
 }
 
 impl LlmClient for ScriptedClient {
@@ -193,8 +218,18 @@ impl LlmClient for ScriptedClient {
     async fn send(&self, call: Call<'_>) -> Result<Reply<ScriptedStream>, Fault> {
         let body = call.request.body_for(call.model, call.defaults);
         let stream = call.request.envelope().stream();
+        let beginning = match call.part {
+            Part::Rest(partial) => Some(partial.text.clone()),
+            Part::Whole | Part::Kept => None,
+        };
+        let kept = match call.part {
+            Part::Rest(partial) => Some(partial.clone()),
+            Part::Kept => Some(Partial::default()),
+            Part::Whole => None,
+        };
         let act = self.scripts.with(call.model, |script| {
             script.bodies.push(body);
+            script.beginnings.push(beginning);
             script.queue.pop_front().or_else(|| script.always.clone())
         });
         let act = act.or_else(|| self.scripts.improvised(call.model, stream));
@@ -212,6 +247,7 @@ impl LlmClient for ScriptedClient {
                 scripts: self.scripts.clone(),
                 beats: beats.into(),
                 waiting: None,
+                kept,
             })),
         }
     }
@@ -221,6 +257,10 @@ impl LlmClient for ScriptedClient {
             return std::future::pending().await;
         }
         Ok(())
+    }
+
+    fn can_go_on(&self, _: &InferenceRequest) -> bool {
+        !self.scripts.with(&self.model, |script| script.cannot_go_on)
     }
 
     fn succession(&self, predecessor: &Self) -> Succession {
@@ -245,6 +285,14 @@ pub struct ScriptedStream {
     scripts: Scripts,
     beats: VecDeque<Beat>,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// What it delivered, while that is text.
+    kept: Option<Partial>,
+}
+
+impl AnswerStream for ScriptedStream {
+    fn take_partial(&mut self) -> Option<Partial> {
+        self.kept.take()
+    }
 }
 
 impl Stream for ScriptedStream {
@@ -259,7 +307,16 @@ impl Stream for ScriptedStream {
                 self.waiting = None;
             }
             match self.beats.pop_front() {
-                Some(Beat::Chunk(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                Some(Beat::Chunk(chunk)) => {
+                    if let (Some(kept), true) = (&mut self.kept, chunk.signals.content) {
+                        kept.text.push_str(std::str::from_utf8(&chunk.bytes).unwrap());
+                    }
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                Some(Beat::ToolCall(chunk)) => {
+                    self.kept = None;
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
                 Some(Beat::Wait(wait)) => self.waiting = Some(Box::pin(tokio::time::sleep(wait))),
                 Some(Beat::Fault(fault)) => {
                     self.beats.clear();

@@ -26,7 +26,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub use self::behaviour::{Answer, Behaviour, Failure, Phase, Step};
+pub use self::behaviour::{Answer, Behaviour, Failure, OnPrefill, Phase, Step};
 
 /// A scriptable upstream; it stops, and drops its connections, when it is dropped.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use tidegate_application::{
         config::Configuration,
         fault::{Fault, FaultKind, Work},
         inference::{
-            BuildClientError, Call, ClientFactory, InferenceRequest, LlmClient, Reply, RequestId, StreamChunk,
-            WholeAnswer,
+            AnswerStream, BuildClientError, Call, ClientFactory, InferenceRequest, LlmClient, Reply, RequestId,
+            StreamChunk, WholeAnswer,
         },
         name::{GroupName, InstanceId, PoolName},
         observe::NoObserver,
@@ -89,6 +89,8 @@ impl LlmClient for Parrot {
 /// The stream of a client that never streams.
 #[derive(Debug)]
 struct Silence;
+
+impl AnswerStream for Silence {}
 
 impl futures_core::Stream for Silence {
     type Item = Result<StreamChunk, Fault>;

@@ -43,8 +43,8 @@ pub use explain::{CandidateExplanation, Excluded, Explanation, LegExplanation, S
 pub use health::{ConfigurationHealth, GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
 pub use instance_check::InstanceCheck;
 pub use orchestration::{
-    Answer, Completion, CompletionError, CompletionHead, CompletionStream, ModelEntry, OrchestrationService,
-    RequestContext,
+    Answer, Completion, CompletionError, CompletionHead, CompletionStream, Consent, ModelEntry, OrchestrationService,
+    RequestContext, StreamMarks,
 };
 pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use reload_service::{ConfigControl, ConfigHistory, ReloadService, RollbackError};

@@ -5,11 +5,13 @@
 //! across an await.
 
 mod budget;
+mod hedge;
 mod instance;
 mod permit;
 mod pool;
 
 pub(crate) use budget::SharedBudget;
+pub(crate) use hedge::Hedge;
 pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
 pub(crate) use permit::Permit;
 pub(crate) use pool::{LivePool, Picker};

@@ -1,53 +1,37 @@
 //! Answers a request: resolve the name, drive attempts over the route, account for everything.
 
 mod answer;
+mod ask;
 mod attempt;
+mod candidates;
+mod context;
 mod error;
+mod hedge;
 mod ledger;
+mod rescue;
 mod stream;
+mod watch;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 pub use answer::{Answer, Completion, CompletionHead};
-use attempt::Attempts;
+use attempt::{Attempts, Manners};
+pub use context::{Consent, RequestContext, StreamMarks};
 pub use error::CompletionError;
 use ledger::{Ledger, Watchers};
 pub use stream::CompletionStream;
 use tidegate_domain::{
-    admission::Priority,
-    inference::{InferenceRequest, LlmClient, RequestId},
+    inference::{InferenceRequest, LlmClient},
     observe::Observer,
     time::Clock,
 };
 
 use crate::{
     RequestLog,
-    admission::{Caller, Demand},
+    admission::Demand,
     routing_table::{Routes, RoutingTable},
     wrappers::Wishes,
 };
-
-/// What a request brings along besides its body.
-#[derive(Debug, Clone)]
-pub struct RequestContext {
-    /// Its id.
-    pub id: RequestId,
-    /// How long the caller will wait; it can only shorten the configured deadline.
-    pub timeout: Option<Duration>,
-    /// Whose request it is: callers take turns where requests wait.
-    pub caller: Caller,
-    /// How urgent it is where requests wait.
-    pub priority: Priority,
-    /// The digest of what the caller wants its requests kept together by; see [`digest`](tidegate_domain::pool::digest).
-    pub affinity: Option<u64>,
-}
-
-impl RequestContext {
-    /// A request of an unnamed caller, which will wait as long as the configuration lets it.
-    pub fn new(id: RequestId) -> Self {
-        Self { id, timeout: None, caller: Caller::default(), priority: Priority::default(), affinity: None }
-    }
-}
 
 /// One name that a caller may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,13 +81,15 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table
             .resolve(model)
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
-        let RequestContext { id, timeout, caller, priority, affinity } = context;
+        let RequestContext { id, timeout, caller, priority, affinity, consent, is_idempotent, marks } = context;
         let named = (id, route.target.clone(), table.revision());
         let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers);
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
-        let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, timeout);
+        let is_idempotent = is_idempotent.unwrap_or_else(|| !request.stores());
+        let manners = Manners { timeout, consent, is_idempotent, marks };
+        let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, manners);
         let attempts = attempts.heeding(Wishes::of(&request, affinity)).fit(&request)?;
-        attempts.admit(demand).await?.drive(&request).await
+        attempts.admit(demand).await?.drive(request).await
     }
 
     /// The table in force.

@@ -24,7 +24,7 @@ use tidegate_domain::{
     model::Doubts,
     name::{GroupName, PoolName, ProviderName, Target, TierName},
     pool::{Bend, Members},
-    resilience::Deadlines,
+    resilience::{Deadlines, MidStream},
     routing::{Trace, WalkPolicy},
     task_group::Exclusion,
 };
@@ -34,7 +34,7 @@ pub(crate) use wishes::Wishes;
 use crate::{
     admission::{Level, Place},
     fallback_policies::{FallbackPolicies, Registered},
-    live::{LiveInstance, LivePool, Permit, Picker, SharedBudget},
+    live::{Hedge, LiveInstance, LivePool, Permit, Picker, SharedBudget},
     routing_table::{LiveGroup, RoutingTable},
 };
 
@@ -103,6 +103,10 @@ pub(crate) struct Leg<C> {
     pub(crate) level: Option<Level>,
     /// What its group lets in: passed by requests that come from another one.
     pub(crate) group_level: Option<Level>,
+    /// What follows when a stream breaks after the caller has seen a part of it.
+    pub(crate) mid_stream: MidStream,
+    /// When a slow attempt gets a second one beside it.
+    pub(crate) hedge: Option<Hedge>,
 }
 
 /// What is asked of a leg.

@@ -47,6 +47,8 @@ pub enum Phase {
     FirstContent,
     /// Between two pieces of content.
     Idle,
+    /// Not between two pieces, but all in all: content came more slowly than it must.
+    Pace,
     /// The whole attempt or request.
     Total,
 }
@@ -239,6 +241,7 @@ impl FaultKind {
             Self::Timeout(Phase::Headers) => "timeout_headers",
             Self::Timeout(Phase::FirstContent) => "timeout_first_content",
             Self::Timeout(Phase::Idle) => "timeout_idle",
+            Self::Timeout(Phase::Pace) => "timeout_pace",
             Self::Timeout(Phase::Total) => "timeout_total",
             Self::Transport(TransportFault::Dns) => "transport_dns",
             Self::Transport(TransportFault::Connect) => "transport_connect",
@@ -294,6 +297,7 @@ impl Fault {
             Phase::Headers => "no answer within the headers deadline",
             Phase::FirstContent => "no content within the first-content deadline",
             Phase::Idle => "no content within the idle deadline",
+            Phase::Pace => "content came more slowly than the pace that is asked for",
             Phase::Total => "no complete answer within the deadline of the request",
         };
         Self::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)

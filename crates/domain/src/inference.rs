@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod complaint;
+mod continuation;
 mod envelope;
 mod needs;
 mod operation;
@@ -19,6 +20,7 @@ mod unfit;
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
 pub use complaint::Complaint;
+pub use continuation::{Identity, Part, Partial, Prefill};
 pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH};
 pub use operation::{Dialect, Family, Operation, UnknownOperation};
 pub use parameter::Parameter;

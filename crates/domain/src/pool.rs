@@ -30,7 +30,7 @@ pub use statistics::{InstanceStatistics, PoolStatus};
 use crate::{
     admission::Limits,
     name::{GroupName, InstanceId, PoolName, TierName},
-    resilience::{BreakerPolicy, Deadlines},
+    resilience::{BreakerPolicy, Deadlines, MidStream},
 };
 
 /// What a pool does after a fault that permits another attempt.
@@ -84,6 +84,8 @@ pub struct PoolPolicy {
     pub deadlines: Deadlines,
     /// What the pool lets in, all instances together.
     pub limits: Limits,
+    /// What follows when a stream breaks after the caller has seen a part of it.
+    pub mid_stream: MidStream,
 }
 
 impl Default for PoolPolicy {
@@ -99,6 +101,7 @@ impl Default for PoolPolicy {
             max_instance_attempts: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),
             deadlines: Deadlines::default(),
             limits: Limits::default(),
+            mid_stream: MidStream::default(),
         }
     }
 }

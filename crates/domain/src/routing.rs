@@ -12,5 +12,5 @@ pub use decision::{Decision, Divergence};
 pub use record::{RequestQuery, RequestRecord, RequestSummary};
 pub use repository::{RequestRepository, StoredRequest};
 pub use tape::{Answer, Asked};
-pub use trace::{AttemptRecord, ExclusionRecord, Trace};
+pub use trace::{AttemptRecord, AttemptRole, ExclusionRecord, Trace};
 pub use walk::{Reach, Step, StopReason, Walk, WalkPolicy};

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, ClientFactory},
+    inference::{BuildClientError, ClientFactory, Prefill},
     name::ProviderName,
     pool::InstanceSpec,
 };
@@ -64,7 +64,7 @@ pub struct Providers {
 
 #[derive(Debug, Clone)]
 enum Provider {
-    Http { wire: Wire, transport: Transport, base_url: Option<String>, headers: HeaderMap },
+    Http { wire: Wire, transport: Transport, base_url: Option<String>, headers: HeaderMap, prefill: Option<Prefill> },
     Simulated(Arc<Simulation>),
 }
 
@@ -122,7 +122,8 @@ impl Provider {
         predecessor: Option<&Self>,
         roots: &mut Option<TlsRoots>,
     ) -> Result<Self, BuildProvidersError> {
-        let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, simulated } = settings;
+        let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, prefill, simulated } =
+            settings;
         let (wire, key_header) = match protocol {
             Protocol::Simulated => {
                 let settings = simulated.unwrap_or_default();
@@ -139,13 +140,13 @@ impl Provider {
         if let Some(Self::Http { transport, .. }) = predecessor
             && transport.connect_timeout() == connect_timeout
         {
-            return Ok(Self::Http { wire, transport: transport.clone(), base_url, headers });
+            return Ok(Self::Http { wire, transport: transport.clone(), base_url, headers, prefill });
         }
         let roots = match roots {
             Some(roots) => roots,
             None => roots.insert(TlsRoots::public()?),
         };
-        Ok(Self::Http { wire, transport: Transport::new(connect_timeout, roots), base_url, headers })
+        Ok(Self::Http { wire, transport: Transport::new(connect_timeout, roots), base_url, headers, prefill })
     }
 }
 
@@ -161,13 +162,15 @@ impl ClientFactory for Providers {
             Provider::Simulated(simulation) => {
                 Ok(ProviderClient::Simulated(SimulatedClient::new(Arc::clone(simulation))))
             }
-            Provider::Http { wire, transport, base_url, headers } => {
+            Provider::Http { wire, transport, base_url, headers, prefill } => {
                 let url = instance.base_url.as_deref().or(base_url.as_deref()).unwrap_or_default();
                 let endpoint =
                     Endpoint::new(url, headers.clone(), wire.routes().iter().copied()).map_err(|problem| {
                         BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_string() }
                     })?;
-                Ok(ProviderClient::Http(HttpClient::new(*wire, transport.clone(), Arc::new(endpoint))))
+                Ok(ProviderClient::Http(
+                    HttpClient::new(*wire, transport.clone(), Arc::new(endpoint)).going_on(*prefill),
+                ))
             }
         }
     }

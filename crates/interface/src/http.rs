@@ -5,6 +5,7 @@
 //! | `data_plane` | `/v1/*`: the way in, and where a request goes |
 //! | `ingress` | which path stands for which operation |
 //! | `completions` | every operation that is answered by a model |
+//! | `wishes`, `marks` | what a caller's headers ask for; what the gateway itself says in a stream |
 //! | `models` | `GET /v1/models` |
 //! | `configuration` | `/admin/v1/config` |
 //! | `explanation` | `POST /admin/v1/explain` |
@@ -21,10 +22,12 @@ mod headers;
 mod health;
 mod ingress;
 mod intake;
+mod marks;
 mod models;
 mod operations;
 mod refusal;
 mod requests;
+mod wishes;
 
 use std::{fmt, sync::Arc};
 

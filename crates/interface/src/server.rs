@@ -51,6 +51,8 @@ pub struct ServerOptions {
     pub header_timeout: Duration,
     /// How long the body of a request may take.
     pub body_timeout: Duration,
+    /// After how much silence a stream says that it is still there; never if absent.
+    pub keep_alive: Option<Duration>,
     /// How long a connection may rest between two requests.
     pub idle_timeout: Duration,
     /// How long a caller may refuse to read what it asked for.
@@ -71,6 +73,7 @@ impl Default for ServerOptions {
             body_limit: 32 * 1024 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            keep_alive: Some(Duration::from_secs(15)),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(30),
@@ -125,7 +128,7 @@ impl Server {
         let admin_service = operations(&gateway, lifecycle.clone());
         let mut admin = Acceptor::new(admin, ADMIN_CONNECTIONS, ConnectionLimits::of(&options));
         let intake = Intake { body_limit: options.body_limit, body_timeout: options.body_timeout };
-        let plane = Arc::new(DataPlane::new(&gateway, intake, lifecycle.clone()));
+        let plane = Arc::new(DataPlane::new(&gateway, intake, lifecycle.clone()).with_keep_alive(options.keep_alive));
         let data = Acceptor::new(data, options.max_connections, ConnectionLimits::of(&options));
         let undisturbed = Lifecycle::default();
         tokio::select! {

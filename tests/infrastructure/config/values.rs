@@ -4,9 +4,11 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
+    inference::Prefill,
     model::{Capability, Prices},
     name::Target,
     pool::{AffinitySource, PoolFallback, PoolMember, RotationKind, SlowStart},
+    resilience::{HedgePolicy, MidStream, Pace},
     task_group::FallbackStrategy,
 };
 use tidegate_infrastructure::{
@@ -99,6 +101,43 @@ fn a_pool_says_how_it_picks_and_gives_up() {
     assert_eq!((one.id.as_str(), one.model.to_string().as_str(), one.weight.get()), ("one", "sim:m", 0));
     assert_eq!((one.max_concurrency, one.base_url.as_deref()), (NonZeroU32::new(9), Some("http://127.0.0.1:1/v1")));
     assert_eq!(two.id.as_str(), "sim:m");
+}
+
+#[test]
+fn what_follows_a_slow_or_broken_stream_is_said_by_tiers_pools_and_providers() {
+    let text = format!(
+        "{BASE}
+        [server]
+        stream_keep_alive = 0
+        [providers.vllm]
+        protocol = 'openai'
+        prefill = 'continue_final_message'
+        [pools.q]
+        mid_stream = 'restart'
+        deadlines = {{ min_tokens_per_second = 3, pace_window = 20 }}
+        [[pools.q.instances]]
+        model = 'vllm:m'
+        [task_groups.streams.tiers.a]
+        models = ['vllm:m']
+        mid_stream = 'continue'
+        hedge = {{ after = 2.5 }}
+        [task_groups.streams.tiers.b]
+        models = ['vllm:m']
+        hedge = {{ slower_than = 'p95' }}
+        "
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    assert_eq!(loaded.settings.server.stream_keep_alive, None);
+    let provider = loaded.settings.providers.iter().find(|provider| provider.name.as_str() == "vllm").unwrap();
+    assert_eq!(provider.prefill, Some(Prefill::ContinueFinalMessage));
+    let policy = loaded.configuration.pools[1].value.policy();
+    let pace = Pace { tokens_per_second: NonZeroU32::new(3).unwrap(), window: Duration::from_secs(20) };
+    assert_eq!((policy.mid_stream, policy.deadlines.pace), (MidStream::Restart, Some(pace)));
+    let group = loaded.configuration.task_groups.iter().find(|group| group.value.name().as_str() == "streams").unwrap();
+    let tiers = group.value.tiers();
+    let broken: Vec<_> = tiers.iter().map(|tier| (tier.policy().mid_stream, tier.policy().hedge)).collect();
+    let after = HedgePolicy::After(Duration::from_millis(2500));
+    assert_eq!(broken, [(MidStream::Continue, Some(after)), (MidStream::Error, Some(HedgePolicy::P95))]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tidegate_domain::{
         RotationKind, SlowStart, Weight,
     },
     repository::{Version, Versioned},
-    resilience::{Backoff, BreakerPolicy, Deadlines, Rate, SlowCalls},
+    resilience::{Backoff, BreakerPolicy, Deadlines, HedgePolicy, MidStream, Pace, Rate, SlowCalls},
     task_group::{
         FallbackPolicy, FallbackStrategy, FallbackTarget, GroupReference, TaskGroup, Tier, TierLimits, TierModel,
         TierPolicy,
@@ -108,7 +108,8 @@ fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
         alone.prop_map(|fallback| (fallback, Vec::new())),
         vec(pool_names(), 1..3).prop_map(|pools| (PoolFallback::PoolFallback, pools)),
     ];
-    (pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits()).prop_map(
+    let limits = (limits(), mid_streams());
+    (pickings(), health_policies(), breakers(), fallbacks, non_zero(), deadlines(), limits).prop_map(
         |(picking, health, breaker, (fallback, fallback_pools), max_instance_attempts, deadlines, limits)| PoolPolicy {
             health,
             breaker,
@@ -116,7 +117,8 @@ fn pool_policies() -> impl Strategy<Value = PoolPolicy> {
             fallback_pools,
             max_instance_attempts,
             deadlines,
-            limits,
+            limits: limits.0,
+            mid_stream: limits.1,
             ..picking
         },
     )
@@ -134,6 +136,18 @@ fn pickings() -> impl Strategy<Value = PoolPolicy> {
     (rotations(), option::of(slow_starts), option::of(affinities)).prop_map(|(rotation, slow_start, affinity)| {
         PoolPolicy { rotation, slow_start, affinity, ..PoolPolicy::default() }
     })
+}
+
+fn mid_streams() -> impl Strategy<Value = MidStream> {
+    select(MidStream::ALL.to_vec())
+}
+
+fn hedges() -> impl Strategy<Value = HedgePolicy> {
+    prop_oneof![durations().prop_map(HedgePolicy::After), Just(HedgePolicy::P95)]
+}
+
+fn paces() -> impl Strategy<Value = Pace> {
+    (non_zero(), durations()).prop_map(|(tokens_per_second, window)| Pace { tokens_per_second, window })
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -193,16 +207,18 @@ fn tier_models() -> impl Strategy<Value = TierModel> {
 }
 
 fn tier_policies() -> impl Strategy<Value = TierPolicy> {
-    (option::of(any::<u32>()), rotations(), any::<u32>(), option::of(deadlines()), defaults(), tier_limits()).prop_map(
-        |(priority, rotation, max_retries, deadlines, defaults, limits)| TierPolicy {
+    let broken = (mid_streams(), option::of(hedges()));
+    (option::of(any::<u32>()), rotations(), any::<u32>(), option::of(deadlines()), defaults(), tier_limits(), broken)
+        .prop_map(|(priority, rotation, max_retries, deadlines, defaults, limits, (mid_stream, hedge))| TierPolicy {
             priority,
             rotation,
             max_retries,
             deadlines,
             defaults,
             limits,
-        },
-    )
+            mid_stream,
+            hedge,
+        })
 }
 
 fn defaults() -> impl Strategy<Value = ParameterDefaults> {
@@ -270,11 +286,13 @@ fn breakers() -> impl Strategy<Value = BreakerPolicy> {
 }
 
 fn deadlines() -> impl Strategy<Value = Deadlines> {
-    [durations(), durations(), durations(), durations()].prop_map(|[headers, first_content, idle, total]| Deadlines {
+    let times = [durations(), durations(), durations(), durations()];
+    (times, option::of(paces())).prop_map(|([headers, first_content, idle, total], pace)| Deadlines {
         headers,
         first_content,
         idle,
         total,
+        pace,
     })
 }
 

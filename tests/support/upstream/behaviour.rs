@@ -36,6 +36,19 @@ pub struct Answer {
     pub line_ending: &'static str,
     /// How many bytes of a stream are written at a time; an event at a time if absent.
     pub piece: Option<usize>,
+    /// Whose words it says; its own if absent. Asked to go on from the beginning of these words, it says the rest of them.
+    pub words_of: Option<&'static str>,
+    /// What it does with the beginning of an answer.
+    pub prefill: OnPrefill,
+}
+
+/// What an upstream does that is given the beginning of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnPrefill {
+    /// It goes on.
+    GoOn,
+    /// It answers with a 400.
+    Reject,
 }
 
 /// When a failure shows.
@@ -89,6 +102,8 @@ impl Default for Answer {
             done: true,
             line_ending: "\n",
             piece: None,
+            words_of: None,
+            prefill: OnPrefill::GoOn,
         }
     }
 }
@@ -132,6 +147,9 @@ impl Behaviour {
             Self::Script(steps) => steps.clone(),
             Self::Status { status, headers, body } => vec![status_step(*status, headers, body)],
             Self::Answer(_) if request.method == "GET" => vec![status_step(200, &[], r#"{"object":"list","data":[]}"#)],
+            Self::Answer(answer) if answer.prefill == OnPrefill::Reject && prefilled(&asked).is_some() => {
+                Self::status(400).steps(name, request)
+            }
             Self::Answer(answer) if streams => answer.stream(name, &asked, None),
             Self::Answer(answer) => vec![status_step(200, &json_type(), &answer.body(name, &asked))],
             Self::Fail { at, how } => failing(*at, how, name, &asked),
@@ -142,7 +160,20 @@ impl Behaviour {
 impl Answer {
     /// The text of the answer of the upstream `name`.
     pub fn text(&self, name: &str) -> String {
-        (0..self.tokens).map(|at| token(name, at)).collect()
+        let words_of = self.words_of.unwrap_or(name);
+        (0..self.tokens).map(|at| token(words_of, at)).collect()
+    }
+
+    /// The tokens that are left to say after what the request begins with.
+    fn tokens_left(&self, words_of: &str, asked: &Value) -> std::ops::Range<usize> {
+        let Some(beginning) = prefilled(asked) else { return 0..self.tokens };
+        let mut said = String::new();
+        let mut at = 0;
+        while at < self.tokens && said.trim_end() != beginning.trim_end() {
+            said.push_str(&token(words_of, at));
+            at += 1;
+        }
+        at..self.tokens
     }
 
     fn body(&self, name: &str, asked: &Value) -> String {
@@ -161,12 +192,17 @@ impl Answer {
             envelope(name, asked, &json!([{ "index": 0, "delta": delta, "finish_reason": finish }])).to_string()
         };
         self.event(&mut steps, &delta(json!({ "role": "assistant", "content": "" }), Value::Null));
-        let tokens = failure.map_or(self.tokens, |(tokens, _)| tokens);
-        for at in 0..tokens {
+        let words_of = self.words_of.unwrap_or(name);
+        let mut tokens = self.tokens_left(words_of, asked);
+        if let Some((until, _)) = failure {
+            tokens.end = until.max(tokens.start);
+        }
+        let count = tokens.len();
+        for at in tokens {
             if !self.interval.is_zero() {
                 steps.push(Step::Pause(self.interval));
             }
-            self.event(&mut steps, &delta(json!({ "content": token(name, at) }), Value::Null));
+            self.event(&mut steps, &delta(json!({ "content": token(words_of, at) }), Value::Null));
         }
         if let Some((_, failure)) = failure {
             steps.extend(failure.steps());
@@ -177,7 +213,7 @@ impl Answer {
         }
         if self.usage && asked["stream_options"]["include_usage"] == true {
             let mut chunk = envelope(name, asked, &json!([]));
-            chunk["usage"] = usage(self.tokens);
+            chunk["usage"] = usage(count);
             self.event(&mut steps, &chunk.to_string());
         }
         if self.done {
@@ -225,6 +261,12 @@ fn failing(at: Phase, how: &Failure, name: &str, asked: &Value) -> Vec<Step> {
             [vec![head_step(name, media_type), half], how.steps()].concat()
         }
     }
+}
+
+/// What the request has the answer begin with.
+fn prefilled(asked: &Value) -> Option<&str> {
+    let last = asked["messages"].as_array()?.last()?;
+    (last["role"] == "assistant").then(|| last["content"].as_str())?
 }
 
 fn token(name: &str, at: usize) -> String {

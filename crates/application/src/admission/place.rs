@@ -47,6 +47,11 @@ impl Place {
         self.may_have_worked = self.had_worked || matches!(fault.work, Work::Ambiguous | Work::Partial);
     }
 
+    /// What it used so far is counted: no estimate stands for it any more.
+    fn counted(&mut self) {
+        (self.may_have_worked, self.had_worked) = (false, false);
+    }
+
     fn tokens(&self) -> u32 {
         let reserved = self.taken.tokens.as_ref().map_or(0, Reservation::cost);
         let Some(usage) = self.usage else { return if self.may_have_worked { reserved } else { 0 } };
@@ -80,6 +85,11 @@ impl Places {
     /// The attempt failed before it answered.
     pub(crate) fn fail(&mut self, fault: &Fault) {
         self.0.iter_mut().for_each(|place| place.fail(fault));
+    }
+
+    /// A part of the answer is over and counted; attempts at the next one may follow.
+    pub(crate) fn counted(&mut self) {
+        self.0.iter_mut().for_each(Place::counted);
     }
 
     /// The answer is over, complete or not.

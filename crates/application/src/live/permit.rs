@@ -134,6 +134,12 @@ impl Permit {
         fault.kind.counts_against_instance() && !(self.is_only && never_arrived)
     }
 
+    /// The attempt was given up for another one: that says nothing about the instance.
+    pub(crate) fn given_up(&mut self, usage: Usage) {
+        self.state.tally.tokens(usage);
+        self.places.answered(usage);
+    }
+
     fn succeeded(&mut self, now: Instant, observer: &dyn Observer) {
         let (sent, latency) = (self.sent, self.latency.unwrap_or_default());
         self.settle(observer, |guarded, pass| {

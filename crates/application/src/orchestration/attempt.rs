@@ -4,90 +4,111 @@
 //! shown to the caller from its first *content* on; until then it is held, and a fault can still be answered elsewhere
 //! unseen.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tidegate_domain::{
-    fault::{FallbackAdvice, Fault, FaultKind, Phase, RetryAdvice, Work},
-    inference::{AnswerStream, Call, Dropped, InferenceRequest, LlmClient, Reply, Unfit, WholeAnswer},
+    fault::{Fault, FaultKind, RetryAdvice},
+    inference::{Dropped, InferenceRequest, LlmClient, Part, Unfit},
     model::Shortfall,
-    resilience::Deadlines,
-    routing::{Reach, Step, StopReason, Walk},
-    task_group::{CustomFallback, Exclusion},
+    resilience::MidStream,
+    routing::{AttemptRole, Step, StopReason, Walk, WalkPolicy},
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    Answer, Completion, CompletionError, CompletionHead, CompletionStream, Ledger,
+    Answer, Completion, CompletionError, CompletionHead, CompletionStream, Consent, Ledger, StreamMarks,
+    ask::{Beginning, Question},
+    candidates::Candidate,
     ledger::OpenAttempt,
-    stream::{Held, StreamDeadlines, later},
+    rescue::{Account, Rescuer, Way},
+    watch::{StreamDeadlines, later},
 };
 use crate::{
     admission::Demand,
-    live::{LiveInstance, Permit},
-    wrappers::{Confines, Leg, Order, Route, Wishes, choose},
+    live::LiveInstance,
+    wrappers::{Confines, Leg, Route, Wishes},
 };
 
-/// The most bytes of a stream that are held before its first content.
-const MAX_HELD_BYTES: usize = 64 * 1024;
+/// The longest time for which it is no use to begin another attempt.
+const MAX_USELESS_TIME: Duration = Duration::from_secs(2);
 
 /// The attempts of one request.
 pub(super) struct Attempts<C> {
-    route: Arc<Route<C>>,
-    ledger: Ledger,
+    pub(super) route: Arc<Route<C>>,
+    pub(super) ledger: Ledger,
     /// What the request may cost in tokens.
-    tokens: u32,
+    pub(super) tokens: u32,
     /// What of it bears on who is picked.
-    wishes: Wishes,
-    walk: Walk,
+    pub(super) wishes: Wishes,
+    pub(super) walk: Walk,
+    pub(super) manners: Manners,
     /// The end of the request, with every attempt and every wait in it.
-    deadline: Instant,
-    leg: usize,
+    pub(super) deadline: Instant,
+    /// With less time left than this, no further attempt is begun.
+    useful: Duration,
+    pub(super) leg: usize,
     /// Whom the request may be sent to.
-    confines: Confines<C>,
+    pub(super) confines: Confines<C>,
     /// Who is not asked again this round.
-    tried: Vec<Arc<LiveInstance<C>>>,
+    pub(super) tried: Vec<Arc<LiveInstance<C>>>,
     /// Who is not asked again at all: its fault permits no retry.
-    barred: Vec<Arc<LiveInstance<C>>>,
+    pub(super) barred: Vec<Arc<LiveInstance<C>>>,
     /// The first reason why somebody cannot be sent this request.
-    unfit: Option<Unfit>,
+    pub(super) unfit: Option<Unfit>,
     /// The last fault, and the instance that had it.
-    last: Option<(Arc<LiveInstance<C>>, Fault)>,
+    pub(super) last: Option<(Arc<LiveInstance<C>>, Fault)>,
 }
 
-/// A candidate that may be asked.
-struct Candidate<C> {
-    leg: Arc<Leg<C>>,
-    instance: Arc<LiveInstance<C>>,
-    permit: Permit,
+/// How a request wants to be treated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    /// How long the caller will wait.
+    pub(super) timeout: Option<Duration>,
+    /// What the caller puts up with when a stream breaks.
+    pub(super) consent: Consent,
+    /// Whether work that may have been done already may be done again.
+    pub(super) is_idempotent: bool,
+    pub(super) marks: StreamMarks,
+}
+
+/// A candidate that is being asked.
+pub(super) struct UnderWay<C> {
+    pub(super) leg: Arc<Leg<C>>,
+    pub(super) instance: Arc<LiveInstance<C>>,
+    pub(super) attempt: OpenAttempt,
+    dropped: Dropped,
 }
 
 /// A candidate that has begun to answer.
-struct Answered<C: LlmClient> {
+pub(super) struct Answered<C: LlmClient> {
+    leg: Arc<Leg<C>>,
     instance: Arc<LiveInstance<C>>,
     dropped: Dropped,
     attempt: OpenAttempt,
     beginning: Beginning<C::Stream>,
 }
 
-/// The beginning of an answer.
-enum Beginning<S> {
-    Whole(WholeAnswer),
-    Stream(Held<S>, StreamDeadlines),
+/// What follows an attempt that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another one.
+    Another,
+    /// Nothing.
+    Nothing(StopReason),
 }
 
 impl<C: LlmClient> Attempts<C> {
-    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), mut ledger: Ledger, timeout: Option<Duration>) -> Self {
-        let total = timeout.map_or(route.total, |timeout| timeout.min(route.total));
+    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), mut ledger: Ledger, manners: Manners) -> Self {
+        let total = manners.timeout.map_or(route.total, |timeout| timeout.min(route.total));
+        let repeats = if manners.is_idempotent { route.walk.max_ambiguous_repeats } else { 0 };
+        let policy = WalkPolicy { max_ambiguous_repeats: repeats, ..route.walk };
         Self {
             deadline: later(Instant::from_std(ledger.opened()), total),
-            walk: ledger.trace.set_out(route.walk),
+            useful: (total / 10).min(MAX_USELESS_TIME),
+            walk: ledger.trace.set_out(policy),
             tokens,
             wishes: Wishes::default(),
+            manners,
             leg: 0,
             confines: Confines::default(),
             tried: Vec::new(),
@@ -119,6 +140,10 @@ impl<C: LlmClient> Attempts<C> {
         }
     }
 
+    pub(super) fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
     /// Passes every level of the route, waiting where that is allowed: all of them, or none.
     pub(super) async fn admit(mut self, demand: Demand) -> Result<Self, CompletionError> {
         let route = Arc::clone(&self.route);
@@ -135,9 +160,9 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// Makes attempts until one answers or the walk is over.
-    pub(super) async fn drive(mut self, request: &InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
+    pub(super) async fn drive(mut self, request: InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
         loop {
-            let Some(candidate) = self.next_candidate() else {
+            let Some(candidate) = self.next_candidate(&request) else {
                 let remaining = self.remaining();
                 let Step::Retry { after } = self.ledger.trace.exhausted(&mut self.walk, remaining) else {
                     return Err(self.give_up());
@@ -147,47 +172,19 @@ impl<C: LlmClient> Attempts<C> {
                 sleep(after).await;
                 continue;
             };
-            let instance = Arc::clone(&candidate.instance);
-            let dropped = match instance.client.fits(request) {
-                Ok(dropped) => dropped,
-                Err(unfit) => {
-                    self.pass_over(instance, unfit);
-                    continue;
-                }
-            };
             if !self.affords_attempt() {
                 return Err(self.give_up());
             }
-            match self.attempt(candidate, request).await {
-                Ok(answered) => return Ok(self.complete(Answered { dropped, ..answered })),
-                Err(fault) => {
-                    let step = if self.narrow(&instance, &fault) {
-                        self.ledger.trace.failed(&mut self.walk, &fault)
-                    } else {
-                        Step::Stop(StopReason::Final)
-                    };
-                    self.tried.push(Arc::clone(&instance));
-                    if fault.kind.permits_retry() == RetryAdvice::Never {
-                        self.barred.push(Arc::clone(&instance));
-                    }
-                    self.last = Some((instance, fault));
-                    if matches!(step, Step::Stop(_)) || self.remaining().is_zero() {
-                        return Err(self.give_up());
-                    }
-                }
+            match self.attempt(candidate, &request).await {
+                Ok(answered) => return Ok(self.complete(answered, request)),
+                Err(Next::Another) => {}
+                Err(Next::Nothing(_)) => return Err(self.give_up()),
             }
         }
     }
 
-    /// Leaves out a candidate that no waiting makes fit for this request.
-    fn pass_over(&mut self, instance: Arc<LiveInstance<C>>, unfit: Unfit) {
-        self.ledger.trace.exclude(&instance.label, Exclusion::Unfit);
-        self.confines.unfit.push(instance);
-        self.unfit.get_or_insert(unfit);
-    }
-
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
-    fn affords_attempt(&mut self) -> bool {
+    pub(super) fn affords_attempt(&mut self) -> bool {
         let now = self.ledger.now();
         if self.walk.attempts() > 0 {
             return self.ledger.trace.paid(self.route.budget.withdraw(now));
@@ -196,127 +193,92 @@ impl<C: LlmClient> Attempts<C> {
         true
     }
 
-    /// The next candidate in reach, with its permit.
-    fn next_candidate(&mut self) -> Option<Candidate<C>> {
-        let now = self.ledger.now();
-        if self.walk.reach() == Reach::Instance
-            && let Some((instance, _)) = &self.last
-        {
-            let instance = (!instance.is_among(&self.tried)).then(|| Arc::clone(instance))?;
-            let permit = Permit::acquire(&instance, now)
-                .map_err(|reason| self.ledger.trace.exclude(&instance.label, reason))
-                .ok()?;
-            return Some(Candidate { leg: Arc::clone(&self.route.legs[self.leg]), instance, permit });
+    async fn attempt(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Result<Answered<C>, Next> {
+        let (under_way, question) = self.begin(candidate, AttemptRole::Ordinary);
+        let part = self.part(&under_way.leg, request);
+        if let Some(delay) = self.hedge_delay(&under_way) {
+            // Boxed: the future of a request without hedging, which is nearly every one, does not grow by it.
+            return Box::pin(self.hedged((under_way, question), delay, (request, part))).await;
         }
-        let route = Arc::clone(&self.route);
-        if let (Order::Custom(policy), true) = (&route.order, self.walk.attempts() > 0) {
-            return self.chosen_candidate(&*policy.0);
-        }
-        loop {
-            if let Some(candidate) = self.candidate_of_leg() {
-                return Some(candidate);
-            }
-            let is_last = self.leg + 1 >= self.confines.legs(&route).len();
-            if !is_last && self.walk.reach() == Reach::Route {
-                self.leg += 1;
-            } else if self.confines.relent() {
-                self.leg = 0;
-            } else {
-                return None;
-            }
-        }
+        let result = question.ask(request, part).await;
+        self.settle(under_way, result)
     }
 
-    /// The next candidate of the leg that the walk has come to.
-    fn candidate_of_leg(&mut self) -> Option<Candidate<C>> {
-        let leg = self.confines.legs(&self.route).get(self.leg)?;
-        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
-        let (instance, permit) = leg.pick(&asking, &mut self.ledger.trace)?;
-        Some(Candidate { leg: Arc::clone(leg), instance, permit })
-    }
-
-    /// The candidate that a policy of the embedding program names.
-    fn chosen_candidate(&mut self, policy: &dyn CustomFallback) -> Option<Candidate<C>> {
-        let legs = self.confines.legs(&self.route);
-        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
-        let (at, instance, permit) = choose(policy, legs, &asking, &mut self.ledger.trace)?;
-        self.leg = at;
-        Some(Candidate { leg: Arc::clone(&legs[at]), instance, permit })
-    }
-
-    /// Narrows whom the request may be sent to by a fault. If this is false, nobody is left.
-    fn narrow(&mut self, instance: &Arc<LiveInstance<C>>, fault: &Fault) -> bool {
-        let others = self.confines.narrow(&self.route, instance, fault);
-        if fault.kind.fallback() == FallbackAdvice::WhereNamed {
-            self.leg = 0;
-        }
-        others
-    }
-
-    async fn attempt(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Result<Answered<C>, Fault> {
-        let Candidate { leg, instance, permit } = candidate;
+    /// Begins to ask a candidate; the question is asked apart, so that two can be asked at once.
+    pub(super) fn begin(&mut self, candidate: Candidate<C>, role: AttemptRole) -> (UnderWay<C>, Question<C>) {
+        let Candidate { leg, instance, permit, dropped } = candidate;
         self.ledger.trace.attempting(&mut self.walk);
-        let mut attempt = self.ledger.begin(&instance, self.leg, permit);
-        match self.ask(&leg, &instance, request).await {
+        let attempt = self.ledger.begin((&instance, role), self.leg, permit);
+        let question = Question {
+            leg: Arc::clone(&leg),
+            instance: Arc::clone(&instance),
+            request_id: self.ledger.trace.request_id.clone(),
+            share: self.share(Instant::now(), &instance),
+            deadline: self.deadline,
+        };
+        (UnderWay { leg, instance, attempt, dropped }, question)
+    }
+
+    /// Accounts for what came of asking a candidate.
+    pub(super) fn settle(
+        &mut self,
+        under_way: UnderWay<C>,
+        result: Result<Beginning<C::Stream>, Fault>,
+    ) -> Result<Answered<C>, Next> {
+        let mut fault = match result {
             Ok(beginning) => {
-                self.ledger.answered(&mut attempt);
-                Ok(Answered { instance, dropped: Dropped::default(), attempt, beginning })
+                let UnderWay { leg, instance, mut attempt, dropped } = under_way;
+                self.answered(&leg, &mut attempt);
+                return Ok(Answered { leg, instance, dropped, attempt, beginning });
             }
-            Err(mut fault) => {
-                self.ledger.failed(attempt, &mut fault);
-                Err(fault)
-            }
+            Err(fault) => fault,
+        };
+        let UnderWay { instance, attempt, .. } = under_way;
+        self.ledger.failed(attempt, &mut fault);
+        let step = if self.narrow(&instance, &fault) {
+            self.ledger.trace.failed(&mut self.walk, &fault)
+        } else {
+            Step::Stop(StopReason::Final)
+        };
+        self.leave_out(&instance);
+        if fault.kind.permits_retry() == RetryAdvice::Never {
+            self.bar(&instance);
+        }
+        self.last = Some((instance, fault));
+        Err(match step {
+            Step::Stop(reason) => Next::Nothing(reason),
+            Step::Another | Step::Retry { .. } if self.has_useful_time() => Next::Another,
+            Step::Another | Step::Retry { .. } => Next::Nothing(StopReason::DeadlineTooNear),
+        })
+    }
+
+    /// Accounts for a candidate of `leg` that has begun to answer.
+    pub(super) fn answered(&mut self, leg: &Leg<C>, attempt: &mut OpenAttempt) {
+        let took = self.ledger.answered(attempt);
+        if let Some(hedge) = &leg.hedge {
+            hedge.observe(took);
         }
     }
 
-    async fn ask(
-        &self,
-        leg: &Leg<C>,
-        instance: &Arc<LiveInstance<C>>,
-        request: &InferenceRequest,
-    ) -> Result<Beginning<C::Stream>, Fault> {
-        let began = Instant::now();
-        let call = Call {
-            request,
-            model: instance.spec.model.model(),
-            defaults: &leg.defaults,
-            request_id: &self.ledger.trace.request_id,
-        };
-        let Deadlines { headers, first_content, idle, total } = leg.deadlines;
-        let end = self.deadline.min(later(began, total));
-        let share = self.share(began, instance).min(end);
-        // The head of a whole answer comes with its last token: only the attempt's time bounds it.
-        let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
-        match within((Phase::Headers, head), end, instance.client.send(call)).await? {
-            Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
-            Reply::Stream(stream) => {
-                let first = share.min(later(began, first_content));
-                let held = within((Phase::FirstContent, first), end, hold(stream)).await?;
-                Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end }))
-            }
+    /// Accounts for a candidate that was to go on with another's answer and did not: it is not asked again.
+    pub(super) fn failed_to_go_on(&mut self, under_way: UnderWay<C>, mut fault: Fault) {
+        let UnderWay { instance, attempt, .. } = under_way;
+        self.ledger.failed(attempt, &mut fault);
+        self.leave_out(&instance);
+        self.bar(&instance);
+    }
+
+    /// Which part of the answer is asked for: all of it, and it is kept where somebody else may have to go on with it.
+    pub(super) fn part(&self, leg: &Leg<C>, request: &InferenceRequest) -> Part<'static> {
+        let may_be_continued = self.way(leg) == Some(Way::Continue);
+        if may_be_continued && request.envelope().stream() && request.can_be_continued() {
+            return Part::Kept;
         }
+        Part::Whole
     }
 
-    /// When an attempt must have begun to answer: half of the request's remaining time is kept for whoever else could be
-    /// asked, so that one silent upstream cannot use up all of it.
-    fn share(&self, now: Instant, asked: &Arc<LiveInstance<C>>) -> Instant {
-        let legs = self.confines.legs(&self.route).get(self.leg..).unwrap_or_default();
-        let in_reach = match self.walk.reach() {
-            Reach::Nowhere | Reach::Instance => return self.deadline,
-            Reach::Leg => legs.get(..1).unwrap_or_default(),
-            Reach::Route => legs,
-        };
-        let now_std = self.ledger.now();
-        let mut others = in_reach.iter().flat_map(|leg| leg.instances());
-        let is_left = |other: &Arc<LiveInstance<C>>| {
-            let is_out = other.is_among(&self.tried) || other.is_among(&self.confines.unfit);
-            !Arc::ptr_eq(other, asked) && !is_out && other.exclusion(now_std).is_none()
-        };
-        if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
-    }
-
-    fn complete(self, answered: Answered<C>) -> Completion<C::Stream> {
-        let Answered { instance, dropped, attempt, beginning } = answered;
+    fn complete(self, answered: Answered<C>, request: InferenceRequest) -> Completion<C::Stream> {
+        let Answered { leg, instance, dropped, attempt, beginning } = answered;
         let head = CompletionHead { dropped, ..self.ledger.head(&instance) };
         let answer = match beginning {
             Beginning::Whole(answer) => {
@@ -327,10 +289,42 @@ impl<C: LlmClient> Attempts<C> {
                 Answer::Whole(answer)
             }
             Beginning::Stream(held, deadlines) => {
-                Answer::Stream(CompletionStream::new(held, deadlines, (self.ledger, attempt)))
+                let keep_alive = self.manners.marks.keep_alive;
+                let idle = self.patience(&leg, deadlines.idle);
+                let account = (self.into_account(&leg, (instance, request)), attempt);
+                let held = (held, StreamDeadlines { idle, ..deadlines });
+                Answer::Stream(CompletionStream::new(held, keep_alive, account))
             }
         };
         Completion { head, answer }
+    }
+
+    /// How long a stream may stand still that others may have to go on with: as for an attempt that has not begun, half of the
+    /// remaining time is kept for them.
+    pub(super) fn patience(&self, leg: &Leg<C>, idle: Duration) -> Duration {
+        if self.way(leg).is_some() { idle.min(self.remaining() / 2) } else { idle }
+    }
+
+    /// How a stream of `leg` is rescued should it break; `None` if the caller is told.
+    fn way(&self, leg: &Leg<C>) -> Option<Way> {
+        match (leg.mid_stream, self.manners.consent) {
+            (MidStream::Continue, Consent::Seam | Consent::Restart) => Some(Way::Continue),
+            // Who cannot be told to discard what came before would take two answers for one.
+            (MidStream::Restart, Consent::Restart) => self.manners.marks.restart.map(|_| Way::Restart),
+            (MidStream::Error, _) | (_, Consent::Nothing) | (MidStream::Restart, Consent::Seam) => None,
+        }
+    }
+
+    /// The account of a stream that `instance` began, and what is done should it break.
+    fn into_account(
+        self,
+        leg: &Leg<C>,
+        (instance, request): (Arc<LiveInstance<C>>, InferenceRequest),
+    ) -> Account<C::Stream> {
+        match self.way(leg) {
+            Some(way) => Account::Rescuable(Box::new(Rescuer { attempts: self, request, instance, way })),
+            None => Account::Plain(self.ledger),
+        }
     }
 
     fn give_up(mut self) -> CompletionError {
@@ -362,30 +356,9 @@ impl<C: LlmClient> Attempts<C> {
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::from_std(self.ledger.now()))
     }
-}
 
-/// Bounds `work` by the limit of its phase and by the end of its attempt.
-async fn within<T>(
-    (phase, limit): (Phase, Instant),
-    end: Instant,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let (until, phase) = if end <= limit { (end, Phase::Total) } else { (limit, phase) };
-    timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
-}
-
-/// Reads a stream up to the point from which it may be shown.
-async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
-    let mut held = Held::new();
-    while !held.signals.commits() {
-        let chunk = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await;
-        let Some(chunk) = chunk else {
-            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "the stream ended before its first content"));
-        };
-        held.push(chunk?);
-        if !held.signals.commits() && held.bytes() > MAX_HELD_BYTES {
-            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "64 KiB of stream held no content"));
-        }
+    /// Whether there is time enough for another attempt to be of use.
+    pub(super) fn has_useful_time(&self) -> bool {
+        self.remaining() >= self.useful && !self.remaining().is_zero()
     }
-    Ok(held.with(stream))
 }

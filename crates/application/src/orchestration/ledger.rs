@@ -13,7 +13,7 @@ use tidegate_domain::{
     model::Prices,
     name::Target,
     observe::{Event, Observer, Outcome},
-    routing::{AttemptRecord, RequestRecord, Trace},
+    routing::{AttemptRecord, AttemptRole, RequestRecord, Trace},
     time::Clock,
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct OpenAttempt {
     began: Instant,
     /// What its model costs, if that is known.
     prices: Option<Prices>,
+    /// Which of the attempts it is.
+    index: usize,
 }
 
 impl Ledger {
@@ -94,7 +96,13 @@ impl Ledger {
     }
 
     /// Notes an attempt that is about to be made.
-    pub(super) fn begin<C>(&mut self, instance: &LiveInstance<C>, leg: usize, mut permit: Permit) -> OpenAttempt {
+    pub(super) fn begin<C>(
+        &mut self,
+        (instance, role): (&LiveInstance<C>, AttemptRole),
+        leg: usize,
+        mut permit: Permit,
+    ) -> OpenAttempt {
+        let index = self.trace.attempts.len();
         let began = self.watchers.clock.now();
         self.places.begin();
         permit.places.begin();
@@ -102,6 +110,7 @@ impl Ledger {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),
             leg,
+            role,
             started: began - self.opened,
             took: Duration::ZERO,
             ended: None,
@@ -110,15 +119,17 @@ impl Ledger {
             cost: None,
         });
         let prices = instance.card.as_ref().and_then(|card| card.prices);
-        OpenAttempt { permit, began, prices }
+        OpenAttempt { permit, began, prices, index }
     }
 
-    /// The attempt has begun to answer: with the whole of it or its first content.
-    pub(super) fn answered(&mut self, attempt: &mut OpenAttempt) {
+    /// The attempt has begun to answer, with the whole of it or its first content: how long that took.
+    pub(super) fn answered(&mut self, attempt: &mut OpenAttempt) -> Duration {
         let now = self.watchers.clock.now();
-        attempt.permit.answered(now, now - attempt.began, &*self.watchers.observer);
-        self.trace.committed = Some(now - self.opened);
-        self.finish_attempt(now - attempt.began, None);
+        let took = now - attempt.began;
+        attempt.permit.answered(now, took, &*self.watchers.observer);
+        self.trace.committed.get_or_insert(now - self.opened);
+        self.finish_attempt(attempt.index, took, None);
+        took
     }
 
     /// The attempt failed before it answered; `fault` learns for how long its instance is left alone.
@@ -129,9 +140,21 @@ impl Ledger {
         fault.retry_after = attempt.permit.failed(now, fault, &*self.watchers.observer).or(fault.retry_after);
         if matches!(fault.work, Work::Ambiguous | Work::Partial) {
             // Nobody says what an attempt used that failed at work: its prompt, at least.
-            self.price(attempt.prices, self.cost(None, 0));
+            self.price((attempt.index, attempt.prices), self.cost(None, 0));
         }
-        self.finish_attempt(now - attempt.began, Some(fault.kind));
+        self.finish_attempt(attempt.index, now - attempt.began, Some(fault.kind));
+    }
+
+    /// The attempt was given up for another one beside it, before it answered: its prompt, at least, was read.
+    pub(super) fn given_up(&mut self, mut attempt: OpenAttempt) {
+        let usage = self.cost(None, 0);
+        attempt.permit.given_up(usage);
+        self.price((attempt.index, attempt.prices), usage);
+        let took = self.watchers.clock.now() - attempt.began;
+        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
+            record.usage = Some(usage);
+        }
+        self.finish_attempt(attempt.index, took, Some(FaultKind::Cancelled));
     }
 
     /// What an answer cost: as the upstream counted it, else the prompt as estimated and the tokens that came of it.
@@ -149,11 +172,28 @@ impl Ledger {
     /// The answer broke off after the caller had seen a part: closes the account.
     pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) {
         self.used(&mut attempt, usage);
-        attempt.permit.failed(self.watchers.clock.now(), fault, &*self.watchers.observer);
-        if let Some(record) = self.trace.attempts.last_mut() {
+        self.broke(attempt, fault);
+        self.outcome = Outcome::BrokenOff(fault.kind);
+    }
+
+    /// The answer broke off, and others are asked to go on: what it cost up to here, all its parts together.
+    pub(super) fn interrupted(&mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) -> Usage {
+        let total = self.used(&mut attempt, usage);
+        self.places.counted();
+        self.broke(attempt, fault);
+        total
+    }
+
+    /// Nobody went on with an answer that broke off: closes the account.
+    pub(super) fn close_broken_off(mut self, fault: FaultKind) {
+        self.outcome = Outcome::BrokenOff(fault);
+    }
+
+    fn broke(&mut self, attempt: OpenAttempt, fault: &Fault) {
+        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
             record.fault = Some(fault.kind);
         }
-        self.outcome = Outcome::BrokenOff(fault.kind);
+        attempt.permit.failed(self.watchers.clock.now(), fault, &*self.watchers.observer);
     }
 
     /// The caller went away amid the answer: closes the account, which says nothing about the instance.
@@ -161,21 +201,23 @@ impl Ledger {
         self.used(&mut attempt, usage);
     }
 
-    /// Notes what the answer cost, on every level that reserved for it.
-    fn used(&mut self, attempt: &mut OpenAttempt, usage: Usage) {
-        self.usage = Some(usage);
-        self.price(attempt.prices, usage);
-        self.places.answered(usage);
+    /// Notes what an answer cost, or a part of one, on every level that reserved for it: all parts together.
+    fn used(&mut self, attempt: &mut OpenAttempt, usage: Usage) -> Usage {
+        let total = self.usage.map_or(usage, |before| before.plus(usage));
+        self.usage = Some(total);
+        self.price((attempt.index, attempt.prices), usage);
+        self.places.answered(total);
         attempt.permit.places.answered(usage);
         let took = self.watchers.clock.now() - attempt.began;
-        if let Some(record) = self.trace.attempts.last_mut() {
+        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
             (record.ended, record.usage) = (Some(took), Some(usage));
         }
+        total
     }
 
     /// Notes what the attempt cost, if its model has prices.
-    fn price(&mut self, prices: Option<Prices>, usage: Usage) {
-        if let Some(record) = self.trace.attempts.last_mut() {
+    fn price(&mut self, (index, prices): (usize, Option<Prices>), usage: Usage) {
+        if let Some(record) = self.trace.attempts.get_mut(index) {
             record.cost = prices.map(|prices| prices.cost_of(&usage));
         }
     }
@@ -196,8 +238,8 @@ impl Ledger {
         }
     }
 
-    fn finish_attempt(&mut self, took: Duration, fault: Option<FaultKind>) {
-        let Some(record) = self.trace.attempts.last_mut() else { return };
+    fn finish_attempt(&mut self, index: usize, took: Duration, fault: Option<FaultKind>) {
+        let Some(record) = self.trace.attempts.get_mut(index) else { return };
         record.took = took;
         record.fault = fault;
         self.watchers.observer.observe(&Event::AttemptFinished {

@@ -2,31 +2,33 @@
 //!
 //! Its chunks are the upstream's bytes. It ends in exactly one of three ways: complete, after a valid finish; with a fault,
 //! of which the caller must be told; or dropped by the caller. Each closes the account, and a chunk costs one reading of
-//! the clock: no allocation, no lock, no timer.
+//! the clock: no allocation, no lock, no timer. Where a stream that breaks may be rescued, another instance's takes its place.
 
 use std::{
     collections::VecDeque,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_domain::{
-    fault::{Fault, FaultKind, Phase, Work},
+    fault::{Fault, FaultKind, Work},
     inference::{AnswerStream, Signals, StreamChunk},
-    time::after,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Ledger, ledger::OpenAttempt};
+use super::{
+    ledger::OpenAttempt,
+    rescue::{Account, Cut, Rescued, Rescuing},
+    watch::{Alarm, StreamDeadlines, Watch},
+};
 
 /// What was read of a stream before its first content.
 #[derive(Debug)]
 pub(super) struct Held<S> {
-    chunks: VecDeque<Bytes>,
+    pub(super) chunks: VecDeque<Bytes>,
     pub(super) signals: Signals,
     stream: S,
 }
@@ -50,89 +52,130 @@ impl Held<()> {
     }
 }
 
-/// The moment `wait` after `now`, however long a program says to wait.
-pub(super) fn later(now: Instant, wait: Duration) -> Instant {
-    Instant::from_std(after(now.into_std(), wait))
-}
-
-/// The deadlines of a stream that has begun.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StreamDeadlines {
-    /// Between two pieces of content.
-    pub(super) idle: Duration,
-    /// The end of the attempt, and so of the request at the latest.
-    pub(super) total: Instant,
-}
-
 /// A streamed answer: bytes to forward, and a [`Fault`] as its last item if it breaks off. Dropping it stops the upstream.
 pub struct CompletionStream<S> {
     chunks: VecDeque<Bytes>,
-    stream: S,
+    source: Source<S>,
     signals: Signals,
-    deadlines: StreamDeadlines,
-    last_content: Instant,
-    timer: Pin<Box<Sleep>>,
-    /// Open until the stream has ended, one way or another.
-    account: Option<(Ledger, OpenAttempt)>,
+    watch: Watch,
+    /// What is said once the chunks before it are out: the time was over when the last of them came.
+    overdue: Option<Fault>,
+    /// Open while there is a stream that has not ended, one way or another.
+    account: Option<(Account<S>, OpenAttempt)>,
+}
+
+/// Where chunks come from.
+enum Source<S> {
+    Live(S),
+    /// The stream broke, and others are asked to go on.
+    Rescuing(Rescuing<S>),
+    Over,
 }
 
 impl<S: AnswerStream> CompletionStream<S> {
-    pub(super) fn new(held: Held<S>, deadlines: StreamDeadlines, account: (Ledger, OpenAttempt)) -> Self {
-        let now = Instant::now();
+    pub(super) fn new(
+        (held, deadlines): (Held<S>, StreamDeadlines),
+        keep_alive: Option<(Duration, &'static str)>,
+        account: (Account<S>, OpenAttempt),
+    ) -> Self {
         Self {
             chunks: held.chunks,
-            stream: held.stream,
+            source: Source::Live(held.stream),
             signals: held.signals,
-            deadlines,
-            last_content: now,
-            timer: Box::pin(sleep_until(later(now, deadlines.idle).min(deadlines.total))),
+            watch: Watch::new(deadlines, keep_alive),
+            overdue: None,
             account: Some(account),
         }
     }
 
-    /// Takes in a chunk; an error if the request's time is over.
-    fn take_in(&mut self, chunk: &StreamChunk) -> Result<(), Fault> {
+    fn take_in(&mut self, chunk: &StreamChunk) {
         self.signals.merge(chunk.signals);
         if chunk.signals == Signals::default() {
-            return Ok(());
+            return;
         }
-        self.last_content = Instant::now();
-        if self.last_content >= self.deadlines.total { Err(Fault::timed_out(Phase::Total)) } else { Ok(()) }
+        let in_time = self.watch.content(chunk.signals.tokens.max(u32::from(chunk.signals.content)));
+        if !chunk.signals.done {
+            self.overdue = in_time.err();
+        }
     }
 
-    /// Whether a deadline has run out; otherwise wakes the task when the next one does.
-    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
-        while self.timer.as_mut().poll(context).is_ready() {
-            let idle = later(self.last_content, self.deadlines.idle);
-            let next = idle.min(self.deadlines.total);
-            if Instant::now() >= next {
-                let phase = if idle <= self.deadlines.total { Phase::Idle } else { Phase::Total };
-                return Poll::Ready(Fault::timed_out(phase));
-            }
-            self.timer.as_mut().reset(next);
-        }
-        Poll::Pending
-    }
-
-    fn break_off(&mut self, mut fault: Fault) -> Poll<Option<Result<Bytes, Fault>>> {
+    /// Deals with a stream that broke: asks others to go on where that is allowed, else gives the fault to tell the caller.
+    fn break_off(&mut self, mut fault: Fault) -> Option<Fault> {
         fault.work = Work::Partial;
-        if let Some((ledger, attempt)) = self.account.take() {
-            let usage = ledger.cost(self.signals.usage, self.signals.tokens);
-            ledger.broken_off(attempt, &fault, usage);
+        let source = std::mem::replace(&mut self.source, Source::Over);
+        let Some((account, attempt)) = self.account.take() else { return Some(fault) };
+        match account {
+            Account::Plain(ledger) => {
+                let usage = ledger.cost(self.signals.usage, self.signals.tokens);
+                ledger.broken_off(attempt, &fault, usage);
+                Some(fault)
+            }
+            Account::Rescuable(rescue) => {
+                // Only what the stream said is kept of it: its upstream stops before another one is asked.
+                let partial = if let Source::Live(mut stream) = source { stream.take_partial() } else { None };
+                let (counted, tokens) = (self.signals.usage, self.signals.tokens);
+                let cut = Cut { attempt, fault, counted, tokens, partial };
+                self.source = Source::Rescuing(rescue.rescue(cut));
+                None
+            }
         }
-        Poll::Ready(Some(Err(fault)))
     }
 
-    fn end(&mut self) -> Poll<Option<Result<Bytes, Fault>>> {
+    /// The stream is over: complete, or cut.
+    fn end(&mut self) -> Option<Fault> {
         if !self.signals.finished {
             let detail = "the stream ended without a finish";
             return self.break_off(Fault::new(FaultKind::Malformed, Work::Partial, detail));
         }
-        if let Some((ledger, attempt)) = self.account.take() {
+        self.source = Source::Over;
+        if let Some((account, attempt)) = self.account.take() {
+            let ledger = account.into_ledger();
             let usage = ledger.cost(self.signals.usage, self.signals.tokens);
             ledger.complete(attempt, usage);
         }
-        Poll::Ready(None)
+        None
+    }
+
+    /// Goes on with another instance's stream.
+    fn adopt(&mut self, rescued: Rescued<S>) {
+        let Rescued { held, deadlines, account } = rescued;
+        self.chunks = held.chunks;
+        self.signals = held.signals;
+        self.source = Source::Live(held.stream);
+        self.watch.turn_to(deadlines);
+        self.account = Some(account);
+    }
+
+    /// Moves the source on by one step: the next item, empty where there is nothing to show yet.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        let told = match &mut self.source {
+            Source::Over => return Poll::Ready(None),
+            Source::Live(stream) => match Pin::new(stream).poll_next(context) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    self.take_in(&chunk);
+                    return Poll::Ready(Some(Ok(chunk.bytes)));
+                }
+                Poll::Ready(Some(Err(fault))) => self.break_off(fault),
+                Poll::Ready(None) => self.end(),
+                Poll::Pending => match ready!(self.watch.poll(context)) {
+                    Alarm::Quiet(words) => return Poll::Ready(Some(Ok(words))),
+                    Alarm::Fault(fault) => self.break_off(fault),
+                },
+            },
+            Source::Rescuing(rescuing) => match rescuing.as_mut().poll(context) {
+                Poll::Ready(Ok(rescued)) => {
+                    self.adopt(rescued);
+                    None
+                }
+                Poll::Ready(Err(fault)) => {
+                    self.source = Source::Over;
+                    Some(fault)
+                }
+                Poll::Pending => return self.watch.poll_quiet(context).map(|words| Some(Ok(words))),
+            },
+        };
+        // Without a fault there is nothing to show yet, like a chunk that is withheld.
+        Poll::Ready(Some(told.map_or_else(|| Ok(Bytes::new()), Err)))
     }
 }
 
@@ -140,9 +183,6 @@ impl<S: AnswerStream> Stream for CompletionStream<S> {
     type Item = Result<Bytes, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.account.is_none() {
-            return Poll::Ready(None);
-        }
         loop {
             if let Some(bytes) = self.chunks.pop_front() {
                 if bytes.is_empty() {
@@ -150,22 +190,16 @@ impl<S: AnswerStream> Stream for CompletionStream<S> {
                 }
                 return Poll::Ready(Some(Ok(bytes)));
             }
-            match Pin::new(&mut self.stream).poll_next(context) {
-                Poll::Ready(Some(Ok(chunk))) => {
-                    if let Err(fault) = self.take_in(&chunk) {
-                        return self.break_off(fault);
-                    }
-                    // What is withheld from the caller arrives as an empty chunk.
-                    if !chunk.bytes.is_empty() {
-                        return Poll::Ready(Some(Ok(chunk.bytes)));
-                    }
+            if let Some(fault) = self.overdue.take() {
+                if let Some(told) = self.break_off(fault) {
+                    return Poll::Ready(Some(Err(told)));
                 }
-                Poll::Ready(Some(Err(fault))) => return self.break_off(fault),
-                Poll::Ready(None) => return self.end(),
-                Poll::Pending => {
-                    let Poll::Ready(fault) = self.poll_deadline(context) else { return Poll::Pending };
-                    return self.break_off(fault);
-                }
+                continue;
+            }
+            match ready!(self.poll_source(context)) {
+                // What is withheld from the caller arrives as an empty chunk.
+                Some(Ok(bytes)) if bytes.is_empty() => {}
+                item => return Poll::Ready(item),
             }
         }
     }
@@ -173,7 +207,8 @@ impl<S: AnswerStream> Stream for CompletionStream<S> {
 
 impl<S> Drop for CompletionStream<S> {
     fn drop(&mut self) {
-        if let Some((ledger, attempt)) = self.account.take() {
+        if let Some((account, attempt)) = self.account.take() {
+            let ledger = account.into_ledger();
             let usage = ledger.cost(self.signals.usage, self.signals.tokens);
             ledger.abandoned(attempt, usage);
         }

@@ -7,7 +7,7 @@ use tidegate_domain::{
     model::Doubts,
     name::Target,
     pool::RotationKind,
-    resilience::Backoff,
+    resilience::{Backoff, MidStream},
     routing::{Reach, WalkPolicy},
 };
 
@@ -29,6 +29,8 @@ impl<C> WrapperFactory<'_, C> {
                 max_retries: 0,
                 level: None,
                 group_level: None,
+                mid_stream: MidStream::Error,
+                hedge: None,
             })],
             content_filter: Vec::new(),
             order: Order::AsListed,

@@ -66,6 +66,8 @@ impl<C> WrapperFactory<'_, C> {
             max_retries: 0,
             level: None,
             group_level: None,
+            mid_stream: pool.definition.policy().mid_stream,
+            hedge: None,
         }
     }
 }

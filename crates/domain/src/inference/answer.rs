@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_core::Stream;
 
+use super::Partial;
 use crate::fault::Fault;
 
 /// Tokens that an answer cost, as the upstream counted them.
@@ -81,9 +82,13 @@ pub struct StreamChunk {
 
 /// A streamed answer: chunks until the terminal event, then the end. A stream that breaks, reports an error in-band or
 /// ends without its terminal event yields a [`Fault`] as its last item.
-pub trait AnswerStream: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin + 'static {}
-
-impl<S: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin + 'static> AnswerStream for S {}
+pub trait AnswerStream: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin + 'static {
+    /// What it has delivered so far, for another upstream to go on from; its cost is not filled in. `None` if nobody can go on: it
+    /// was not asked to keep anything, or delivered more than plain text.
+    fn take_partial(&mut self) -> Option<Partial> {
+        None
+    }
+}
 
 /// An answer that came whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

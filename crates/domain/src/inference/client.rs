@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Reply, RequestId, Unfit};
+use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Part, Reply, RequestId, Unfit};
 use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
 
 /// One attempt at one upstream.
@@ -16,6 +16,8 @@ pub struct Call<'a> {
     pub defaults: &'a ParameterDefaults,
     /// The request's id, to send along.
     pub request_id: &'a RequestId,
+    /// Which part of the answer is asked for.
+    pub part: Part<'a>,
 }
 
 /// Asks one provider.
@@ -44,6 +46,12 @@ pub trait LlmClient: Send + Sync + 'static {
     /// # Errors
     /// A [`Fault`] says what happened, whether work can have started, and when to come back.
     fn send(&self, call: Call<'_>) -> impl Future<Output = Result<Reply<Self::Stream>, Fault>> + Send;
+
+    /// Whether it can be asked for the rest of an answer to `request`, [`Part::Rest`].
+    fn can_go_on(&self, request: &InferenceRequest) -> bool {
+        let _ = request;
+        false
+    }
 
     /// Asks, without cost, whether the provider answers.
     ///

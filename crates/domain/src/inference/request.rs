@@ -111,13 +111,19 @@ impl InferenceRequest {
     }
 
     /// The whole number that the caller gave for `parameter`; `None` where there is none.
-    fn number(&self, parameter: Parameter) -> Option<u32> {
+    pub(super) fn number(&self, parameter: Parameter) -> Option<u32> {
         self.value(parameter)?.parse().ok()
     }
 
     /// The body for a same-protocol upstream: the caller's bytes with `model` replaced, the defaults that the caller left
     /// open put in front, and, for a stream, a demand for its usage.
     pub fn body_for(&self, model: &str, defaults: &ParameterDefaults) -> Bytes {
+        let (edits, front) = self.edits(model, defaults);
+        self.edited(edits, front)
+    }
+
+    /// What any upstream's body changes, and the fields that are put in front.
+    pub(super) fn edits(&self, model: &str, defaults: &ParameterDefaults) -> (Vec<(Range<usize>, String)>, String) {
         let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
             if let Some(key) = default_key(self.operation, parameter) {
@@ -132,6 +138,11 @@ impl InferenceRequest {
                 None => push_field(&mut front, Parameter::StreamOptions.key(), USAGE_DEMAND),
             }
         }
+        (edits, front)
+    }
+
+    /// The body with these changes, and with fields put in front.
+    pub(super) fn edited(&self, mut edits: Vec<(Range<usize>, String)>, front: String) -> Bytes {
         if !front.is_empty() {
             let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
             edits.push((open..open, front));

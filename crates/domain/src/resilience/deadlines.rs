@@ -1,6 +1,6 @@
 //! How long the phases of an attempt may take.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// The deadlines of an attempt. They are separate because they mean different things: an upstream that never answers, one
 /// that thinks for long, one that stalls, and one that never ends.
@@ -14,6 +14,24 @@ pub struct Deadlines {
     pub idle: Duration,
     /// For a whole request, with every attempt and every wait in it; within a tier, for one attempt.
     pub total: Duration,
+    /// How fast a streamed answer must be, once it has begun; as slow as it likes if absent.
+    pub pace: Option<Pace>,
+}
+
+/// How fast a streamed answer must be. The time in which its reader keeps it waiting does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The fewest tokens in a second, on average over a window.
+    pub tokens_per_second: NonZeroU32,
+    /// How long a window is.
+    pub window: Duration,
+}
+
+impl Pace {
+    /// Whether `tokens` in `waited` are too few.
+    pub fn is_missed(&self, tokens: u64, waited: Duration) -> bool {
+        u128::from(tokens) * 1000 < u128::from(self.tokens_per_second.get()) * waited.as_millis()
+    }
 }
 
 impl Default for Deadlines {
@@ -23,6 +41,7 @@ impl Default for Deadlines {
             first_content: Duration::from_mins(1),
             idle: Duration::from_mins(1),
             total: Duration::from_mins(10),
+            pace: None,
         }
     }
 }

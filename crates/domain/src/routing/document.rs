@@ -51,6 +51,7 @@ struct AttemptDocument<'a> {
     instance: &'a str,
     model: String,
     leg: usize,
+    role: &'static str,
     started_ms: f64,
     took_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,11 +127,12 @@ impl From<Cost> for CostDocument {
 
 impl<'a> From<&'a AttemptRecord> for AttemptDocument<'a> {
     fn from(record: &'a AttemptRecord) -> Self {
-        let AttemptRecord { instance, model, leg, started, took, ended, fault, usage, cost } = record;
+        let AttemptRecord { instance, model, leg, role, started, took, ended, fault, usage, cost } = record;
         Self {
             instance: instance.as_str(),
             model: model.to_string(),
             leg: *leg,
+            role: role.as_str(),
             started_ms: millis(*started),
             took_ms: millis(*took),
             ended_ms: ended.map(millis),

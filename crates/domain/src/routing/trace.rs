@@ -19,6 +19,32 @@ use crate::{
 /// grow with the size of a pool.
 pub(super) const MAX_TAPED_MEMBERS: usize = 32;
 
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AttemptRole {
+    /// It was the request's turn, or an attempt before it had failed.
+    #[default]
+    Ordinary,
+    /// An attempt beside it was slow to begin.
+    Hedge,
+    /// A stream had broken amid its answer, and this one was to go on with it.
+    Continuation,
+    /// A stream had broken amid its answer, and this one was to answer afresh.
+    Restart,
+}
+
+impl AttemptRole {
+    /// The word for wire, logs and traces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Hedge => "hedge",
+            Self::Continuation => "continuation",
+            Self::Restart => "restart",
+        }
+    }
+}
+
 /// One attempt, over or under way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptRecord {
@@ -28,13 +54,16 @@ pub struct AttemptRecord {
     pub model: ModelRef,
     /// The leg of the route, from 0.
     pub leg: usize,
+    /// Why it was made.
+    pub role: AttemptRole,
     /// From the start of the request to the start of the attempt.
     pub started: Duration,
     /// How long it took; for a stream, to its first content.
     pub took: Duration,
     /// How long it took to the end of its answer, whole or broken off; `None` if it never answered.
     pub ended: Option<Duration>,
-    /// What failed it; `None` if it answered, or was given up when the caller went away.
+    /// What failed it, before or amid its answer; `cancelled` if it was given up for another one beside it. `None` if it
+    /// answered, or was given up when the caller went away.
     pub fault: Option<FaultKind>,
     /// What it cost, if the upstream said so.
     pub usage: Option<Usage>,

@@ -116,6 +116,11 @@ impl Walk {
             && self.ambiguous < self.policy.max_ambiguous_repeats
     }
 
+    /// Whether one more attempt is within the bounds, whatever became of those before.
+    pub fn has_attempts_left(&self) -> bool {
+        self.attempts < self.policy.max_attempts.get() && self.policy.reach != Reach::Nowhere
+    }
+
     /// Counts an attempt that is about to be made.
     pub fn attempting(&mut self) {
         self.attempts += 1;

@@ -37,6 +37,8 @@ pub enum Exclusion {
     CoolingDown(Instant),
     /// It serves as many requests as it may.
     AtCapacity,
+    /// It cannot go on where another one's answer broke off.
+    CannotGoOn,
     /// Its tier or pool has let in as much as it may, until then if that is known.
     AtLimit(Option<Instant>),
     /// It cannot be sent the request: its provider lacks the operation, or its dialect the words.
@@ -55,6 +57,7 @@ impl Exclusion {
             | Self::ExcludedByCaller
             | Self::AtCapacity
             | Self::Unfit
+            | Self::CannotGoOn
             | Self::FallsShort(_) => None,
         }
     }
@@ -62,7 +65,7 @@ impl Exclusion {
     /// Whether it is about the request, so that no waiting mends it.
     pub fn is_about_request(self) -> bool {
         match self {
-            Self::ExcludedByCaller | Self::Unfit | Self::FallsShort(_) => true,
+            Self::ExcludedByCaller | Self::Unfit | Self::CannotGoOn | Self::FallsShort(_) => true,
             Self::Drained
             | Self::Maintenance
             | Self::HeldOpen
@@ -86,6 +89,7 @@ impl Exclusion {
             Self::CircuitOpen(_) => "circuit_open",
             Self::CoolingDown(_) => "cooling_down",
             Self::AtCapacity => "at_capacity",
+            Self::CannotGoOn => "cannot_go_on",
             Self::AtLimit(_) => "at_limit",
             Self::Unfit => "unfit",
         }

@@ -7,7 +7,7 @@ use crate::{
     inference::ParameterDefaults,
     name::{ModelRef, PoolName, TierName},
     pool::RotationKind,
-    resilience::Deadlines,
+    resilience::{Deadlines, HedgePolicy, MidStream},
 };
 
 /// What a tier can send a request to.
@@ -43,6 +43,10 @@ pub struct TierPolicy {
     pub defaults: ParameterDefaults,
     /// What the tier lets in; a request beyond it goes to the next tier.
     pub limits: TierLimits,
+    /// What follows when a stream breaks after the caller has seen a part of it.
+    pub mid_stream: MidStream,
+    /// When a slow attempt gets a second one beside it, at another model of the tier; never if absent.
+    pub hedge: Option<HedgePolicy>,
 }
 
 /// What a tier lets in: attempts at its models. Whatever is absent is unlimited.
@@ -78,6 +82,8 @@ impl Default for TierPolicy {
             deadlines: None,
             defaults: ParameterDefaults::default(),
             limits: TierLimits::default(),
+            mid_stream: MidStream::default(),
+            hedge: None,
         }
     }
 }

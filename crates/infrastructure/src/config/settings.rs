@@ -73,6 +73,8 @@ pub struct ServerSettings {
     pub header_timeout: Duration,
     /// Until a request's body is complete.
     pub body_timeout: Duration,
+    /// After how much silence a stream says that it is still there; never if absent.
+    pub stream_keep_alive: Option<Duration>,
     /// How long requests in flight may go on after the server was told to stop.
     pub drain_timeout: Duration,
 }
@@ -86,6 +88,7 @@ impl Default for ServerSettings {
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            stream_keep_alive: Some(Duration::from_secs(15)),
             drain_timeout: Duration::from_secs(30),
         }
     }
@@ -100,6 +103,7 @@ impl ServerSettings {
             max_header_bytes,
             header_timeout,
             body_timeout,
+            stream_keep_alive,
             drain_timeout,
         } = self;
         let keys = [
@@ -109,6 +113,7 @@ impl ServerSettings {
             ("server.max_header_bytes", *max_header_bytes != running.max_header_bytes),
             ("server.header_timeout", *header_timeout != running.header_timeout),
             ("server.body_timeout", *body_timeout != running.body_timeout),
+            ("server.stream_keep_alive", *stream_keep_alive != running.stream_keep_alive),
             ("server.drain_timeout", *drain_timeout != running.drain_timeout),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

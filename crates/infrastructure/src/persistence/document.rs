@@ -16,7 +16,7 @@ use limits::LimitsDocument;
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     pool::RotationKind,
-    resilience::{BreakerPolicy, Deadlines, Rate, SlowCalls},
+    resilience::{BreakerPolicy, Deadlines, MidStream, Pace, Rate, SlowCalls},
 };
 
 /// A word that names nothing this binary knows.
@@ -145,18 +145,35 @@ struct DeadlinesDocument {
     first_content: Duration,
     idle: Duration,
     total: Duration,
+    #[serde(default)]
+    pace: Option<PaceDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaceDocument {
+    tokens_per_second: NonZeroU32,
+    window: Duration,
 }
 
 impl From<&Deadlines> for DeadlinesDocument {
     fn from(deadlines: &Deadlines) -> Self {
-        let &Deadlines { headers, first_content, idle, total } = deadlines;
-        Self { headers, first_content, idle, total }
+        let &Deadlines { headers, first_content, idle, total, pace } = deadlines;
+        let pace = pace.map(|Pace { tokens_per_second, window }| PaceDocument { tokens_per_second, window });
+        Self { headers, first_content, idle, total, pace }
     }
 }
 
 impl From<DeadlinesDocument> for Deadlines {
     fn from(document: DeadlinesDocument) -> Self {
-        let DeadlinesDocument { headers, first_content, idle, total } = document;
-        Self { headers, first_content, idle, total }
+        let DeadlinesDocument { headers, first_content, idle, total, pace } = document;
+        let pace = pace.map(|PaceDocument { tokens_per_second, window }| Pace { tokens_per_second, window });
+        Self { headers, first_content, idle, total, pace }
     }
+}
+
+/// The word of a policy; a document from before there was a choice has none.
+fn mid_stream_of(word: Option<String>) -> Result<MidStream, UnknownWord> {
+    let Some(word) = word else { return Ok(MidStream::default()) };
+    MidStream::of_name(&word).ok_or(UnknownWord { kind: "policy for broken streams", word })
 }

@@ -11,8 +11,8 @@ use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, Reply, StreamChunk, Succession,
-        Translation, Unfit, WholeAnswer,
+        AnswerStream, Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, Part, Partial, Reply,
+        StreamChunk, Succession, Translation, Unfit, WholeAnswer,
     },
 };
 
@@ -64,7 +64,7 @@ impl ProviderClient {
         let defaults =
             if must_limit { Cow::Owned(call.defaults.or_max_tokens(MAX_TOKENS)) } else { Cow::Borrowed(call.defaults) };
         let wants_usage = call.request.envelope().include_usage();
-        let reply = self.ask(Call { request, defaults: &defaults, ..call }).await;
+        let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
         match reply.map_err(|fault| translate::fault(fault, from.family()))? {
             Reply::Whole(WholeAnswer { body, usage, .. }) => {
                 Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, to, from)?, usage)))
@@ -99,6 +99,14 @@ impl LlmClient for ProviderClient {
             Ok(None) => self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain)),
             Ok(Some(dialects)) => self.ask_in(dialects, call).await,
             Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
+        }
+    }
+
+    /// Between two dialects nobody goes on: the beginning would have to be translated back.
+    fn can_go_on(&self, request: &InferenceRequest) -> bool {
+        match self {
+            Self::Http(client) => client.can_go_on() && self.offers(request.operation()),
+            Self::Simulated(_) => false,
         }
     }
 
@@ -141,6 +149,15 @@ pub enum PlainStream {
     Http(HttpStream),
     /// Made up inside the gateway.
     Simulated(SimulatedStream),
+}
+
+impl AnswerStream for ProviderStream {
+    fn take_partial(&mut self) -> Option<Partial> {
+        match self {
+            Self::Plain(PlainStream::Http(stream)) => stream.take_partial(),
+            Self::Plain(PlainStream::Simulated(_)) | Self::Translated(_) => None,
+        }
+    }
 }
 
 impl Stream for ProviderStream {

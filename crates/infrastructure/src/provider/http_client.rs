@@ -15,7 +15,7 @@ use futures_core::Stream;
 use http::{HeaderValue, Request, Response, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Call, Dialect, InferenceRequest, Operation, Reply, StreamChunk, Succession, WholeAnswer},
+    inference::{Call, Dialect, Operation, Part, Partial, Prefill, Reply, StreamChunk, Succession, WholeAnswer},
 };
 
 use super::{
@@ -56,6 +56,8 @@ pub struct HttpClient {
     wire: Wire,
     transport: Transport,
     endpoint: Arc<Endpoint>,
+    /// How the provider is told to go on where another broke off, if it can.
+    prefill: Option<Prefill>,
 }
 
 /// The stream of an answer off the network.
@@ -71,7 +73,35 @@ enum Events {
 
 impl HttpClient {
     pub(super) fn new(wire: Wire, transport: Transport, endpoint: Arc<Endpoint>) -> Self {
-        Self { wire, transport, endpoint }
+        Self { wire, transport, endpoint, prefill: None }
+    }
+
+    /// The same, which is told so to go on where another broke off.
+    pub(super) fn going_on(self, prefill: Option<Prefill>) -> Self {
+        Self { prefill, ..self }
+    }
+
+    /// Whether it can be told to go on with the answer to a request that it gets as it came.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.prefill.is_some()
+    }
+
+    fn body(&self, call: &Call<'_>) -> Bytes {
+        match (call.part, self.prefill) {
+            (Part::Rest(partial), Some(prefill)) => {
+                call.request.body_after(partial, prefill, (call.model, call.defaults))
+            }
+            (Part::Rest(_), None) | (Part::Whole | Part::Kept, _) => call.request.body_for(call.model, call.defaults),
+        }
+    }
+
+    fn reader(&self, call: &Call<'_>) -> AnswerReader {
+        let reader = AnswerReader::new(call.request.envelope().include_usage(), call.request.choices());
+        match (call.part, self.prefill) {
+            (Part::Rest(partial), Some(prefill)) => reader.going_on(partial, prefill),
+            (Part::Kept, _) => reader.keeping(),
+            (Part::Rest(_), None) | (Part::Whole, _) => reader,
+        }
     }
 
     /// Whether the provider has `operation` itself.
@@ -86,7 +116,7 @@ impl HttpClient {
             return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
         };
         let accept = if call.request.envelope().stream() { "text/event-stream" } else { "application/json" };
-        let mut request = Request::new(call.request.body_for(call.model, call.defaults));
+        let mut request = Request::new(self.body(call));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = route.clone();
         let headers = request.headers_mut();
@@ -129,7 +159,28 @@ impl HttpClient {
         if !is_event_stream(&response) {
             return Err(no_stream(response).await);
         }
-        events(response.into_body(), call.request).map(HttpStream).map(Reply::Stream)
+        self.events(response.into_body(), &call).map(HttpStream).map(Reply::Stream)
+    }
+
+    /// The stream of what was asked for.
+    fn events(&self, body: AnswerBody, call: &Call<'_>) -> Result<Events, Fault> {
+        match call.request.operation() {
+            Operation::Converse(Dialect::Chat) | Operation::Completions => {
+                Ok(Events::Chat(NetworkStream::new(body, self.reader(call))))
+            }
+            Operation::Converse(Dialect::Messages) => {
+                Ok(Events::Messages(NetworkStream::new(body, WatchedReader::new(MessagesWatch::default()))))
+            }
+            Operation::Converse(Dialect::Responses)
+            | Operation::CountTokens
+            | Operation::Embeddings
+            | Operation::Moderations
+            | Operation::Rerank
+            | Operation::Images
+            | Operation::Speech => {
+                Err(Fault::new(FaultKind::Client, Work::Ambiguous, "this operation is not answered by a stream"))
+            }
+        }
     }
 
     /// Lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.
@@ -156,6 +207,15 @@ impl HttpClient {
     }
 }
 
+impl HttpStream {
+    pub(super) fn take_partial(&mut self) -> Option<Partial> {
+        match &mut self.0 {
+            Events::Chat(stream) => stream.take_partial(),
+            Events::Messages(stream) => stream.take_partial(),
+        }
+    }
+}
+
 impl Stream for HttpStream {
     type Item = Result<StreamChunk, Fault>;
 
@@ -163,28 +223,6 @@ impl Stream for HttpStream {
         match &mut self.get_mut().0 {
             Events::Chat(stream) => Pin::new(stream).poll_next(context),
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
-        }
-    }
-}
-
-/// The stream of what was asked for.
-fn events(body: AnswerBody, request: &InferenceRequest) -> Result<Events, Fault> {
-    match request.operation() {
-        Operation::Converse(Dialect::Chat) | Operation::Completions => Ok(Events::Chat(NetworkStream::new(
-            body,
-            AnswerReader::new(request.envelope().include_usage(), request.choices()),
-        ))),
-        Operation::Converse(Dialect::Messages) => {
-            Ok(Events::Messages(NetworkStream::new(body, WatchedReader::new(MessagesWatch::default()))))
-        }
-        Operation::Converse(Dialect::Responses)
-        | Operation::CountTokens
-        | Operation::Embeddings
-        | Operation::Moderations
-        | Operation::Rerank
-        | Operation::Images
-        | Operation::Speech => {
-            Err(Fault::new(FaultKind::Client, Work::Ambiguous, "this operation is not answered by a stream"))
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, Work},
-    inference::StreamChunk,
+    inference::{Partial, StreamChunk},
 };
 
 use super::transport::{AnswerBody, BodyError, body_fault, drain};
@@ -36,6 +36,11 @@ pub(super) trait ReadAnswer: Unpin {
 
     /// What a broken stream means for the work done: a part was delivered, or nobody can tell.
     fn work(&self) -> Work;
+
+    /// What was delivered, if it was kept and somebody can go on from there.
+    fn take_partial(&mut self) -> Option<Partial> {
+        None
+    }
 }
 
 /// The stream of one answer. Dropping it closes the upstream's connection, unless the answer is complete.
@@ -49,6 +54,11 @@ pub(super) struct NetworkStream<R> {
 impl<R: ReadAnswer> NetworkStream<R> {
     pub(super) fn new(body: AnswerBody, reader: R) -> Self {
         Self { body: Some(body), reader }
+    }
+
+    /// What was delivered, if somebody can go on from there.
+    pub(super) fn take_partial(&mut self) -> Option<Partial> {
+        self.reader.take_partial()
     }
 
     /// Reads what the network delivered, or the end of it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tidegate_domain::name::ProviderName;
+use tidegate_domain::{inference::Prefill, name::ProviderName};
 
 /// Everything that describes one provider.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct ProviderSettings {
     pub headers: Vec<(String, SecretString)>,
     /// How long a connection may take to stand, name resolution and TLS included.
     pub connect_timeout: Duration,
+    /// How it is told to go on where another provider's answer broke off; it cannot if absent.
+    pub prefill: Option<Prefill>,
     /// How it behaves, for [`Protocol::Simulated`]; the defaults if absent.
     pub simulated: Option<SimulatedSettings>,
 }

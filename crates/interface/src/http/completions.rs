@@ -1,26 +1,21 @@
 //! Every operation that is answered by a model: chat completions first of all.
 
-use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    time::Duration,
-};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use tidegate_application::{
     admission::Caller,
-    domain::{
-        inference::{InferenceRequest, LlmClient, Operation, RequestId, WholeAnswer},
-        pool::digest,
-    },
+    domain::inference::{InferenceRequest, LlmClient, Operation, RequestId, WholeAnswer},
     orchestration::{Answer, Completion, CompletionHead, RequestContext},
 };
 
 use super::{
     body::{EventBody, ResponseBody},
     data_plane::DataPlane,
-    headers::{AFFINITY, TIMEOUT_MS, attribute},
-    ingress,
+    headers::attribute,
+    ingress, marks,
     refusal::Refusal,
+    wishes::Wishes,
 };
 use crate::server::RequestBody;
 
@@ -44,12 +39,18 @@ impl<C: LlmClient> DataPlane<C> {
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
         let (head, body) = request.into_parts();
-        let timeout = timeout_of(&head.headers)?;
+        let wishes = Wishes::of(&head.headers)?;
         let body = self.intake.read(&head.headers, body).await?;
         let request = ingress::with_headers(InferenceRequest::read(operation, body)?, &head.headers);
-        let caller = caller_of(&head.headers);
-        let affinity = affinity_of(&head.headers);
-        let context = RequestContext { timeout, caller, affinity, ..RequestContext::new(id.clone()) };
+        let context = RequestContext {
+            timeout: wishes.timeout,
+            affinity: wishes.affinity,
+            consent: wishes.consent,
+            is_idempotent: wishes.is_idempotent,
+            caller: caller_of(&head.headers),
+            marks: marks::of_streams(self.keep_alive),
+            ..RequestContext::new(id.clone())
+        };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
         Ok(match answer {
             Answer::Whole(whole) => whole_response(whole, &head),
@@ -64,18 +65,6 @@ impl<C: LlmClient> DataPlane<C> {
 fn caller_of(headers: &HeaderMap) -> Caller {
     let credential = headers.get(header::AUTHORIZATION).or(headers.get("x-api-key")).map(HeaderValue::as_bytes);
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
-}
-
-fn affinity_of(headers: &HeaderMap) -> Option<u64> {
-    headers.get(AFFINITY).map(|value| digest(value.as_bytes()))
-}
-
-fn timeout_of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let Some(value) = headers.get(TIMEOUT_MS) else { return Ok(None) };
-    let millis = value.to_str().ok().and_then(|text| text.trim().parse().ok()).filter(|millis| *millis > 0);
-    let invalid = || format!("'{TIMEOUT_MS}' must be a whole number of milliseconds, at least 1");
-    let millis = millis.ok_or_else(|| Refusal::invalid_value(TIMEOUT_MS, invalid()))?;
-    Ok(Some(Duration::from_millis(millis)))
 }
 
 fn whole_response<S>(answer: WholeAnswer, head: &CompletionHead) -> Response<ResponseBody<S>> {
@@ -102,12 +91,6 @@ fn stream_response<S>(events: EventBody<S>, head: &CompletionHead) -> Response<R
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(value: &'static str, expected: Option<Duration>) {
-        let headers = HeaderMap::from_iter([(TIMEOUT_MS.parse().unwrap(), HeaderValue::from_static(value))]);
-        assert_eq!(timeout_of(&headers).ok().flatten(), expected);
-    }
-
     #[test]
     fn callers_are_told_apart_by_their_credentials() {
         let caller =
@@ -115,24 +98,5 @@ mod tests {
         assert_eq!(caller("Bearer a"), caller("Bearer a"));
         assert_ne!(caller("Bearer a"), caller("Bearer b"));
         assert_ne!(caller("Bearer a"), caller_of(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn requests_are_kept_together_by_what_the_caller_says() {
-        let affinity = |value| affinity_of(&HeaderMap::from_iter([(AFFINITY.parse().unwrap(), value)]));
-        let session = |name| affinity(HeaderValue::from_static(name));
-        assert_eq!(session("one"), Some(digest(b"one")));
-        assert_ne!(session("one"), session("other"));
-        assert_eq!(affinity_of(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn a_callers_deadline_is_a_whole_number_of_milliseconds() {
-        check("1500", Some(Duration::from_millis(1500)));
-        check(" 7 ", Some(Duration::from_millis(7)));
-        for bad in ["0", "-1", "1.5", "soon", ""] {
-            check(bad, None);
-        }
-        assert_eq!(timeout_of(&HeaderMap::new()), Ok(None));
     }
 }

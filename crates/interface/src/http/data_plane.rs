@@ -9,6 +9,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use axum::Router;
@@ -27,6 +28,8 @@ pub(crate) struct DataPlane<C: LlmClient> {
     pub(super) orchestration: Arc<OrchestrationService<C>>,
     pub(super) intake: Intake,
     pub(super) lifecycle: Lifecycle,
+    /// After so much silence a stream says that it is still there.
+    pub(super) keep_alive: Option<Duration>,
     others: Router,
 }
 
@@ -34,7 +37,12 @@ impl<C: LlmClient> DataPlane<C> {
     /// Serves `gateway` until `lifecycle` ends.
     pub(crate) fn new(gateway: &Gateway<C>, intake: Intake, lifecycle: Lifecycle) -> Self {
         let orchestration = Arc::clone(&gateway.orchestration);
-        Self { others: others(Arc::clone(&orchestration)), orchestration, intake, lifecycle }
+        Self { others: others(Arc::clone(&orchestration)), orchestration, intake, lifecycle, keep_alive: None }
+    }
+
+    /// The same, whose streams say after so much silence that they are still there.
+    pub(crate) fn with_keep_alive(self, keep_alive: Option<Duration>) -> Self {
+        Self { keep_alive, ..self }
     }
 
     /// Answers one request; there is no request without an answer.

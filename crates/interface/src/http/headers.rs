@@ -7,6 +7,12 @@ use tidegate_application::{domain::inference::RequestId, orchestration::Completi
 pub(super) const TIMEOUT_MS: &str = "x-tidegate-timeout-ms";
 /// What the caller wants its requests kept together by.
 pub(super) const AFFINITY: &str = "x-tidegate-affinity";
+/// What the caller puts up with when a stream breaks: `error` or `restart`.
+pub(super) const MID_STREAM: &str = "x-tidegate-mid-stream";
+/// Whether work that may have been done already may be done again.
+pub(super) const IDEMPOTENT: &str = "x-tidegate-idempotent";
+/// Names the request, so that its repetition can be told from another one.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Tells the official SDKs whether to try again.
 pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// When to come back, in milliseconds.

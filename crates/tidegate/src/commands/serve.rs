@@ -101,6 +101,7 @@ fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
         max_header_bytes,
         header_timeout,
         body_timeout,
+        stream_keep_alive,
         drain_timeout,
     } = settings;
     ServerOptions {
@@ -110,6 +111,7 @@ fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {
         max_header_bytes,
         header_timeout,
         body_timeout,
+        keep_alive: stream_keep_alive,
         drain_timeout,
         ..ServerOptions::default()
     }

@@ -13,7 +13,7 @@ use tidegate_domain::{
 use super::{CompileError, Compiler, seed, survivors};
 use crate::{
     admission::{Level, Scope},
-    live::{InstancePolicies, LiveInstance, Owned, Picker},
+    live::{Hedge, InstancePolicies, LiveInstance, Owned, Picker},
     routing_table::LiveGroup,
     wrappers::{Leg, LegMember},
 };
@@ -65,6 +65,8 @@ impl<C: LlmClient> Compiler<'_, C> {
             max_retries: policy.max_retries,
             level,
             group_level,
+            mid_stream: policy.mid_stream,
+            hedge: policy.hedge.map(|hedge| Hedge::following(previous.and_then(|leg| leg.hedge.as_ref()), hedge)),
         })
     }
 

@@ -31,6 +31,7 @@ fn record() -> RequestRecord {
         instance: "p/a".parse().unwrap(),
         model: "sim:a".parse().unwrap(),
         leg: 0,
+        role: crate::routing::AttemptRole::Ordinary,
         started: Duration::from_micros(1500),
         took: Duration::from_millis(20),
         ended: None,
@@ -59,8 +60,11 @@ fn a_document_says_what_was_decided_and_from_what() {
         "usage": {
             "input_tokens": 3, "output_tokens": 0, "cached_tokens": 0, "reasoning_tokens": 0, "estimated": false
         },
-        "attempts": [{"instance": "p/a", "model": "sim:a", "leg": 0, "started_ms": 1.5, "took_ms": 20.0, "fault": "transient",
-            "cost": {"micro_dollars": 12, "estimated": true}}],
+        "attempts": [{
+            "instance": "p/a", "model": "sim:a", "leg": 0, "role": "ordinary",
+            "started_ms": 1.5, "took_ms": 20.0, "fault": "transient",
+            "cost": {"micro_dollars": 12, "estimated": true}
+        }],
         "passed_over": [{"instance": "p/b", "reason": "cooling_down", "until_ms": 2000.0}],
         "walk": {
             "reach": "route", "max_attempts": 1, "max_retries": 0, "max_ambiguous_repeats": 1,

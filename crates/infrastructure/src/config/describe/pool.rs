@@ -19,6 +19,11 @@ pub(super) const KEYS: &[Description] = &[
         "1.25",
         "How many times its share of the requests in flight an instance may have until others are preferred.",
     ),
+    or(
+        "pools.*.mid_stream",
+        "\"error\"",
+        "What follows when a stream breaks amid its answer: `error` tells the caller, `continue` has another instance go on, `restart` has one answer afresh for callers who agreed.",
+    ),
     key("pools.*.fallback", "What happens after an instance failed."),
     or(
         "pools.*.fallback.strategy",

@@ -24,6 +24,11 @@ pub(super) const KEYS: &[Description] = &[
     or("server.max_header_bytes", "65536", "The largest request head, in bytes."),
     or("server.header_timeout", "10", "Seconds until a request's head must be complete."),
     or("server.body_timeout", "30", "Seconds until a request's body must be complete."),
+    or(
+        "server.stream_keep_alive",
+        "15",
+        "Seconds of silence after which a stream that has begun says that it is still there; 0 switches it off.",
+    ),
     or("server.drain_timeout", "30", "Seconds that requests in flight may go on after a stop."),
     key("storage", "Where definitions that no file holds are kept. A change takes effect at the next start."),
     key(

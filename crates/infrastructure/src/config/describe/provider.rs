@@ -15,6 +15,10 @@ pub(super) const KEYS: &[Description] = &[
     ),
     key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
     or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),
+    key(
+        "providers.*.prefill",
+        "How the provider is told to go on where another one's answer broke off, for `mid_stream = \"continue\"`. Without it, it is not asked to.",
+    ),
     key("providers.*.simulated", "How a simulated provider behaves."),
     or("simulated.latency_ms", "50", "Milliseconds until the first token."),
     or("simulated.token_interval_ms", "10", "Milliseconds between two tokens."),

@@ -8,6 +8,17 @@ pub(super) const KEYS: &[Description] = &[
     or("defaults.deadlines.first_content", "60", "Seconds until its first content."),
     or("defaults.deadlines.idle", "60", "Seconds between two pieces of content."),
     or("defaults.deadlines.total", "600", "Seconds for the whole request."),
+    or(
+        "defaults.deadlines.min_tokens_per_second",
+        "0",
+        "The slowest pace of a stream that has begun, on average over a window; 0 switches it off.",
+    ),
+    key("deadlines.pace_window", "The window of that pace, in seconds; 30 by default."),
+    or_of(
+        "deadlines.min_tokens_per_second",
+        "defaults.deadlines.min_tokens_per_second",
+        "The slowest pace of a stream that has begun, on average over a window; 0 switches it off.",
+    ),
     or_of("deadlines.headers", "defaults.deadlines.headers", "Seconds until the upstream's answer must begin."),
     or_of("deadlines.first_content", "defaults.deadlines.first_content", "Seconds until its first content."),
     or_of("deadlines.idle", "defaults.deadlines.idle", "Seconds between two pieces of content."),

@@ -34,6 +34,17 @@ pub(super) const KEYS: &[Description] = &[
     or("tiers.*.rotation", "\"declared\"", "In which order the models are asked."),
     key("tiers.*.rotation.type", "An older form of `rotation`."),
     key("tiers.*.rotation.strategy", "An older form of `rotation`."),
+    or(
+        "tiers.*.mid_stream",
+        "\"error\"",
+        "What follows when a stream breaks amid its answer: `error` tells the caller, `continue` has another instance go on, `restart` has one answer afresh for callers who agreed.",
+    ),
+    key("tiers.*.hedge", "Makes a second attempt beside one that is slow to begin, at another model of the tier."),
+    key("tiers.*.hedge.after", "After how many seconds without an answer."),
+    key(
+        "tiers.*.hedge.slower_than",
+        "In place of `after`: `p95` is the time that 19 of 20 answers of the tier lately did not exceed.",
+    ),
     or("tiers.*.max_retries", "0", "How often the same model is asked again."),
     key("tiers.*.temperature", "The `temperature` of requests that name none."),
     key("tiers.*.max_tokens", "The `max_tokens` of requests that name none."),

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     pool::{HealthPolicy, RotationKind},
-    resilience::{BreakerPolicy, Deadlines, Rate, SlowCalls},
+    resilience::{BreakerPolicy, Deadlines, MidStream, Pace, Rate, SlowCalls},
 };
 use validator::Validate;
 
@@ -20,6 +20,10 @@ struct DeadlinesToml {
     idle: Option<f64>,
     #[validate(range(min = 0.001, max = 86400.0))]
     total: Option<f64>,
+    #[validate(range(min = 0, max = 10_000))]
+    min_tokens_per_second: Option<i64>,
+    #[validate(range(min = 1.0, max = 3600.0))]
+    pace_window: Option<f64>,
 }
 
 #[derive(Validate)]
@@ -74,6 +78,8 @@ pub(in crate::config) fn deadlines(fields: &mut Fields<'_>, base: Deadlines) -> 
             first_content: table.number("first_content"),
             idle: table.number("idle"),
             total: table.number("total"),
+            min_tokens_per_second: table.integer("min_tokens_per_second"),
+            pace_window: table.number("pace_window"),
         };
         table.check(&read);
         if timeout.timeout.is_some() && read.total.is_some() {
@@ -83,16 +89,42 @@ pub(in crate::config) fn deadlines(fields: &mut Fields<'_>, base: Deadlines) -> 
         read
     });
     let TimeoutToml { timeout } = timeout;
-    let none = DeadlinesToml { headers: None, first_content: None, idle: None, total: None };
-    let DeadlinesToml { headers, first_content, idle, total } = table.unwrap_or(none);
+    let none = DeadlinesToml {
+        headers: None,
+        first_content: None,
+        idle: None,
+        total: None,
+        min_tokens_per_second: None,
+        pace_window: None,
+    };
+    let DeadlinesToml { headers, first_content, idle, total, min_tokens_per_second, pace_window } =
+        table.unwrap_or(none);
     let total = total.or(timeout);
-    headers.or(first_content).or(idle).or(total)?;
+    if headers.or(first_content).or(idle).or(total).or(pace_window).is_none() && min_tokens_per_second.is_none() {
+        return None;
+    }
     Some(Deadlines {
         headers: headers.map_or(base.headers, seconds),
         first_content: first_content.map_or(base.first_content, seconds),
         idle: idle.map_or(base.idle, seconds),
         total: total.map_or(base.total, seconds),
+        pace: pace(min_tokens_per_second, pace_window, base.pace),
     })
+}
+
+/// The slowest pace; 0 tokens a second switch it off.
+fn pace(tokens_per_second: Option<i64>, window: Option<f64>, base: Option<Pace>) -> Option<Pace> {
+    let tokens_per_second = match tokens_per_second {
+        Some(tokens) => u32::try_from(tokens).ok().and_then(NonZeroU32::new)?,
+        None => base?.tokens_per_second,
+    };
+    let window = window.map(seconds).or(base.map(|base| base.window));
+    Some(Pace { tokens_per_second, window: window.unwrap_or(Duration::from_secs(30)) })
+}
+
+/// What follows when a stream breaks amid its answer.
+pub(in crate::config) fn mid_stream(fields: &mut Fields<'_>) -> Option<MidStream> {
+    fields.choice("mid_stream", &MidStream::ALL.map(MidStream::as_str), MidStream::of_name)
 }
 
 /// The policy of `circuit_breaker`, if it is there.

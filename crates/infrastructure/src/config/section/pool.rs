@@ -11,7 +11,7 @@ use validator::Validate;
 
 use super::{
     Context, Mentions, fallback, limits, name, picking,
-    policy::{breaker, count, deadlines, health, rotation},
+    policy::{breaker, count, deadlines, health, mid_stream, rotation},
     provider::base_url,
     split_model,
 };
@@ -83,6 +83,7 @@ fn policy(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -
         max_instance_attempts,
         deadlines: deadlines(fields, context.deadlines).unwrap_or(context.deadlines),
         limits: limits::read(fields),
+        mid_stream: mid_stream(fields).unwrap_or(base.mid_stream),
     }
 }
 

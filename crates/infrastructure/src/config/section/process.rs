@@ -26,6 +26,8 @@ struct ServerToml {
     #[validate(range(min = 0.001, max = 3600.0))]
     body_timeout: Option<f64>,
     #[validate(range(min = 0.0, max = 3600.0))]
+    stream_keep_alive: Option<f64>,
+    #[validate(range(min = 0.0, max = 3600.0))]
     drain_timeout: Option<f64>,
 }
 
@@ -105,6 +107,7 @@ fn server(mut table: Fields<'_>) -> ServerSettings {
         max_header_bytes: table.integer("max_header_bytes"),
         header_timeout: table.number("header_timeout"),
         body_timeout: table.number("body_timeout"),
+        stream_keep_alive: table.number("stream_keep_alive"),
         drain_timeout: table.number("drain_timeout"),
     };
     table.check(&read);
@@ -116,6 +119,7 @@ fn server(mut table: Fields<'_>) -> ServerSettings {
         max_header_bytes,
         header_timeout,
         body_timeout,
+        stream_keep_alive,
         drain_timeout,
     } = read;
     let bytes = |bytes: i64| usize::try_from(bytes).unwrap_or_default();
@@ -126,6 +130,9 @@ fn server(mut table: Fields<'_>) -> ServerSettings {
         max_header_bytes: max_header_bytes.map_or(base.max_header_bytes, bytes),
         header_timeout: header_timeout.map_or(base.header_timeout, seconds),
         body_timeout: body_timeout.map_or(base.body_timeout, seconds),
+        // 0 switches it off.
+        stream_keep_alive: stream_keep_alive
+            .map_or(base.stream_keep_alive, |silence| (silence > 0.0).then(|| seconds(silence))),
         drain_timeout: drain_timeout.map_or(base.drain_timeout, seconds),
     };
     if settings.listen == settings.admin_listen && settings.listen.port() != 0 {

@@ -1,7 +1,7 @@
 //! `[providers.X]`.
 
 use secrecy::SecretString;
-use tidegate_domain::name::ProviderName;
+use tidegate_domain::{inference::Prefill, name::ProviderName};
 use validator::Validate;
 
 use super::{name, policy::seconds, simulated};
@@ -50,6 +50,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let base_url = base_url(fields).or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
     let api_key = fields.secret("api_key");
     let headers = headers(fields, api_key.is_some());
+    let prefill = prefill(fields, protocol);
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };
     fields.check(&connect);
     let ConnectToml { connect_timeout } = connect;
@@ -60,8 +61,18 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         api_key,
         headers,
         connect_timeout: seconds(connect_timeout.unwrap_or(5.0)),
+        prefill,
         simulated,
     })
+}
+
+/// How the provider is told to go on with an answer that broke off elsewhere.
+fn prefill(fields: &mut Fields<'_>, protocol: Option<Protocol>) -> Option<Prefill> {
+    if protocol == Some(Protocol::Simulated) {
+        fields.refuse("prefill", "has no effect: a simulated provider goes on with nobody's answer", "remove it");
+        return None;
+    }
+    fields.choice("prefill", &Prefill::ALL.map(Prefill::as_str), Prefill::of_name)
 }
 
 fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)> {

@@ -6,13 +6,14 @@ use tidegate_domain::{
     inference::ParameterDefaults,
     name::{PoolName, TierName},
     pool::RotationKind,
+    resilience::HedgePolicy,
     task_group::{InvalidTier, Tier, TierLimits, TierModel, TierPolicy},
 };
 use validator::Validate;
 
 use super::{
     Context, Mentions, model, name,
-    policy::{deadlines, rotation},
+    policy::{deadlines, mid_stream, rotation, seconds},
 };
 use crate::config::{fields::Fields, kind::Kind, word::Word};
 
@@ -32,6 +33,12 @@ struct TierToml {
     rpm_limit: Option<i64>,
     #[validate(range(min = 0, max = 4_000_000_000_i64))]
     tpm_limit: Option<i64>,
+}
+
+#[derive(Validate)]
+struct HedgeToml {
+    #[validate(range(min = 0.001, max = 3600.0))]
+    after: Option<f64>,
 }
 
 /// Reads a tier.
@@ -93,7 +100,25 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> TierPolicy {
             requests_per_minute: rpm_limit.and_then(small).and_then(NonZeroU32::new),
             tokens_per_minute: tpm_limit.and_then(small).and_then(NonZeroU32::new),
         },
+        mid_stream: mid_stream(fields).unwrap_or_default(),
+        hedge: hedge(fields),
     }
+}
+
+/// When a slow attempt gets a second one: after so many seconds, or once it is slower than most.
+fn hedge(fields: &mut Fields<'_>) -> Option<HedgePolicy> {
+    let mut table = fields.table("hedge")?;
+    let read = HedgeToml { after: table.number("after") };
+    let percentile = table.choice("slower_than", &["p95"], |name| (name == "p95").then_some(HedgePolicy::P95));
+    table.check(&read);
+    if read.after.is_some() && table.was_given("slower_than") {
+        table.error("slower_than", "contradicts 'after'", "keep one of them");
+    }
+    if !table.was_given("slower_than") {
+        table.require("after", "write hedge = { after = 2.5 } or hedge = { slower_than = \"p95\" }");
+    }
+    table.finish();
+    read.after.map(|after| HedgePolicy::After(seconds(after))).or(percentile)
 }
 
 fn tier_model(fields: &Fields<'_>, word: &Word, context: &Context, mentions: &mut Mentions) -> Option<TierModel> {

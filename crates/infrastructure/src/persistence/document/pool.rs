@@ -9,7 +9,7 @@ use tidegate_domain::{
 };
 
 use super::{
-    BreakerDocument, DeadlinesDocument, LimitsDocument,
+    BreakerDocument, DeadlinesDocument, LimitsDocument, mid_stream_of,
     picking::{AffinityDocument, SlowStartDocument},
     rotation_of,
 };
@@ -117,6 +117,8 @@ struct PolicyDocument {
     deadlines: DeadlinesDocument,
     #[serde(default)]
     limits: LimitsDocument,
+    #[serde(default)]
+    mid_stream: Option<String>,
 }
 
 impl From<&PoolPolicy> for PolicyDocument {
@@ -132,6 +134,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             max_instance_attempts,
             deadlines,
             limits,
+            mid_stream,
         } = policy;
         Self {
             rotation: rotation.as_str().to_owned(),
@@ -144,6 +147,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             max_instance_attempts: *max_instance_attempts,
             deadlines: deadlines.into(),
             limits: limits.into(),
+            mid_stream: Some(mid_stream.as_str().to_owned()),
         }
     }
 }
@@ -163,6 +167,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             max_instance_attempts,
             deadlines,
             limits,
+            mid_stream,
         } = document;
         Ok(Self {
             rotation: rotation_of(rotation)?,
@@ -175,6 +180,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             max_instance_attempts,
             deadlines: deadlines.into(),
             limits: limits.try_into()?,
+            mid_stream: mid_stream_of(mid_stream)?,
         })
     }
 }

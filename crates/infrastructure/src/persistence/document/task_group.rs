@@ -1,15 +1,18 @@
 //! A task group as a document.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     inference::ParameterDefaults,
     name::{GroupName, PoolName, TierName},
+    resilience::HedgePolicy,
     task_group::{TaskGroup, Tier, TierModel, TierPolicy},
 };
 
 use super::{
     BreakerDocument, DeadlinesDocument, LimitsDocument, fallback::FallbackDocument, limits::TierLimitsDocument,
-    rotation_of,
+    mid_stream_of, rotation_of,
 };
 use crate::persistence::{Cause, table::Stored};
 
@@ -65,11 +68,41 @@ struct TierDocument {
     defaults: DefaultsDocument,
     #[serde(default)]
     limits: TierLimitsDocument,
+    #[serde(default)]
+    mid_stream: Option<String>,
+    #[serde(default)]
+    hedge: Option<HedgeDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum HedgeDocument {
+    After(Duration),
+    P95,
+}
+
+impl From<HedgePolicy> for HedgeDocument {
+    fn from(policy: HedgePolicy) -> Self {
+        match policy {
+            HedgePolicy::After(after) => Self::After(after),
+            HedgePolicy::P95 => Self::P95,
+        }
+    }
+}
+
+impl From<HedgeDocument> for HedgePolicy {
+    fn from(document: HedgeDocument) -> Self {
+        match document {
+            HedgeDocument::After(after) => Self::After(after),
+            HedgeDocument::P95 => Self::P95,
+        }
+    }
 }
 
 impl From<&Tier> for TierDocument {
     fn from(tier: &Tier) -> Self {
-        let TierPolicy { priority, rotation, max_retries, deadlines, defaults, limits } = tier.policy();
+        let TierPolicy { priority, rotation, max_retries, deadlines, defaults, limits, mid_stream, hedge } =
+            tier.policy();
         Self {
             name: tier.name().to_string(),
             models: tier.models().iter().map(Into::into).collect(),
@@ -79,6 +112,8 @@ impl From<&Tier> for TierDocument {
             deadlines: deadlines.as_ref().map(Into::into),
             defaults: defaults.into(),
             limits: limits.into(),
+            mid_stream: Some(mid_stream.as_str().to_owned()),
+            hedge: hedge.map(Into::into),
         }
     }
 }
@@ -87,7 +122,18 @@ impl TryFrom<TierDocument> for Tier {
     type Error = Cause;
 
     fn try_from(document: TierDocument) -> Result<Self, Cause> {
-        let TierDocument { name, models, priority, rotation, max_retries, deadlines, defaults, limits } = document;
+        let TierDocument {
+            name,
+            models,
+            priority,
+            rotation,
+            max_retries,
+            deadlines,
+            defaults,
+            limits,
+            mid_stream,
+            hedge,
+        } = document;
         let policy = TierPolicy {
             priority,
             rotation: rotation_of(rotation)?,
@@ -95,6 +141,8 @@ impl TryFrom<TierDocument> for Tier {
             deadlines: deadlines.map(Into::into),
             defaults: defaults.try_into()?,
             limits: limits.into(),
+            mid_stream: mid_stream_of(mid_stream)?,
+            hedge: hedge.map(Into::into),
         };
         let models = models.into_iter().map(TierModel::try_from).collect::<Result<_, _>>()?;
         Ok(Self::new(TierName::new(&name)?, models, policy)?)

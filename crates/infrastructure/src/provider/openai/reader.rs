@@ -4,12 +4,16 @@
 //! they came. Three things are not forwarded as they came: a usage chunk that the caller did not ask for is withheld, an
 //! error event becomes a [`Fault`], and a stream that finished without its terminal event gets one.
 
+mod kept;
+mod rest;
+
 use bytes::{Buf, Bytes, BytesMut};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Signals, StreamChunk},
+    inference::{Partial, Prefill, Signals, StreamChunk},
 };
 
+use self::{kept::Kept, rest::Rest};
 use super::{faults, wire::Answer};
 use crate::provider::{
     network_stream::ReadAnswer,
@@ -32,6 +36,10 @@ pub(in crate::provider) struct AnswerReader {
     finished: u64,
     delivered: bool,
     over: bool,
+    /// What was delivered, where somebody may have to go on from there.
+    kept: Option<Box<Kept>>,
+    /// What went before, if this is the rest of an answer.
+    rest: Option<Box<Rest>>,
 }
 
 /// What one event is to the caller.
@@ -55,13 +63,60 @@ impl AnswerReader {
             finished: 0,
             delivered: false,
             over: false,
+            kept: None,
+            rest: None,
         }
+    }
+
+    /// Keeps what it delivers.
+    pub(in crate::provider) fn keeping(mut self) -> Self {
+        self.kept = Some(Box::new(Kept::after(Partial::default())));
+        self
+    }
+
+    /// Tells the rest of an answer whose beginning is `partial`, and keeps both.
+    pub(in crate::provider) fn going_on(mut self, partial: &Partial, prefill: Prefill) -> Self {
+        self.rest = Some(Box::new(Rest::after(partial, prefill)));
+        self.kept = Some(Box::new(Kept::after(partial.clone())));
+        self
     }
 
     /// Whether every choice that was seen has finished: nothing of the answer is missing if the upstream says so too. Not
     /// every upstream knows of more choices than one.
     fn is_finished(&self) -> bool {
         self.seen != 0 && self.seen == self.finished
+    }
+
+    /// The next event of the rest of an answer, told anew.
+    fn next_of_rest(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        while !self.block.is_empty() {
+            let length = first_event(&self.block);
+            let meaning = self.meaning(0, length);
+            let event = self.block.split_to(length);
+            match meaning {
+                Meaning::Forward(signals) => {
+                    let retold = self.rest.as_mut().and_then(|rest| rest.retell(&event, signals));
+                    let Some((bytes, mut signals)) = retold else { continue };
+                    if let Some(kept) = &mut self.kept {
+                        kept.note(&bytes);
+                    }
+                    signals.merge(std::mem::take(&mut self.withheld));
+                    self.delivered |= signals.content;
+                    return Some(Ok(StreamChunk { bytes, signals }));
+                }
+                Meaning::Withhold(signals) => self.withheld.merge(signals),
+                Meaning::Done => {
+                    self.over = true;
+                    let signals = Signals { done: true, ..std::mem::take(&mut self.withheld) };
+                    return Some(Ok(StreamChunk { bytes: event, signals }));
+                }
+                Meaning::Failed(fault) => {
+                    self.over = true;
+                    return Some(Err(fault));
+                }
+            }
+        }
+        None
     }
 
     /// Ends the stream with what is no answer.
@@ -146,12 +201,20 @@ impl ReadAnswer for AnswerReader {
     }
 
     fn next(&mut self) -> Option<Result<StreamChunk, Fault>> {
+        if self.rest.is_some() {
+            return self.next_of_rest();
+        }
         let mut run = 0;
         let mut signals = self.withheld;
         while run < self.block.len() {
             let length = first_event(&self.block[run..]);
             match self.meaning(run, length) {
-                Meaning::Forward(next) => signals.merge(next),
+                Meaning::Forward(next) => {
+                    signals.merge(next);
+                    if let Some(kept) = &mut self.kept {
+                        kept.note(&self.block[run..run + length]);
+                    }
+                }
                 Meaning::Done => {
                     self.over = true;
                     signals.done = true;
@@ -206,6 +269,10 @@ impl ReadAnswer for AnswerReader {
 
     fn work(&self) -> Work {
         if self.delivered { Work::Partial } else { Work::Ambiguous }
+    }
+
+    fn take_partial(&mut self) -> Option<Partial> {
+        self.kept.as_mut().and_then(|kept| kept.take())
     }
 }
 

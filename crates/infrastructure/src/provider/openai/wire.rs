@@ -126,7 +126,7 @@ fn tokens_of(value: Option<&RawValue>) -> u32 {
 }
 
 /// Whether a value says anything: providers fill the fields that they do not use with null and with empty values.
-fn is_filled(value: Option<&RawValue>) -> bool {
+pub(super) fn is_filled(value: Option<&RawValue>) -> bool {
     value.is_some_and(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
 }
 

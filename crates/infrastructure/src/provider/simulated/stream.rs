@@ -10,7 +10,7 @@ use std::{
 use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Signals, StreamChunk},
+    inference::{AnswerStream, Signals, StreamChunk},
 };
 use tokio::time::Sleep;
 
@@ -81,6 +81,8 @@ impl SimulatedStream {
         Some(Poll::Ready(Fault::new(FaultKind::Malformed, work, detail)))
     }
 }
+
+impl AnswerStream for SimulatedStream {}
 
 impl Stream for SimulatedStream {
     type Item = Result<StreamChunk, Fault>;

@@ -1,7 +1,7 @@
 //! Recorded streams, cut everywhere.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use tidegate_domain::inference::Usage;
+use tidegate_domain::inference::{Identity, Usage};
 
 use super::*;
 
@@ -208,6 +208,93 @@ fn one_read_is_one_chunk_without_a_copy() {
     let chunk = reader.next().unwrap().unwrap();
     assert_eq!((chunk.bytes.as_ptr(), chunk.bytes.len()), (sent.as_ptr(), sent.len()));
     assert!(reader.next().is_none());
+}
+
+/// What a reader with `beginning` behind it forwards, and what it keeps.
+fn go_on(beginning: &Partial, prefill: Prefill, stream: &str) -> (String, Option<Partial>) {
+    let mut reader = AnswerReader::new(true, 1).going_on(beginning, prefill);
+    let mut forwarded = String::new();
+    reader.push(Bytes::copy_from_slice(stream.as_bytes())).unwrap();
+    while let Some(item) = reader.next() {
+        forwarded.push_str(str::from_utf8(&item.unwrap().bytes).unwrap());
+    }
+    (forwarded, reader.take_partial())
+}
+
+#[test]
+fn a_stream_keeps_its_text_and_how_it_introduced_itself() {
+    let introduced =
+        r#"data: {"id":"chatcmpl-1","model":"m","created":7,"choices":[{"index":0,"delta":{"role":"assistant"}}]}"#;
+    let mut reader = AnswerReader::new(true, 1).keeping();
+    reader.push(stream(&[introduced, HELLO, PING, HELLO], "\n").into()).unwrap();
+    while reader.next().is_some() {}
+    let identity = Identity { id: Some("chatcmpl-1".into()), model: Some("m".into()), created: Some(7) };
+    let text = "Gr\u{fc}\u{df}e, gr\u{fc}n".repeat(2);
+    assert_eq!(reader.take_partial(), Some(Partial { text, identity, ..Partial::default() }));
+}
+
+#[test]
+fn only_text_is_kept() {
+    let deltas = [
+        r#""delta":{"content":"a","tool_calls":[{"index":0}]}"#,
+        r#""delta":{"content":"a","reasoning_content":"hm"}"#,
+        r#""delta":{"content":[{"type":"text","text":"a"}]}"#,
+        r#""delta":{"content":"\ud83d"}"#,
+        r#""index":1,"delta":{"content":"a"}"#,
+        r#""delta":{"content":" "}"#,
+    ];
+    for delta in deltas {
+        let mut reader = AnswerReader::new(true, 1).keeping();
+        reader.push(format!("data: {{\"choices\":[{{{delta}}}]}}\n\n").into()).unwrap();
+        while reader.next().is_some() {}
+        assert_eq!(reader.take_partial(), None, "{delta}");
+    }
+}
+
+#[test]
+fn the_rest_of_an_answer_looks_like_its_beginning() {
+    let identity = Identity { id: Some("first".into()), model: Some("m1".into()), created: Some(7) };
+    let beginning = Partial { text: "one ".into(), identity, spent: Usage::estimated(10, 2) };
+    let rest = stream(
+        &[
+            r#"data: {"id":"second","created":9,"model":"m2","choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"x":1.10}"#,
+            PING,
+            r#"data: {"id":"second","created":9,"model":"m2","choices":[{"index":0,"delta":{"role":"assistant","content":"two"},"logprobs":{"a":[1.10]}}],"x":1.10}"#,
+            r#"data: {"id":"second","created":9,"model":"m2","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+            r#"data: {"id":"second","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}"#,
+            DONE,
+        ],
+        "\r\n",
+    );
+    let (told, kept) = go_on(&beginning, Prefill::Prefix, &rest);
+    let expected = [
+        ": ping\r\n\r\n",
+        "data: {\"id\":\"first\",\"created\":7,\"model\":\"m1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"two\"},\"logprobs\":{\"a\":[1.10]}}],\"x\":1.10}\n\n",
+        "data: {\"id\":\"first\",\"created\":7,\"model\":\"m1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        "data: {\"id\":\"first\",\"choices\":[],\"usage\":{\"completion_tokens\":4,\"prompt_tokens\":15,\"total_tokens\":19}}\n\n",
+        "data: [DONE]\r\n\r\n",
+    ];
+    assert_eq!(told, expected.concat());
+    assert_eq!(kept.map(|kept| kept.text), Some("one two".to_owned()));
+}
+
+#[test]
+fn an_echo_of_the_beginning_is_not_told_again() {
+    let beginning = Partial { text: "one two ".into(), ..Partial::default() };
+    let say = |text: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}");
+    let rest = [say("one "), say("two th"), say("ree"), FINISH.to_owned(), DONE.to_owned()];
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let (told, kept) = go_on(&beginning, Prefill::PrefixEchoed, &stream(&rest, "\n"));
+    assert!(told.contains(r#""content":"th""#) && !told.contains("one") && !told.contains("two"), "{told}");
+    assert_eq!(kept.unwrap().text, "one two three");
+}
+
+#[test]
+fn the_rest_may_be_nothing_but_its_finish() {
+    let beginning = Partial { text: "all".into(), ..Partial::default() };
+    let (told, _) = go_on(&beginning, Prefill::Prefix, &stream(&[ROLE, FINISH, DONE], "\n"));
+    assert_eq!(told.matches("data: ").count(), 2, "{told}");
+    assert!(told.ends_with("data: [DONE]\n\n"));
 }
 
 fn any_event() -> impl Strategy<Value = String> {

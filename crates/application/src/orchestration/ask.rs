@@ -1,0 +1,93 @@
+//! One question to one candidate, under the deadlines of its leg.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+};
+
+use tidegate_domain::{
+    fault::{Fault, FaultKind, Phase, Work},
+    inference::{AnswerStream, Call, InferenceRequest, LlmClient, Part, Reply, RequestId, WholeAnswer},
+    resilience::Deadlines,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    stream::Held,
+    watch::{StreamDeadlines, later},
+};
+use crate::{live::LiveInstance, wrappers::Leg};
+
+/// The most bytes of a stream that are held before its first content.
+const MAX_HELD_BYTES: usize = 64 * 1024;
+
+/// Everything that it takes to ask one candidate, apart from the walk: two can be asked at once.
+pub(super) struct Question<C> {
+    pub(super) leg: Arc<Leg<C>>,
+    pub(super) instance: Arc<LiveInstance<C>>,
+    pub(super) request_id: RequestId,
+    /// When it must have begun to answer, so that there is time left for others.
+    pub(super) share: Instant,
+    /// The end of the request.
+    pub(super) deadline: Instant,
+}
+
+/// The beginning of an answer.
+pub(super) enum Beginning<S> {
+    Whole(WholeAnswer),
+    Stream(Held<S>, StreamDeadlines),
+}
+
+impl<C: LlmClient> Question<C> {
+    /// Asks for `part` of the answer to `request`.
+    pub(super) async fn ask(self, request: &InferenceRequest, part: Part<'_>) -> Result<Beginning<C::Stream>, Fault> {
+        let began = Instant::now();
+        let call = Call {
+            request,
+            model: self.instance.spec.model.model(),
+            defaults: &self.leg.defaults,
+            request_id: &self.request_id,
+            part,
+        };
+        let Deadlines { headers, first_content, idle, total, pace } = self.leg.deadlines;
+        let end = self.deadline.min(later(began, total));
+        let share = self.share.min(end);
+        // The head of a whole answer comes with its last token: only the attempt's time bounds it.
+        let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
+        match within((Phase::Headers, head), end, self.instance.client.send(call)).await? {
+            Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
+            Reply::Stream(stream) => {
+                let first = share.min(later(began, first_content));
+                let held = within((Phase::FirstContent, first), end, hold(stream)).await?;
+                Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end, pace }))
+            }
+        }
+    }
+}
+
+/// Bounds `work` by the limit of its phase and by the end of its attempt.
+async fn within<T>(
+    (phase, limit): (Phase, Instant),
+    end: Instant,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let (until, phase) = if end <= limit { (end, Phase::Total) } else { (limit, phase) };
+    timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))
+}
+
+/// Reads a stream up to the point from which it may be shown.
+async fn hold<S: AnswerStream>(mut stream: S) -> Result<Held<S>, Fault> {
+    let mut held = Held::new();
+    while !held.signals.commits() {
+        let chunk = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await;
+        let Some(chunk) = chunk else {
+            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "the stream ended before its first content"));
+        };
+        held.push(chunk?);
+        if !held.signals.commits() && held.bytes() > MAX_HELD_BYTES {
+            return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "64 KiB of stream held no content"));
+        }
+    }
+    Ok(held.with(stream))
+}

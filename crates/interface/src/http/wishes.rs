@@ -1,0 +1,122 @@
+//! How a caller wants its request to be treated: the headers that say so.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use tidegate_application::{domain::pool::digest, orchestration::Consent};
+
+use super::{
+    headers::{AFFINITY, IDEMPOTENCY_KEY, IDEMPOTENT, MID_STREAM, TIMEOUT_MS},
+    refusal::Refusal,
+};
+
+/// How a caller wants its request to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wishes {
+    /// How long the caller will wait.
+    pub(super) timeout: Option<Duration>,
+    /// The digest of what the caller wants its requests kept together by.
+    pub(super) affinity: Option<u64>,
+    /// What the caller puts up with when a stream breaks.
+    pub(super) consent: Consent,
+    /// Whether work that may have been done already may be done again; `None` if the caller does not say.
+    pub(super) is_idempotent: Option<bool>,
+}
+
+impl Wishes {
+    /// Reads them off the headers.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Ok(Self {
+            timeout: timeout(headers)?,
+            affinity: headers.get(AFFINITY).map(|value| digest(value.as_bytes())),
+            consent: consent(headers)?,
+            is_idempotent: is_idempotent(headers)?,
+        })
+    }
+}
+
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = text(headers, TIMEOUT_MS) else { return Ok(None) };
+    let millis = text.parse().ok().filter(|millis| *millis > 0);
+    let millis = millis.ok_or_else(|| invalid(TIMEOUT_MS, "a whole number of milliseconds, at least 1"))?;
+    Ok(Some(Duration::from_millis(millis)))
+}
+
+fn consent(headers: &HeaderMap) -> Result<Consent, Refusal> {
+    match text(headers, MID_STREAM) {
+        None => Ok(Consent::default()),
+        Some("error") => Ok(Consent::Nothing),
+        Some("restart") => Ok(Consent::Restart),
+        Some(_) => Err(invalid(MID_STREAM, "'error' or 'restart'")),
+    }
+}
+
+/// Whoever names the request can tell that it was made twice.
+fn is_idempotent(headers: &HeaderMap) -> Result<Option<bool>, Refusal> {
+    match text(headers, IDEMPOTENT) {
+        None => Ok(headers.contains_key(IDEMPOTENCY_KEY).then_some(true)),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(invalid(IDEMPOTENT, "'true' or 'false'")),
+    }
+}
+
+/// The value of a header; one that is no text is an empty one.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default().trim())
+}
+
+fn invalid(name: &'static str, expected: &str) -> Refusal {
+    Refusal::invalid_value(name, format!("'{name}' must be {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn of(name: &'static str, value: &'static str) -> Option<Wishes> {
+        Wishes::of(&HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))])).ok()
+    }
+
+    #[test]
+    fn a_caller_who_says_nothing_wishes_nothing() {
+        let nothing = Wishes { timeout: None, affinity: None, consent: Consent::Seam, is_idempotent: None };
+        assert_eq!(Wishes::of(&HeaderMap::new()), Ok(nothing));
+    }
+
+    #[test]
+    fn a_callers_deadline_is_a_whole_number_of_milliseconds() {
+        let timeout = |value| of(TIMEOUT_MS, value).and_then(|wishes| wishes.timeout);
+        assert_eq!(timeout("1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(timeout(" 7 "), Some(Duration::from_millis(7)));
+        for bad in ["0", "-1", "1.5", "soon", ""] {
+            assert_eq!(of(TIMEOUT_MS, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn requests_are_kept_together_by_what_the_caller_says() {
+        let affinity = |value| of(AFFINITY, value).and_then(|wishes| wishes.affinity);
+        assert_eq!(affinity("one"), Some(digest(b"one")));
+        assert_ne!(affinity("one"), affinity("other"));
+    }
+
+    #[test]
+    fn what_a_caller_puts_up_with_is_one_of_two_words() {
+        let consent = |value| of(MID_STREAM, value).map(|wishes| wishes.consent);
+        assert_eq!(consent("error"), Some(Consent::Nothing));
+        assert_eq!(consent("restart"), Some(Consent::Restart));
+        assert_eq!(consent("continue, please"), None);
+    }
+
+    #[test]
+    fn a_request_with_a_key_may_be_made_again_unless_its_caller_says_no() {
+        let idempotent = |name, value| of(name, value).map(|wishes| wishes.is_idempotent);
+        assert_eq!(idempotent(IDEMPOTENCY_KEY, "k"), Some(Some(true)));
+        assert_eq!(idempotent(IDEMPOTENT, "false"), Some(Some(false)));
+        assert_eq!(idempotent(IDEMPOTENT, "true"), Some(Some(true)));
+        assert_eq!(idempotent(IDEMPOTENT, "maybe"), None);
+    }
+}
