@@ -2,6 +2,7 @@
 
 mod config;
 mod history;
+mod import;
 mod migrate;
 mod persistence;
 mod provider;

@@ -10,6 +10,7 @@ mod limits;
 mod operations;
 mod protocols;
 mod scenarios;
+mod simulation;
 mod stage;
 mod streams;
 mod wire;

@@ -91,8 +91,8 @@ pub struct Scores {
     pub in_flight: u32,
     /// Its latency, as rotations see it, in milliseconds.
     pub latency_ms: Option<u64>,
-    /// Of a hundred attempts, those that succeed.
-    pub success_rate: u32,
+    /// Of a hundred attempts, those that succeed, as rotations see it.
+    pub success_percent: u32,
 }
 
 impl<C: LlmClient> OrchestrationService<C> {
@@ -201,7 +201,8 @@ fn candidate<C>(instance: &LiveInstance<C>, member: &LegMember<C>, now: Instant)
             weight: instance.spec.weight.get(),
             in_flight: instance.state.in_flight(),
             latency_ms: latency.and_then(|latency| u64::try_from(latency.as_millis()).ok()),
-            success_rate: instance.state.performance().success_rate(),
+            // It is kept in millionths.
+            success_percent: instance.state.performance().success_rate() / 10_000,
         },
     }
 }

@@ -12,6 +12,7 @@
 //! | [`operations`] | one question to a running gateway |
 //! | [`persistence`] | repositories in memory and in SQLite |
 //! | [`provider`] | clients of providers, and a simulated one |
+//! | [`simulation`] | traffic and upstreams of a scenario |
 //! | [`telemetry`] | events as metrics and log lines |
 //! | `translate` | between the words of the caller and the words of the provider |
 
@@ -22,5 +23,6 @@ pub mod model_catalogue;
 pub mod operations;
 pub mod persistence;
 pub mod provider;
+pub mod simulation;
 pub mod telemetry;
 mod translate;

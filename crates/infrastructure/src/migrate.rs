@@ -10,6 +10,7 @@
 mod body;
 mod carry;
 mod fallback;
+mod import;
 mod keys;
 mod layout;
 mod models;
@@ -28,6 +29,7 @@ use std::{
 };
 
 use body::Body;
+pub use import::{ImportError, ImportFormat, import};
 pub use note::{Note, NoteKind};
 pub use output::{Overwrite, WriteMigrationError};
 

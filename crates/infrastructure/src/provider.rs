@@ -53,6 +53,8 @@ use self::{
     transport::{TlsRoots, Transport, read_body},
 };
 
+pub(crate) use self::simulated::status_fault;
+
 /// The largest answer of a running gateway that is read.
 const MAX_REPORT_BYTES: usize = 16 * 1024 * 1024;
 

@@ -8,6 +8,7 @@ mod colour;
 mod config;
 mod explain;
 mod migrate;
+mod simulate;
 mod status;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -21,7 +22,11 @@ pub use config::{
 };
 pub use explain::{ExplainArgs, Explained, ReadExplanationError};
 pub use migrate::{
-    MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, render_migration,
+    ImportArgs, ImportCommand, MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome,
+    MigrationReport, render_migration,
+};
+pub use simulate::{
+    Bucket, InstanceRow, SimulateArgs, SimulatedOutage, SimulationReport, TimelineEntry, plot, render_simulation,
 };
 pub use status::{ReadStatusError, render_status};
 
@@ -46,11 +51,16 @@ pub enum Command {
     Config(ConfigCommand),
     /// Say where a request for a model would go, and why not elsewhere; nothing is sent.
     Explain(ExplainArgs),
+    /// Try a configuration on simulated traffic and failures; nothing is sent, and the same seed makes the same run.
+    Simulate(SimulateArgs),
     /// Show how a running gateway is; exits with 1 if something cannot be used.
     Status(StatusArgs),
     /// Rewrite the configuration of another system for this one.
     #[command(subcommand)]
     Migrate(MigrateCommand),
+    /// Rewrite the configuration of another gateway for this one, with a report of every guess and loss.
+    #[command(subcommand)]
+    Import(ImportCommand),
 }
 
 /// Where the configuration is.
@@ -171,13 +181,15 @@ mod tests {
         Usage: tidegate <COMMAND>
 
         Commands:
-          serve    Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration
-          check    Report every problem of a configuration; exits with 1 if there is an error
-          config   Show what a configuration comes to, how two differ, and what can be written in one
-          explain  Say where a request for a model would go, and why not elsewhere; nothing is sent
-          status   Show how a running gateway is; exits with 1 if something cannot be used
-          migrate  Rewrite the configuration of another system for this one
-          help     Print this message or the help of the given subcommand(s)
+          serve     Serve requests until SIGTERM or SIGINT; a second signal ends at once. SIGHUP reloads the configuration
+          check     Report every problem of a configuration; exits with 1 if there is an error
+          config    Show what a configuration comes to, how two differ, and what can be written in one
+          explain   Say where a request for a model would go, and why not elsewhere; nothing is sent
+          simulate  Try a configuration on simulated traffic and failures; nothing is sent, and the same seed makes the same run
+          status    Show how a running gateway is; exits with 1 if something cannot be used
+          migrate   Rewrite the configuration of another system for this one
+          import    Rewrite the configuration of another gateway for this one, with a report of every guess and loss
+          help      Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help

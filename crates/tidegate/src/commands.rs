@@ -5,12 +5,15 @@ mod config;
 mod explain;
 mod migrate;
 mod serve;
+mod simulate;
 mod status;
 
 use std::{io::Write, process::ExitCode};
 
 use tidegate_infrastructure::config::{ConfigLocation, Environment, TomlConfigSource};
 use tidegate_interface::cli::{Cli, Command, ConfigArgs};
+
+pub use self::simulate::simulate;
 
 /// Does what the command line asks for.
 ///
@@ -22,8 +25,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Config(command) => config::run(command),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Migrate(command) => migrate::run(command),
+        Command::Import(command) => migrate::run_import(command),
     }
 }
 

@@ -18,6 +18,14 @@ pub(super) enum Variable<'a> {
 }
 
 impl Environment {
+    /// These variables, with `more` over them.
+    #[must_use]
+    pub fn with(&self, more: &BTreeMap<String, String>) -> Self {
+        let mut variables = BTreeMap::clone(&self.variables);
+        variables.extend(more.iter().map(|(name, value)| (name.into(), value.into())));
+        Self { variables: Arc::new(variables) }
+    }
+
     /// The variables of this process, read once.
     pub fn of_process() -> Self {
         Self { variables: Arc::new(std::env::vars_os().collect()) }

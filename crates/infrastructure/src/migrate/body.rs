@@ -21,6 +21,11 @@ impl Body {
         self.tables.push((key.to_owned(), body));
     }
 
+    /// Whether it has a table of that name.
+    pub(super) fn has_table(&self, key: &str) -> bool {
+        self.tables.iter().any(|(known, _)| known == key)
+    }
+
     /// A comment.
     pub(super) fn remark(&mut self, text: impl Into<String>) {
         self.remarks.push(text.into());

@@ -103,7 +103,8 @@ async fn fault_of(failure: SimulatedFailure) -> Fault {
     }
 }
 
-fn status_fault(status: u16) -> Fault {
+/// The fault of an error answer with that status.
+pub(crate) fn status_fault(status: u16) -> Fault {
     let error =
         json!({ "error": { "message": "a simulated failure", "type": "simulated", "param": null, "code": null } });
     faults::answered(status, &HeaderMap::new(), &error.to_string().into())

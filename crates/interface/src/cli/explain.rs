@@ -99,7 +99,7 @@ fn row(candidate: &CandidateWire, colour: Colour) -> [String; 9] {
         candidate.weight.to_string(),
         candidate.in_flight.to_string(),
         candidate.latency_ms.map(|latency| format!("{latency}ms")).unwrap_or_default(),
-        format!("{}%", candidate.success_rate),
+        format!("{}%", candidate.success_percent),
         remark,
     ]
 }

@@ -37,6 +37,37 @@ pub struct MigrateYamlArgs {
     pub json: bool,
 }
 
+/// Which other gateway's configuration is imported.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ImportCommand {
+    /// `LiteLLM`'s proxy: its config.yaml.
+    Litellm(ImportArgs),
+    /// A Portkey config in JSON.
+    Portkey(ImportArgs),
+    /// Onwards: its config.json.
+    Onwards(ImportArgs),
+}
+
+/// The arguments of `import`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ImportArgs {
+    /// The file to import.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write tidegate.toml into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Print the file and the report, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the directory exists, rename it and write a new one.
+    #[arg(long)]
+    pub force: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What a migration did, to be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationReport {

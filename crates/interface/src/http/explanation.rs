@@ -71,7 +71,7 @@ pub(crate) struct CandidateWire {
     pub(crate) in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency_ms: Option<u64>,
-    pub(crate) success_rate: u32,
+    pub(crate) success_percent: u32,
 }
 
 /// Why somebody is not asked.
@@ -127,7 +127,7 @@ impl From<LegExplanation> for LegWire {
 impl From<CandidateExplanation> for CandidateWire {
     fn from(candidate: CandidateExplanation) -> Self {
         let CandidateExplanation { instance, model, pool, turn, exclusion, scores } = candidate;
-        let Scores { weight, in_flight, latency_ms, success_rate } = scores;
+        let Scores { weight, in_flight, latency_ms, success_percent } = scores;
         let (pool, rotation) = pool.map(|(pool, rotation)| (pool.to_string(), rotation.as_str().to_owned())).unzip();
         Self {
             instance: instance.to_string(),
@@ -139,7 +139,7 @@ impl From<CandidateExplanation> for CandidateWire {
             weight,
             in_flight,
             latency_ms,
-            success_rate,
+            success_percent,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `tidegate migrate`: the configuration of another system, rewritten for this one.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use tidegate_infrastructure::migrate::{MigratedFile, Migration, Note, Overwrite, migrate_yaml};
+use tidegate_infrastructure::migrate::{ImportFormat, MigratedFile, Migration, Note, Overwrite, import, migrate_yaml};
 use tidegate_interface::cli::{
-    MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome, MigrationReport, ReportFormat,
-    render_migration,
+    ImportArgs, ImportCommand, MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome,
+    MigrationReport, ReportFormat, render_migration,
 };
 
 use super::print;
@@ -16,10 +16,36 @@ pub(super) fn run(command: MigrateCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// `tidegate import`: the same for other gateways.
+pub(super) fn run_import(command: ImportCommand) -> anyhow::Result<ExitCode> {
+    let (format, arguments) = match command {
+        ImportCommand::Litellm(arguments) => (ImportFormat::LiteLlm, arguments),
+        ImportCommand::Portkey(arguments) => (ImportFormat::Portkey, arguments),
+        ImportCommand::Onwards(arguments) => (ImportFormat::Onwards, arguments),
+    };
+    let ImportArgs { file, out, dry_run, force, json } = arguments;
+    let migration = import(format, &file)?;
+    deliver(migration, Delivery { out, source: file, dry_run, force, json })
+}
+
 fn yaml(arguments: MigrateYamlArgs) -> anyhow::Result<ExitCode> {
     let MigrateYamlArgs { directory, out, dry_run, model_map, force, json } = arguments;
     let migration = migrate_yaml(&directory, model_map.as_deref())?;
-    let overwrite = if force { Overwrite::KeepBackup { source: &directory } } else { Overwrite::Refuse };
+    deliver(migration, Delivery { out, source: directory, dry_run, force, json })
+}
+
+/// Where the files go, and how that is told.
+struct Delivery {
+    out: PathBuf,
+    source: PathBuf,
+    dry_run: bool,
+    force: bool,
+    json: bool,
+}
+
+fn deliver(migration: Migration, delivery: Delivery) -> anyhow::Result<ExitCode> {
+    let Delivery { out, source, dry_run, force, json } = delivery;
+    let overwrite = if force { Overwrite::KeepBackup { source: &source } } else { Overwrite::Refuse };
     let outcome = if dry_run {
         MigrationOutcome::NotWritten
     } else {
@@ -29,7 +55,7 @@ fn yaml(arguments: MigrateYamlArgs) -> anyhow::Result<ExitCode> {
     let report = MigrationReport {
         out,
         outcome,
-        files: files.into_iter().map(file).collect(),
+        files: files.into_iter().map(self::file).collect(),
         notes: notes.into_iter().map(note).collect(),
     };
     print(&render_migration(&report, if json { ReportFormat::Json } else { ReportFormat::Text }))?;
