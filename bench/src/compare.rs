@@ -9,11 +9,13 @@ use std::{
 };
 
 use anyhow::Context;
+use tokio::{runtime::Runtime, task::LocalSet};
 
 use crate::{
     contestant::{Contestant, Setting},
     exchange::{Exchange, Shape},
     load::{Task, closed, open, streams},
+    mock::{self, MockArgs},
     process::{self, Process},
     table::{self, Row},
 };
@@ -52,7 +54,7 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<()> {
     process::move_to(args.load_core)?;
     let directory = tempfile::tempdir()?;
     let instances = [port(9101), port(9102)];
-    let _upstream = upstream(args.load_core, &directory.path().join("mock.log"), instances, 0)?;
+    let core = LoadCore::start(instances)?;
     let contestants = contestants(args, directory.path(), instances)?;
     let mut rows: Vec<_> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
     if !args.quick {
@@ -63,12 +65,12 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<()> {
     }
     for round in 0..args.rounds {
         for (row, contestant) in rows.iter_mut().zip(&contestants) {
-            measure(args, contestant, row).with_context(|| format!("{} in round {round}", contestant.name))?;
+            measure((args, &core), contestant, row).with_context(|| format!("{} in round {round}", contestant.name))?;
         }
         eprintln!("round {} of {}", round + 1, args.rounds);
     }
     if !args.quick {
-        latency(&contestants, &mut rows)?;
+        latency(&core, &contestants, &mut rows)?;
         memory(&contestants, &mut rows)?;
     }
     table::print(&rows, "nginx");
@@ -101,27 +103,19 @@ fn port(number: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], number))
 }
 
-/// Starts the upstream on `core`.
-pub fn upstream(core: usize, log: &Path, [a, b]: [SocketAddr; 2], delay_ms: u64) -> anyhow::Result<Process> {
-    let own = std::env::current_exe()?.display().to_string();
-    let delay = delay_ms.to_string();
-    let words = [&own, "mock", "--listen", &a.to_string(), "--also-listen", &b.to_string(), "--delay-ms", &delay];
-    Process::start(core, &words.map(str::to_owned), log, a)
-}
-
 fn task(args: &CompareArgs, address: SocketAddr, shape: Shape) -> Task {
     let requests = if shape == Shape::Whole { args.requests } else { args.streams };
     let exchange = Arc::new(Exchange::new(shape, "/v1/chat/completions", "fast"));
     Task { address, exchange, connections: args.connections, requests }
 }
 
-fn measure(args: &CompareArgs, contestant: &Contestant, row: &mut Row) -> anyhow::Result<()> {
+fn measure((args, core): (&CompareArgs, &LoadCore), contestant: &Contestant, row: &mut Row) -> anyhow::Result<()> {
     let whole = task(args, contestant.address, Shape::Whole);
-    on_this_core(closed(&Task { requests: args.requests / 10, ..whole.clone() }))?;
-    let (times, cpu) = with_cpu(contestant, || on_this_core(closed(&whole)))?;
+    core.run_awake(closed(&Task { requests: args.requests / 10, ..whole.clone() }))?;
+    let (times, cpu) = with_cpu(contestant, || core.run_awake(closed(&whole)))?;
     row.per_request.push(cpu / times.count() as f64);
     let stream = task(args, contestant.address, Shape::Stream);
-    let (times, cpu) = with_cpu(contestant, || on_this_core(streams(&stream, Duration::from_millis(300))))?;
+    let (times, cpu) = with_cpu(contestant, || core.run_awake(streams(&stream, Duration::from_millis(300))))?;
     row.per_stream.push(cpu / times.first.count() as f64);
     row.first.push(times.first.quantile(0.5));
     row.gap.push(times.gaps.quantile(0.99));
@@ -136,20 +130,57 @@ fn with_cpu<T>(contestant: &Contestant, work: impl FnOnce() -> anyhow::Result<T>
     Ok((done, process.cpu()?.saturating_sub(before).as_secs_f64() * 1e6))
 }
 
+/// The core of upstream and load: one thread for both.
+struct LoadCore {
+    runtime: Runtime,
+    local: LocalSet,
+}
+
+impl LoadCore {
+    /// Starts the upstream.
+    fn start([listen, also_listen]: [SocketAddr; 2]) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let local = LocalSet::new();
+        local.spawn_local(mock::serve(MockArgs { listen, also_listen, delay_ms: 0, gap_ms: 10 }));
+        Ok(Self { runtime, local })
+    }
+
+    fn run<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        self.local.block_on(&self.runtime, work)
+    }
+
+    /// Runs `work` without ever falling asleep: to wake a thread on another core costs whoever writes to its socket as much as everything
+    /// else, and how often that happens depends on how busy this core is, and not on the contestant.
+    fn run_awake<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        self.run(async {
+            tokio::select! {
+                done = work => done,
+                () = stay_awake() => unreachable!("it has no end"),
+            }
+        })
+    }
+}
+
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Runs `work` on a runtime of one thread.
 pub fn on_this_core<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, work)
+    LocalSet::new().block_on(&runtime, work)
 }
 
 /// The median time at 500 requests a second, over three rounds.
-fn latency(contestants: &[Contestant], rows: &mut [Row]) -> anyhow::Result<()> {
+fn latency(core: &LoadCore, contestants: &[Contestant], rows: &mut [Row]) -> anyhow::Result<()> {
     let exchange = Arc::new(Exchange::new(Shape::Whole, "/v1/chat/completions", "fast"));
     for _ in 0..3 {
         for (row, contestant) in rows.iter_mut().zip(contestants) {
             let task =
                 Task { address: contestant.address, exchange: Arc::clone(&exchange), connections: 16, requests: 1500 };
-            let opened = open(&task, 500.0)?;
+            let opened = core.run(async move { tokio::task::spawn_blocking(move || open(&task, 500.0)).await? })?;
             row.latency.push(opened.answered.quantile(0.5));
         }
     }

@@ -9,6 +9,7 @@
 //! | [`name`] | names, references and targets that are valid by construction |
 //! | [`inference`] | a request, its answer and the [`LlmClient`](inference::LlmClient) port |
 //! | [`fault`] | what can go wrong with an attempt, and what each fault permits |
+//! | [`json`] | JSON, read without being built |
 //! | [`model`] | what a model can do, takes and costs, and what a request needs of one |
 //! | [`pool`] | interchangeable instances: definition, rotation, health, statistics |
 //! | [`task_group`] | a kind of work and its ordered tiers |
@@ -24,6 +25,7 @@ pub mod admission;
 pub mod config;
 pub mod fault;
 pub mod inference;
+pub mod json;
 pub mod model;
 pub mod name;
 pub mod observe;

@@ -13,6 +13,7 @@ mod request_body;
 mod response_head;
 mod service;
 mod socket;
+mod spread;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,9 +21,9 @@ pub use lifecycle::{Lifecycle, PhaseReached};
 pub use listener::BindError;
 pub use request_body::RequestBody;
 use tidegate_application::domain::inference::LlmClient;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 
-use self::{acceptor::Acceptor, connection::ConnectionLimits, service::HttpService};
+use self::{acceptor::Acceptor, connection::ConnectionLimits, service::HttpService, spread::Spread};
 use crate::http::{DataPlane, Gateway, Intake, operations};
 
 /// How long connections may take to write their last words once they are cut.
@@ -98,6 +99,7 @@ pub struct Server {
     data_address: SocketAddr,
     admin_address: SocketAddr,
     options: ServerOptions,
+    workers: Vec<Handle>,
 }
 
 impl Server {
@@ -108,7 +110,15 @@ impl Server {
     pub fn bind(options: ServerOptions) -> Result<Self, BindError> {
         let (data, data_address) = listener::bind(options.listen, options.backlog, "listen")?;
         let (admin, admin_address) = listener::bind(options.admin_listen, options.backlog, "admin_listen")?;
-        Ok(Self { data, admin, data_address, admin_address, options })
+        Ok(Self { data, admin, data_address, admin_address, options, workers: Vec::new() })
+    }
+
+    /// Serves the data plane's connections on these runtimes, each on the one that serves fewest. Without any, the runtime that
+    /// accepts serves them itself.
+    #[must_use]
+    pub fn on(mut self, workers: Vec<Handle>) -> Self {
+        self.workers = workers;
+        self
     }
 
     /// The address of the data plane.
@@ -124,12 +134,12 @@ impl Server {
     /// Serves until `lifecycle` is drained: stops accepting, lets requests in flight go on for the drain timeout, ends
     /// the open streams with an error event, and returns. The operations endpoints answer until the very end.
     pub async fn serve<C: LlmClient>(self, gateway: Gateway<C>, lifecycle: Lifecycle) -> Ended {
-        let Self { data, admin, options, .. } = self;
+        let Self { data, admin, options, workers, .. } = self;
         let admin_service = operations(&gateway, lifecycle.clone());
-        let mut admin = Acceptor::new(admin, ADMIN_CONNECTIONS, ConnectionLimits::of(&options));
+        let mut admin = Acceptor::new(admin, ADMIN_CONNECTIONS, ConnectionLimits::of(&options), Spread::default());
         let intake = Intake { body_limit: options.body_limit, body_timeout: options.body_timeout };
         let plane = Arc::new(DataPlane::new(&gateway, intake, lifecycle.clone()).with_keep_alive(options.keep_alive));
-        let data = Acceptor::new(data, options.max_connections, ConnectionLimits::of(&options));
+        let data = Acceptor::new(data, options.max_connections, ConnectionLimits::of(&options), Spread::over(workers));
         let undisturbed = Lifecycle::default();
         tokio::select! {
             biased;

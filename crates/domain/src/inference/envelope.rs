@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt, ops::Range};
 
+use memchr::memchr2;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -180,21 +181,49 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Fields { values: [None; Parameter::ALL.len()], duplicate: None, too_deep: false };
-        // Hashed, because a body may hold as many keys as fit: comparing each with all would take hours.
-        let mut seen: HashSet<Cow<'de, str>> = HashSet::with_capacity(16);
+        let mut seen = Keys::default();
         while let Some(Key(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
             if let Some(parameter) = Parameter::of_key(&key) {
                 fields.values[parameter as usize] = Some(value);
             }
             fields.too_deep |= depth(value.get()) >= MAX_DEPTH;
-            if seen.contains(&key) {
+            if let Some(key) = seen.insert(key) {
                 fields.duplicate.get_or_insert(key);
-            } else {
-                seen.insert(key);
             }
         }
         Ok(fields)
+    }
+}
+
+/// The keys that stand in a body. A few are compared with each other; where there are many they are hashed, because a body may hold
+/// as many as fit, and comparing each with all would take hours.
+#[derive(Default)]
+struct Keys<'a> {
+    first: Vec<Cow<'a, str>>,
+    others: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Keys<'a> {
+    const FIRST: usize = 16;
+
+    /// Notes a key; gives it back if it stands there already.
+    fn insert(&mut self, key: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        if self.first.contains(&key) {
+            return Some(key);
+        }
+        if self.first.len() < Self::FIRST {
+            if self.first.is_empty() {
+                self.first.reserve_exact(Self::FIRST);
+            }
+            self.first.push(key);
+            return None;
+        }
+        if self.others.contains(&key) {
+            return Some(key);
+        }
+        self.others.insert(key);
+        None
     }
 }
 
@@ -222,7 +251,7 @@ fn depth(value: &str) -> usize {
 
 /// What follows the string that has just been opened.
 fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
         let past = at + 1 + usize::from(rest[at] == b'\\');
         let quote = rest[at] == b'"';
         rest = rest.get(past..).unwrap_or_default();

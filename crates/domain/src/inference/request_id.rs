@@ -14,7 +14,12 @@ impl RequestId {
 
     /// Makes an id of 128 random bits.
     pub fn from_bits(bits: u128) -> Self {
-        Self(format!("req_{bits:032x}").into())
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut id = *b"req_00000000000000000000000000000000";
+        for (place, digit) in id[4..].iter_mut().rev().enumerate() {
+            *digit = DIGITS[((bits >> (4 * place)) & 0xF) as usize];
+        }
+        Self(std::str::from_utf8(&id).unwrap_or_default().into())
     }
 
     /// The id as text.
@@ -32,5 +37,17 @@ impl fmt::Display for RequestId {
 impl fmt::Debug for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_made_of_all_its_bits() {
+        for bits in [0, 1, 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, u128::MAX] {
+            assert_eq!(RequestId::from_bits(bits).as_str(), format!("req_{bits:032x}"));
+        }
     }
 }

@@ -124,7 +124,11 @@ impl<'a> Event<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let mut event = Self::default();
         let mut has_data = false;
-        for line in bytes.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        let mut rest = Some(bytes);
+        while let Some(lines) = rest {
+            let end = memchr2(b'\r', b'\n', lines);
+            let line = &lines[..end.unwrap_or(lines.len())];
+            rest = end.map(|end| &lines[end + 1..]);
             let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
             if let Some(value) = field(line, b"data") {
                 event.add_data(value, has_data);

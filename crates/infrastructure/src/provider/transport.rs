@@ -14,15 +14,13 @@ mod wire;
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{
-    Request, Response, Uri,
-    uri::{Authority, Scheme},
-};
+use http::{Request, Response, Uri, uri::Authority};
 use tidegate_domain::fault::{Fault, FaultKind, TransportFault, Work};
 use tower::Service;
 
@@ -41,12 +39,28 @@ use self::{
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     connector: Connector,
-    hosts: Arc<RwLock<HashMap<Origin, Arc<Host>>>>,
+    hosts: Arc<RwLock<Hosts>>,
     connect_timeout: Duration,
 }
 
-/// What two requests have in common that can go over one connection.
-type Origin = (Scheme, Authority);
+/// The hosts of each authority: what two requests have in common that can go over one connection is that and the scheme.
+type Hosts = HashMap<Authority, Vec<Arc<Host>>, BuildHasherDefault<AuthorityHasher>>;
+
+/// Hashes authorities, which come byte by byte and from the configuration alone: nobody chooses them to collide.
+#[derive(Default)]
+struct AuthorityHasher(u64);
+
+impl Hasher for AuthorityHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x51_7c_c1_b7_27_22_0a_95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Transport {
     /// Makes the pool; nothing is connected yet.
@@ -85,12 +99,19 @@ impl Transport {
                 "the URL names no host",
             ));
         };
-        let origin = (scheme.clone(), authority.clone());
-        if let Some(host) = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(&origin) {
-            return Ok(Arc::clone(host));
+        let known = |hosts: &[Arc<Host>]| hosts.iter().find(|host| host.uri.scheme() == Some(scheme)).cloned();
+        if let Some(host) =
+            self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(authority).and_then(|of| known(of))
+        {
+            return Ok(host);
         }
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(hosts.entry(origin).or_insert_with(|| Arc::new(Host::new(uri.clone())))))
+        let of_authority = hosts.entry(authority.clone()).or_default();
+        Ok(known(of_authority).unwrap_or_else(|| {
+            let host = Arc::new(Host::new(uri.clone()));
+            of_authority.push(Arc::clone(&host));
+            host
+        }))
     }
 }
 

@@ -65,13 +65,15 @@ async fn next_piece(body: &mut RequestBody) -> Result<Option<Bytes>, Refusal> {
 /// is checked anyway.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     const OTHERS: [&str; 4] = ["multipart/", "audio/", "image/", "video/"];
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let text = |name| headers.get(name).map_or(&b""[..], |value| value.as_bytes().trim_ascii());
     let media_type = text(header::CONTENT_TYPE);
-    if OTHERS.iter().any(|other| media_type.trim_start().starts_with(other)) {
+    let starts_with =
+        |other: &str| media_type.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other.as_bytes()));
+    if OTHERS.into_iter().any(starts_with) {
         return Err(Refusal::unsupported_media_type("the body must be JSON: send content-type: application/json"));
     }
     let encoding = text(header::CONTENT_ENCODING);
-    if !matches!(encoding.trim(), "" | "identity") {
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
         return Err(Refusal::unsupported_media_type("the body must not be compressed: send no content-encoding"));
     }
     Ok(())

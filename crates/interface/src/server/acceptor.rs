@@ -12,6 +12,7 @@ use super::{
     Lifecycle,
     connection::{self, ConnectionLimits},
     service::HttpService,
+    spread::Spread,
 };
 
 /// How long to wait after the system could not give a connection, say for want of file descriptors: trying again at once
@@ -23,14 +24,15 @@ pub(super) struct Acceptor {
     listener: TcpListener,
     slots: Arc<Semaphore>,
     limits: ConnectionLimits,
+    spread: Spread,
     connections: JoinSet<()>,
 }
 
 impl Acceptor {
-    /// Accepts up to `max_connections` at once.
-    pub(super) fn new(listener: TcpListener, max_connections: usize, limits: ConnectionLimits) -> Self {
+    /// Accepts up to `max_connections` at once, and has them served where `spread` says.
+    pub(super) fn new(listener: TcpListener, max_connections: usize, limits: ConnectionLimits, spread: Spread) -> Self {
         let slots = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
-        Self { listener, slots, limits, connections: JoinSet::new() }
+        Self { listener, slots, limits, spread, connections: JoinSet::new() }
     }
 
     /// Accepts until it is dropped.
@@ -38,15 +40,42 @@ impl Acceptor {
         loop {
             tokio::select! {
                 (stream, slot) = next(&self.listener, &self.slots) => {
-                    let served = connection::serve(stream, service.clone(), self.limits, lifecycle.clone());
-                    self.connections.spawn(async move {
-                        served.await;
-                        drop(slot);
-                    });
+                    let (service, limits, lifecycle) = (service.clone(), self.limits, lifecycle.clone());
+                    let serve = move |stream| connection::serve(stream, service, limits, lifecycle);
+                    self.hand_on(stream, slot, serve);
                 }
                 Some(finished) = self.connections.join_next() => note(finished),
             }
         }
+    }
+
+    /// Has a connection served. It is registered where it is served, or each of its events would wake two threads.
+    fn hand_on<F>(
+        &mut self,
+        stream: TcpStream,
+        slot: OwnedSemaphorePermit,
+        serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some((handle, seat)) = self.spread.next() else {
+            self.connections.spawn(async move {
+                serve(stream).await;
+                drop(slot);
+            });
+            return;
+        };
+        let Ok(stream) = stream.into_std() else { return };
+        self.connections.spawn_on(
+            async move {
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => serve(stream).await,
+                    Err(error) => tracing::warn!(%error, "a connection cannot be served"),
+                }
+                drop((slot, seat));
+            },
+            handle,
+        );
     }
 
     /// Stops listening and hands over the connections that are open.

@@ -6,13 +6,11 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, Waker},
 };
-
-use tokio::sync::watch;
 
 /// Where a server stands between its start and its end. Clones share it; whoever holds one may end the server.
 #[derive(Debug, Clone)]
@@ -24,9 +22,14 @@ pub struct Lifecycle {
 struct Shared {
     // Readable without a lock: a stream looks at it with every chunk.
     phase: AtomicU8,
-    // One for each phase, and each changes once: whoever is woken has what it waited for.
-    is_draining: watch::Sender<bool>,
-    is_ending: watch::Sender<bool>,
+    waiting: Mutex<Waiting>,
+}
+
+impl Shared {
+    /// A panic elsewhere leaves a list that still holds.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,11 +41,7 @@ enum Phase {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        let shared = Shared {
-            phase: AtomicU8::new(Phase::Serving as u8),
-            is_draining: watch::Sender::new(false),
-            is_ending: watch::Sender::new(false),
-        };
+        let shared = Shared { phase: AtomicU8::new(Phase::Serving as u8), waiting: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 }
@@ -94,10 +93,9 @@ impl Lifecycle {
 
     fn advance(&self, phase: Phase) {
         self.shared.phase.fetch_max(phase as u8, Ordering::AcqRel);
-        self.shared.is_draining.send_replace(true);
-        if phase == Phase::Ending {
-            self.shared.is_ending.send_replace(true);
-        }
+        // Woken without the lock: a waker may do anything.
+        let wakers: Vec<_> = self.shared.waiting().places.iter().flatten().cloned().collect();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn reached(&self, phase: Phase) -> bool {
@@ -108,17 +106,16 @@ impl Lifecycle {
 /// Resolves once a server has reached a phase.
 ///
 /// It is polled whenever its task wakes up, that is with every chunk of a stream, so a poll that has nothing new to
-/// register costs one load and takes no lock.
+/// register costs one load and takes no lock; the first one costs a place in a list.
 pub struct PhaseReached {
     lifecycle: Lifecycle,
     phase: Phase,
-    change: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    registered: Option<Waker>,
+    registered: Option<(usize, Waker)>,
 }
 
 impl PhaseReached {
     fn new(lifecycle: &Lifecycle, phase: Phase) -> Self {
-        Self { lifecycle: lifecycle.clone(), phase, change: None, registered: None }
+        Self { lifecycle: lifecycle.clone(), phase, registered: None }
     }
 }
 
@@ -130,17 +127,22 @@ impl Future for PhaseReached {
         if this.lifecycle.reached(this.phase) {
             return Poll::Ready(());
         }
-        if this.registered.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+        if this.registered.as_ref().is_some_and(|(_, waker)| waker.will_wake(context.waker())) {
             return Poll::Pending;
         }
-        let shared = &this.lifecycle.shared;
-        let reached = if this.phase == Phase::Ending { &shared.is_ending } else { &shared.is_draining };
-        let change = this.change.get_or_insert_with(|| Box::pin(change(reached.subscribe())));
-        if change.as_mut().poll(context).is_ready() {
-            return Poll::Ready(());
+        let waker = context.waker().clone();
+        let place = this.lifecycle.shared.waiting().note(this.registered.take(), waker.clone());
+        this.registered = Some((place, waker));
+        // It may have been reached while nobody was registered.
+        if this.lifecycle.reached(this.phase) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for PhaseReached {
+    fn drop(&mut self) {
+        if let Some((place, _)) = self.registered {
+            self.lifecycle.shared.waiting().forget(place);
         }
-        this.registered = Some(context.waker().clone());
-        Poll::Pending
     }
 }
 
@@ -150,9 +152,28 @@ impl fmt::Debug for PhaseReached {
     }
 }
 
-async fn change(mut reached: watch::Receiver<bool>) {
-    // The sender lives as long as the future that polls this one.
-    let _reached = reached.wait_for(|is_reached| *is_reached).await;
+/// Whoever waits for a phase. All are woken by every change: there are two.
+#[derive(Debug, Default)]
+struct Waiting {
+    places: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Waiting {
+    /// Notes a waker, in the place of an earlier one if there is one.
+    fn note(&mut self, earlier: Option<(usize, Waker)>, waker: Waker) -> usize {
+        let place = earlier.map(|(place, _)| place).or_else(|| self.free.pop()).unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        self.places[place] = Some(waker);
+        place
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.places[place] = None;
+        self.free.push(place);
+    }
 }
 
 #[cfg(unix)]

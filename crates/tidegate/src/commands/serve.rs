@@ -1,6 +1,7 @@
 //! `tidegate serve`: the gateway over HTTP, until it is told to stop.
 
 mod reloading;
+mod workers;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -16,7 +17,7 @@ use tidegate_interface::{
     server::{Ended, Lifecycle, Server, ServerOptions},
 };
 
-use self::reloading::Reloading;
+use self::{reloading::Reloading, workers::Workers};
 use super::config_source;
 use crate::{BuildGatewayError, Gateway, logging};
 
@@ -41,11 +42,12 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
         .requests(requests)
         .observer(metrics)
         .observer(Arc::new(LogObserver));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let workers = Workers::start()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime
         .block_on(async {
             let gateway = builder.build().await?;
-            let server = Server::bind(options)?;
+            let server = Server::bind(options)?.on(workers.handles());
             tracing::info!(listen = %server.address(), admin_listen = %server.admin_address(), "serving");
             let lifecycle = Lifecycle::default();
             let signals = lifecycle.clone();

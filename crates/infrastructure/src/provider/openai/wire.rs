@@ -3,11 +3,10 @@
 //! One pass, borrowed, without a tree: a value that only matters by being there is a raw slice, choices are folded as they
 //! are read, and whatever else a provider sends is skipped unread. Nothing is allocated.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use tidegate_domain::inference::Usage;
+use tidegate_domain::{
+    inference::Usage,
+    json::{InvalidJson, Scanner},
+};
 
 /// What an answer, or a chunk of one, says.
 #[derive(Debug, Default, Clone, Copy)]
@@ -40,118 +39,111 @@ impl Answer {
     ///
     /// # Errors
     /// If `json` is no JSON object, or one whose known fields have the wrong type.
-    pub(super) fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let AnswerWire { choices, usage, error, object } = serde_json::from_slice(json)?;
-        let choices = choices.unwrap_or_default();
-        let calls_itself_error = object.is_some_and(|object| object.get() == "\"error\"");
-        let is_error = error.is_some() || choices.failed || calls_itself_error;
-        Ok(Self { choices, usage: usage.and_then(read_usage), is_error })
+    pub(super) fn parse(json: &[u8]) -> Result<Self, InvalidJson> {
+        let (mut answer, mut seen) = (Self::default(), 0);
+        let mut scanner = Scanner::new(json)?;
+        scanner.object(|scanner, key| {
+            match key {
+                "choices" => {
+                    scanner.once(&mut seen, 0)?;
+                    if !scanner.null()? {
+                        scanner.list(|scanner| answer.choices.add(scanner))?;
+                    }
+                }
+                "usage" => {
+                    scanner.once(&mut seen, 1)?;
+                    answer.usage = scanner.filled()?.and_then(read_usage);
+                }
+                "error" => {
+                    scanner.once(&mut seen, 2)?;
+                    answer.is_error |= scanner.filled()?.is_some();
+                }
+                "object" => {
+                    scanner.once(&mut seen, 3)?;
+                    answer.is_error |= scanner.value()? == "\"error\"";
+                }
+                _ => drop(scanner.value()?),
+            }
+            Ok(())
+        })?;
+        scanner.end()?;
+        answer.is_error |= answer.choices.failed;
+        Ok(answer)
     }
 }
 
-#[derive(serde::Deserialize)]
-struct AnswerWire<'a> {
-    choices: Option<Choices>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-}
-
-#[derive(serde::Deserialize)]
-struct ChoiceWire<'a> {
-    index: Option<u32>,
-    #[serde(borrow)]
-    delta: Option<DeltaWire<'a>>,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(serde::Deserialize)]
-struct DeltaWire<'a> {
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_calls: Option<&'a RawValue>,
-    #[serde(borrow)]
-    function_call: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow)]
-    refusal: Option<&'a RawValue>,
-    #[serde(borrow)]
-    audio: Option<&'a RawValue>,
-}
+/// The fields of a delta that a caller can use.
+const CONTENT: [&str; 7] =
+    ["content", "tool_calls", "function_call", "reasoning_content", "reasoning", "refusal", "audio"];
 
 impl Choices {
-    fn add(&mut self, choice: &ChoiceWire<'_>) {
-        let ChoiceWire { index, delta, finish_reason, error } = choice;
-        let bit = 1 << index.unwrap_or(0).min(63);
-        let finish = finish_reason.map(RawValue::get);
-        let failed = finish == Some("\"error\"") || error.is_some();
+    /// Reads one choice.
+    fn add(&mut self, scanner: &mut Scanner<'_>) -> Result<(), InvalidJson> {
+        let (mut index, mut tokens, mut finish, mut failed, mut seen) = (0, 0, None, false, 0);
+        scanner.object(|scanner, key| {
+            match key {
+                "index" => {
+                    scanner.once(&mut seen, 0)?;
+                    let value = scanner.filled()?.map(str::parse::<u32>);
+                    index = value.transpose().or_else(|_| scanner.invalid())?.unwrap_or(0);
+                }
+                "delta" => {
+                    scanner.once(&mut seen, 1)?;
+                    tokens = if scanner.null()? { 0 } else { delta_tokens(scanner)? };
+                }
+                "finish_reason" => {
+                    scanner.once(&mut seen, 2)?;
+                    finish = scanner.filled()?;
+                }
+                "error" => {
+                    scanner.once(&mut seen, 3)?;
+                    failed = scanner.filled()?.is_some();
+                }
+                _ => drop(scanner.value()?),
+            }
+            Ok(())
+        })?;
+        let bit = 1 << index.min(63);
+        failed |= finish == Some("\"error\"");
         self.seen |= bit;
         self.failed |= failed;
-        if !failed && is_filled(*finish_reason) {
+        if !failed && is_filled(finish) {
             self.finished |= bit;
         }
-        let tokens = delta.as_ref().map_or(0, DeltaWire::tokens);
         self.content |= tokens > 0;
         self.tokens = self.tokens.saturating_add(tokens);
+        Ok(())
     }
 }
 
-impl DeltaWire<'_> {
-    /// About how many tokens of content it carries; 0 if it carries none.
-    fn tokens(&self) -> u32 {
-        let Self { content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio } = self;
-        [content, tool_calls, function_call, reasoning_content, reasoning, refusal, audio]
-            .into_iter()
-            .map(|value| tokens_of(*value))
-            .sum()
-    }
+/// About how many tokens of content a delta carries; 0 if it carries none.
+fn delta_tokens(scanner: &mut Scanner<'_>) -> Result<u32, InvalidJson> {
+    let (mut tokens, mut seen) = (0_u32, 0);
+    scanner.object(|scanner, key| {
+        let field = (0..).zip(CONTENT).find(|(_, name)| *name == key);
+        if let Some((bit, _)) = field {
+            scanner.once(&mut seen, bit)?;
+        }
+        let value = scanner.filled()?;
+        if field.is_some() {
+            tokens = tokens.saturating_add(tokens_of(value));
+        }
+        Ok(())
+    })?;
+    Ok(tokens)
 }
 
 /// Providers send a token at a time, or a few; what is longer than a token ever is has one to every four bytes.
-fn tokens_of(value: Option<&RawValue>) -> u32 {
+fn tokens_of(value: Option<&str>) -> u32 {
     const LONGEST_TOKEN: usize = 32;
-    let Some(value) = value.filter(|value| is_filled(Some(value))) else { return 0 };
-    let bytes = value.get().len();
+    let Some(value) = value.filter(|value| is_filled(Some(*value))) else { return 0 };
+    let bytes = value.len();
     if bytes <= LONGEST_TOKEN { 1 } else { u32::try_from(bytes / 4).unwrap_or(u32::MAX) }
 }
 
 /// Whether a value says anything: providers fill the fields that they do not use with null and with empty values.
-pub(super) fn is_filled(value: Option<&RawValue>) -> bool {
-    value.is_some_and(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}"))
-}
-
-impl<'de> Deserialize<'de> for Choices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ChoicesVisitor)
-    }
-}
-
-struct ChoicesVisitor;
-
-impl<'de> Visitor<'de> for ChoicesVisitor {
-    type Value = Choices;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of choices")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Choices, A::Error> {
-        let mut choices = Choices::default();
-        while let Some(choice) = sequence.next_element::<ChoiceWire<'de>>()? {
-            choices.add(&choice);
-        }
-        Ok(choices)
-    }
+pub(super) fn is_filled(value: Option<&str>) -> bool {
+    value.is_some_and(|value| !matches!(value, "null" | "\"\"" | "[]" | "{}"))
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -181,14 +173,14 @@ struct CompletionDetailsWire {
 const MAX_TOKENS: u64 = 100_000_000;
 
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
-fn read_usage(raw: &RawValue) -> Option<Usage> {
+fn read_usage(json: &str) -> Option<Usage> {
     let UsageWire {
         prompt_tokens,
         completion_tokens,
         prompt_tokens_details,
         completion_tokens_details,
         prompt_cache_hit_tokens,
-    } = serde_json::from_str(raw.get()).ok()?;
+    } = serde_json::from_str(json).ok()?;
     let counts = [prompt_tokens, completion_tokens];
     // A count that no model can reach (a -1 that became unsigned) is none: it would be a debt for weeks.
     if counts == [None, None] || counts.into_iter().flatten().any(|tokens| tokens > MAX_TOKENS) {

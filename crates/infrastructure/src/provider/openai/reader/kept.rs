@@ -92,6 +92,6 @@ impl DeltaWire<'_> {
     fn is_plain(&self) -> bool {
         let Self { content: _, tool_calls, function_call, reasoning_content, reasoning, refusal, audio } = self;
         let others = [tool_calls, function_call, reasoning_content, reasoning, refusal, audio];
-        !others.into_iter().any(|value| is_filled(*value))
+        !others.into_iter().any(|value| is_filled(value.map(RawValue::get)))
     }
 }

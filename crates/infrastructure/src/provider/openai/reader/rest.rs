@@ -83,7 +83,7 @@ impl Rest {
                 Told::As(Value::from(text).to_string())
             }
             _ => {
-                *shows_content |= is_filled(Some(value));
+                *shows_content |= is_filled(Some(value.get()));
                 Told::AsItIs
             }
         });

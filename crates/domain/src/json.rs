@@ -1,0 +1,407 @@
+//! JSON, read without being built: what a gateway needs to know of a text it passes on.
+//!
+//! As strict as `serde_json`, which its tests hold it against, and many times faster where nearly everything is skipped: a string is leapt over,
+//! a value is a slice of the text, and nothing is allocated.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// The deepest nesting that is read.
+const MAX_DEPTH: usize = 127;
+/// Strings are mostly short keys or long contents: the first so many bytes are looked at one by one.
+const SHORT: usize = 16;
+
+/// A text that is no JSON, or not of the expected shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no JSON of the expected shape at byte {at}")]
+pub struct InvalidJson {
+    /// Where that became clear.
+    pub at: usize,
+}
+
+/// Reads a text from its start to its end.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+type Read<T> = Result<T, InvalidJson>;
+
+impl<'a> Scanner<'a> {
+    /// Begins at the start of `text`.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if `text` is not UTF-8.
+    pub fn new(text: &'a [u8]) -> Read<Self> {
+        let text = std::str::from_utf8(text).map_err(|error| InvalidJson { at: error.valid_up_to() })?;
+        Ok(Self { text, at: 0, depth: 0 })
+    }
+
+    /// Reads an object: `field` is told each key and reads its value.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is no object, or what `field` says.
+    pub fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Read<()>) -> Read<()> {
+        self.within(b'{', b'}', |scanner| {
+            let key = scanner.key()?;
+            scanner.expect(b':')?;
+            field(scanner, &key)
+        })
+    }
+
+    /// Reads a list: `element` reads each of its values.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is no list, or what `element` says.
+    pub fn list(&mut self, element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.within(b'[', b']', element)
+    }
+
+    /// Reads any value, as it is spelt.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is none.
+    pub fn value(&mut self) -> Read<&'a str> {
+        let next = self.peek();
+        let start = self.at;
+        match next {
+            Some(b'{') => self.object(|scanner, _| scanner.value().map(drop))?,
+            Some(b'[') => self.list(|scanner| scanner.value().map(drop))?,
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            _ => return self.invalid(),
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Reads any value, as it is spelt; `None` if it is `null`.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is none.
+    pub fn filled(&mut self) -> Read<Option<&'a str>> {
+        self.value().map(|value| (value != "null").then_some(value))
+    }
+
+    /// Whether `null` comes next; it is read then.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if it only begins like it.
+    pub fn null(&mut self) -> Read<bool> {
+        if self.peek() != Some(b'n') {
+            return Ok(false);
+        }
+        self.word("null").map(|()| true)
+    }
+
+    /// Whether `key` was not there before: `seen` holds a bit for each.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if it was: two readers could see two values.
+    pub fn once(&self, seen: &mut u32, bit: u32) -> Read<()> {
+        if *seen & (1 << bit) != 0 {
+            return self.invalid();
+        }
+        *seen |= 1 << bit;
+        Ok(())
+    }
+
+    /// Nothing but space is left.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if something is.
+    pub fn end(&mut self) -> Read<()> {
+        if self.peek().is_some() { self.invalid() } else { Ok(()) }
+    }
+
+    /// Says that what was read does not fit.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn invalid<T>(&self) -> Read<T> {
+        Err(InvalidJson { at: self.at })
+    }
+
+    fn within(&mut self, open: u8, close: u8, mut item: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.expect(open)?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.invalid();
+        }
+        if self.peek() == Some(close) {
+            self.at += 1;
+        } else {
+            loop {
+                item(self)?;
+                match self.peek() {
+                    Some(b',') => self.at += 1,
+                    Some(byte) if byte == close => break self.at += 1,
+                    _ => return self.invalid(),
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// A key, unescaped where it holds an escape.
+    fn key(&mut self) -> Read<Cow<'a, str>> {
+        if self.peek() != Some(b'"') {
+            return self.invalid();
+        }
+        let start = self.at;
+        self.string()?;
+        let raw = &self.text[start + 1..self.at - 1];
+        if !raw.contains('\\') {
+            return Ok(Cow::Borrowed(raw));
+        }
+        serde_json::from_str(&self.text[start..self.at]).map(Cow::Owned).or_else(|_| self.invalid())
+    }
+
+    /// The next byte that is no space.
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
+    }
+
+    fn expect(&mut self, byte: u8) -> Read<()> {
+        if self.peek() != Some(byte) {
+            return self.invalid();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Read<()> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return self.invalid();
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// A string, its opening quote next.
+    fn string(&mut self) -> Read<()> {
+        let bytes = self.text.as_bytes();
+        self.at += 1;
+        loop {
+            self.at = plain_until(bytes, self.at).ok_or(InvalidJson { at: self.at })?;
+            if bytes[self.at] == b'"' {
+                self.at += 1;
+                return Ok(());
+            }
+            self.escape(bytes)?;
+        }
+    }
+
+    fn escape(&mut self, bytes: &[u8]) -> Read<()> {
+        let length = match bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => 6,
+            _ => return self.invalid(),
+        };
+        let digits = bytes.get(self.at + 2..self.at + length).ok_or(InvalidJson { at: self.at })?;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return self.invalid();
+        }
+        self.at += length;
+        Ok(())
+    }
+
+    fn number(&mut self) -> Read<()> {
+        let bytes = self.text.as_bytes();
+        self.at += usize::from(bytes[self.at] == b'-');
+        if bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1 + usize::from(matches!(bytes.get(self.at + 1), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// One digit at least.
+    fn digits(&mut self) -> Read<()> {
+        let digits = self.text.as_bytes()[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        if digits == 0 { self.invalid() } else { Ok(()) }
+    }
+}
+
+/// Where the next quote or backslash stands; `None` if there is none, or a control character before it.
+fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    for (at, byte) in rest.iter().take(SHORT).enumerate() {
+        match byte {
+            b'"' | b'\\' => return Some(from + at),
+            0..0x20 => return None,
+            _ => {}
+        }
+    }
+    let rest = rest.get(SHORT..)?;
+    let plain = memchr2(b'"', b'\\', rest)?;
+    // Folded, not searched: so that whole vectors are compared at once.
+    let has_control = rest[..plain].iter().fold(false, |any, byte| any | (*byte < 0x20));
+    (!has_control).then_some(from + SHORT + plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn is_json(text: &[u8]) -> bool {
+        let read = Scanner::new(text).and_then(|mut scanner| {
+            scanner.value()?;
+            scanner.end()
+        });
+        read.is_ok()
+    }
+
+    #[track_caller]
+    fn check(text: &[u8]) {
+        // What it skips it does not look at closely: a text is UTF-8 besides.
+        let expected = std::str::from_utf8(text).is_ok() && serde_json::from_slice::<IgnoredAny>(text).is_ok();
+        assert_eq!(is_json(text), expected, "{}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn what_is_json_is_what_serde_json_takes() {
+        for text in [
+            "",
+            " ",
+            "null",
+            "nul",
+            "nulls",
+            "true",
+            "false",
+            "tru",
+            "0",
+            "-0",
+            "-",
+            "01",
+            "1.",
+            "1.0",
+            ".5",
+            "1e",
+            "1e+",
+            "1E-7",
+            "1.5e400",
+            "\"\"",
+            "\"a",
+            "\"\\\"\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12G4\"",
+            "\"\\ud800\"",
+            "\"\t\"",
+            "\"\\u0000\"",
+            "[]",
+            "[,]",
+            "[1,]",
+            "[1 2]",
+            "[[]",
+            "{}",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{a:1}",
+            "{\"a\":1}x",
+            " {\"a\" : [ 1 , {} ] } ",
+            "\u{feff}1",
+            "+1",
+            "Infinity",
+            "'a'",
+            "[1]]",
+            "{\"a\":1,\"a\":2}",
+            "\"a string that is longer than sixteen bytes\"",
+            "\"a string that is longer than sixteen\tbytes\"",
+            "\"a string that is longer than sixteen bytes",
+            "\"a string that is longer than sixteen bytes\\\"",
+        ] {
+            check(text.as_bytes());
+        }
+        check(b"\"\xff\"");
+        check(b"{\"\xc3\":1}");
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |levels| ["[".repeat(levels), "]".repeat(levels)].concat();
+        assert!(is_json(nested(MAX_DEPTH).as_bytes()));
+        assert!(!is_json(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(!is_json(nested(1_000_000).as_bytes()));
+    }
+
+    #[test]
+    fn fields_are_told_with_their_values_as_they_are_spelt() {
+        let mut seen = Vec::new();
+        let mut scanner = Scanner::new(br#" {"a" : 1.10, "b\u0063":[ "x" ],"d":{"e":null}} "#).unwrap();
+        let read = scanner.object(|scanner, key| {
+            let key = key.to_owned();
+            scanner.value().map(|value| seen.push((key, value)))
+        });
+        assert_eq!(read.and_then(|()| scanner.end()), Ok(()));
+        let expected = [("a", "1.10"), ("bc", "[ \"x\" ]"), ("d", "{\"e\":null}")];
+        assert_eq!(seen, expected.map(|(key, value)| (key.to_owned(), value)));
+    }
+
+    fn json() -> impl Strategy<Value = String> {
+        let scalar = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            any::<f64>()
+                .prop_filter("JSON has no word for it", |number| number.is_finite())
+                .prop_map(|number| number.to_string()),
+            "\\PC{0,40}".prop_map(|text| serde_json::Value::from(text).to_string()),
+        ];
+        scalar.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[ {} ]", items.join(" ,"))),
+                prop::collection::vec(("[a-z\\\\\"]{0,3}", inner), 0..4).prop_map(|fields| {
+                    let field = |(key, value)| format!("{}:{value}", serde_json::Value::from(key));
+                    format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<String>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_judged_as_serde_json_judges_it(
+            text in json(),
+            at in any::<prop::sample::Index>(),
+            byte in prop::sample::select(b"\"\\{}[],:0-e.\x00\x1f nt/u\xc3".to_vec()),
+            edit in 0..4_u8,
+        ) {
+            let mut text = text.into_bytes();
+            let at = at.index(text.len());
+            match edit {
+                0 => {}
+                1 => text[at] = byte,
+                2 => text.insert(at, byte),
+                _ => drop(text.remove(at)),
+            }
+            check(&text);
+        }
+    }
+}
