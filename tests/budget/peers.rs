@@ -45,6 +45,10 @@ fn answer(mut stream: &TcpStream) -> Option<()> {
             "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"a\"}},\"finish_reason\":{finish}}}]}}\n\n"
         );
         stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).ok()?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a thread outside the runtime, which only spaces what it writes"
+        )]
         thread::sleep(GAP);
     }
     stream.write_all(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n").ok()

@@ -256,8 +256,8 @@ fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = rest.get(SHORT..)?;
     let plain = memchr2(b'"', b'\\', rest)?;
     // Folded, not searched: so that whole vectors are compared at once.
-    let has_control = rest[..plain].iter().fold(false, |any, byte| any | (*byte < 0x20));
-    (!has_control).then_some(from + SHORT + plain)
+    let lowest = rest[..plain].iter().copied().fold(u8::MAX, u8::min);
+    (lowest >= 0x20).then_some(from + SHORT + plain)
 }
 
 #[cfg(test)]
