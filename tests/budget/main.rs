@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::peers::{Caller, start_upstream};
 
 /// Allocations for a whole answer, connections and routing table being there.
-const PER_REQUEST: u64 = 36;
+const PER_REQUEST: u64 = 48;
 /// Allocations for each further piece of a stream.
 const PER_CHUNK: u64 = 0;
 
@@ -71,6 +71,7 @@ async fn gateway(base_url: &str) -> Gateway {
         base_url: Some(base_url.to_owned()),
         api_key: Some("sk-test".into()),
         headers: Vec::new(),
+        prefill: None,
         connect_timeout: Duration::from_secs(5),
         simulated: None,
     };
