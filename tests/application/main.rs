@@ -5,6 +5,7 @@ mod affinity;
 mod catalog;
 mod chaos;
 mod cooldown;
+mod exhaustion;
 mod explain;
 mod failover;
 mod fallback;

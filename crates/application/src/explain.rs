@@ -17,7 +17,7 @@ use tidegate_domain::{
 use crate::{
     live::{LiveInstance, Picker},
     orchestration::OrchestrationService,
-    wrappers::{Asking, Leg, LegMember, LegMembers, Route, Wishes},
+    wrappers::{Asking, Leg, LegMember, LegMembers, Resort, Route, Wishes},
 };
 
 /// Where a request would go now.
@@ -105,7 +105,17 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table.resolve(request.envelope().model())?;
         let wishes = Wishes::of(request, None);
         let (tokens, now) = (request.estimated_tokens(), self.clock().now());
-        let asking = Asking { tried: &[], unfit: &[], shunned: &[], passed: &[], tokens, wishes: &wishes, now };
+        let asking = Asking {
+            tried: &[],
+            unfit: &[],
+            shunned: &[],
+            passed: &[],
+            tokens,
+            wishes: &wishes,
+            reach: &route.legs,
+            resort: Resort::First,
+            now,
+        };
         let Route { target, walk, legs, .. } = &**route;
         Ok(Explanation {
             target: target.clone(),

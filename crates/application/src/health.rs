@@ -82,7 +82,7 @@ pub struct WrapperHealth {
 impl HealthReport {
     /// Whether every pool, task group and wrapper can serve, if only in part.
     pub fn can_serve(&self) -> bool {
-        self.pools.iter().all(|pool| pool.usable > 0)
+        self.pools.iter().all(|pool| pool.status != PoolStatus::Inactive)
             && self.task_groups.iter().all(|group| group.usable_tiers > 0)
             && self.wrappers.iter().all(|wrapper| wrapper.usable)
     }

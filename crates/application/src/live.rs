@@ -9,9 +9,11 @@ mod hedge;
 mod instance;
 mod permit;
 mod pool;
+mod waiting_room;
 
 pub(crate) use budget::SharedBudget;
 pub(crate) use hedge::Hedge;
 pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
 pub(crate) use permit::Permit;
 pub(crate) use pool::{LivePool, Picker};
+pub(crate) use waiting_room::{Bell, WaitingRoom};

@@ -7,6 +7,7 @@ mod candidates;
 mod context;
 mod error;
 mod hedge;
+mod last_resort;
 mod ledger;
 mod rescue;
 mod stream;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tidegate_domain::{
     inference::LlmClient,
     name::PoolName,
-    pool::{InstanceStatistics, Pool, PoolStatus},
+    pool::{InstanceStatistics, Lenience, Pool, PoolStatus, Verdict},
     repository::{RepositoryError, Version, Versioned},
     time::Clock,
 };
@@ -13,7 +13,7 @@ use tidegate_domain::{
 use crate::{
     catalog::{Catalog, Change, ChangeError, Owner, owned},
     instance_check::{InstanceCheck, check_all},
-    live::LivePool,
+    live::{LiveInstance, LivePool},
     routing_table::Routes,
 };
 
@@ -130,9 +130,18 @@ impl<C: LlmClient> PoolService<C> {
 
 pub(crate) fn statistics<C>(pool: &LivePool<C>, clock: &dyn Clock) -> PoolStatistics {
     let now = clock.now();
-    let instances: Vec<_> = pool.instances.iter().map(|instance| instance.statistics(now)).collect();
+    let Verdict { leniences, is_panic } = pool.verdict(now, || true);
+    let statistics = |(instance, lenience): (&Arc<LiveInstance<C>>, &Lenience)| {
+        // One that is kept although its health would take it out can be asked; what is asked in a panic is no better for it.
+        let is_kept = *lenience == Lenience::Ejected && instance.exclusion_but(now, *lenience).is_none();
+        let statistics = instance.statistics(now);
+        InstanceStatistics { available: statistics.available || is_kept, ..statistics }
+    };
+    let instances: Vec<_> = pool.instances.iter().zip(&leniences).map(statistics).collect();
     let usable = instances.iter().filter(|instance| instance.available).count();
-    let status = PoolStatus::of(usable, instances.len());
+    let somebody_is_asked = usable > 0 || leniences.contains(&Lenience::Broken);
+    let status =
+        if is_panic && somebody_is_asked { PoolStatus::Panic } else { PoolStatus::of(usable, instances.len()) };
     PoolStatistics { name: pool.definition.name().clone(), status, instances }
 }
 

@@ -124,7 +124,30 @@ pub(crate) struct Asking<'a, C> {
     pub(crate) tokens: u32,
     /// What of it bears on who is picked.
     pub(crate) wishes: &'a Wishes,
+    /// The legs that it may go to, this one included.
+    pub(crate) reach: &'a [Arc<Leg<C>>],
+    /// How far its search for a candidate has gone.
+    pub(crate) resort: Resort,
     pub(crate) now: Instant,
+}
+
+/// How far the search for a candidate has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resort {
+    /// It has just begun.
+    First,
+    /// The request has waited for its turn.
+    Waited,
+    /// Nobody is left: pools that ask the least bad one do.
+    LeastBad,
+}
+
+impl<C> Asking<'_, C> {
+    /// Whether nobody in reach could be asked but the instances of `pool`.
+    pub(crate) fn is_nobody_else_usable(&self, pool: &LivePool<C>) -> bool {
+        let mut others = self.reach.iter().flat_map(|leg| leg.instances()).filter(|instance| !pool.owns(instance));
+        !others.any(|instance| instance.exclusion(self.now).is_none())
+    }
 }
 
 /// One candidate of a leg.
@@ -242,11 +265,21 @@ impl<C> LegMember<C> {
     }
 
     fn is_usable(&self, now: Instant) -> bool {
-        self.instances().iter().any(|instance| instance.exclusion(now).is_none())
+        match self {
+            Self::Instance(instance) => instance.exclusion(now).is_none(),
+            Self::Pool(pool, _) => pool.is_usable(now),
+        }
+    }
+
+    fn is_usable_for(&self, asking: &Asking<'_, C>) -> bool {
+        match self {
+            Self::Instance(instance) => instance.exclusion(asking.now).is_none(),
+            Self::Pool(pool, _) => pool.is_usable_for(asking),
+        }
     }
 
     /// Whether the member still has somebody to ask for this request, and, if it is a pool, attempts left.
-    fn has_more(&self, asking: &Asking<'_, C>) -> bool {
+    pub(crate) fn has_more(&self, asking: &Asking<'_, C>) -> bool {
         match self {
             Self::Instance(instance) => !asking.leaves_out(instance),
             Self::Pool(pool, _) => {
@@ -359,6 +392,6 @@ impl<C> Members for LegMembers<'_, C> {
     fn is_eligible(&self, member: usize) -> bool {
         let member = &self.leg.members[member];
         let asking = self.asking;
-        member.has_more(asking) && member.is_usable(asking.now) && member.at_limit(asking).is_none()
+        member.has_more(asking) && member.is_usable_for(asking) && member.at_limit(asking).is_none()
     }
 }

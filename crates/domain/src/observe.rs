@@ -39,6 +39,11 @@ pub enum Event<'a> {
         /// What was decided for it.
         trace: &'a Trace,
     },
+    /// An attempt goes past an open circuit, for want of better instances.
+    Panic {
+        /// The instance.
+        instance: &'a InstanceId,
+    },
     /// The health of an instance changed.
     Health {
         /// The instance.

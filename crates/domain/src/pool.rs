@@ -4,6 +4,8 @@
 //! [`InstanceStatistics`], each a state machine or a tally that takes time and randomness as arguments.
 
 mod affinity;
+mod ejection;
+mod exhaustion;
 mod health;
 mod instance;
 mod latency;
@@ -16,6 +18,8 @@ mod statistics;
 use std::num::NonZeroU32;
 
 pub use affinity::{AffinityHints, AffinityPolicy, AffinitySource, digest, pull};
+pub use ejection::{EjectionPolicy, Lenience, Standing, Verdict};
+pub use exhaustion::{OnExhausted, PoolQueue};
 pub use health::{Duty, Health, HealthPolicy, HealthStatus, HealthTransition, Unusable};
 pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
@@ -70,6 +74,10 @@ pub struct PoolPolicy {
     pub slow_start: Option<SlowStart>,
     /// Which requests it keeps together; none if absent.
     pub affinity: Option<AffinityPolicy>,
+    /// How many instances it may be without.
+    pub ejection: EjectionPolicy,
+    /// What becomes of a request that none of its instances can take.
+    pub on_exhausted: OnExhausted,
     /// When an instance leaves and comes back.
     pub health: HealthPolicy,
     /// When an instance's breaker opens and closes.
@@ -94,6 +102,8 @@ impl Default for PoolPolicy {
             rotation: RotationKind::RoundRobin,
             slow_start: None,
             affinity: None,
+            ejection: EjectionPolicy::default(),
+            on_exhausted: OnExhausted::default(),
             health: HealthPolicy::default(),
             breaker: BreakerPolicy::default(),
             fallback: PoolFallback::default(),

@@ -7,7 +7,7 @@ use tidegate_domain::{
     inference::Prefill,
     model::{Capability, Prices},
     name::Target,
-    pool::{AffinitySource, PoolFallback, PoolMember, RotationKind, SlowStart},
+    pool::{AffinitySource, EjectionPolicy, OnExhausted, PoolFallback, PoolMember, PoolQueue, RotationKind, SlowStart},
     resilience::{HedgePolicy, MidStream, Pace},
     task_group::FallbackStrategy,
 };
@@ -61,6 +61,9 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         description = 'of its own'
         rotation_strategy = {{ type = 'weighted_round_robin' }}
         slow_start = {{ window = 90, aggression = 1.5 }}
+        max_ejection_percent = 40
+        panic_threshold = 30
+        on_exhausted = {{ type = 'queue', max_wait = 0.5, size = 7 }}
         affinity = {{ by = ['user', 'prompt_prefix'], prefix_bytes = 64, max_load_factor = 2 }}
         timeout = 2.5
         health_check = {{ failure_threshold = 7, success_threshold = 1, recovery_time = 900 }}
@@ -82,6 +85,9 @@ fn a_pool_says_how_it_picks_and_gives_up() {
     assert_eq!(pool.description(), "of its own");
     let policy = pool.policy();
     assert_eq!(policy.rotation, RotationKind::Weighted);
+    assert_eq!(policy.ejection, EjectionPolicy { max_percent: 40, panic_threshold: 30 });
+    let queue = PoolQueue { max_wait: Duration::from_millis(500), size: NonZeroU32::new(7).unwrap() };
+    assert_eq!(policy.on_exhausted, OnExhausted::Queue(queue));
     let affinity = policy.affinity.as_ref().unwrap();
     assert_eq!(affinity.by, [AffinitySource::User, AffinitySource::PromptPrefix]);
     assert_eq!((affinity.prefix_bytes.get(), affinity.max_load_factor.get()), (64, 200));

@@ -14,8 +14,8 @@ use tidegate_domain::{
     inference::ParameterDefaults,
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{
-        AffinityPolicy, AffinitySource, HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy,
-        RotationKind, SlowStart, Weight,
+        AffinityPolicy, AffinitySource, EjectionPolicy, HealthPolicy, InstanceSpec, OnExhausted, Pool, PoolFallback,
+        PoolMember, PoolPolicy, PoolQueue, RotationKind, SlowStart, Weight,
     },
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, HedgePolicy, MidStream, Pace, Rate, SlowCalls},
@@ -133,9 +133,21 @@ fn pickings() -> impl Strategy<Value = PoolPolicy> {
         prefix_bytes,
         max_load_factor,
     });
-    (rotations(), option::of(slow_starts), option::of(affinities)).prop_map(|(rotation, slow_start, affinity)| {
-        PoolPolicy { rotation, slow_start, affinity, ..PoolPolicy::default() }
-    })
+    let ejections = (0_u32..=100, 0_u32..=100)
+        .prop_map(|(max_percent, panic_threshold)| EjectionPolicy { max_percent, panic_threshold });
+    let queues =
+        (durations(), non_zero()).prop_map(|(max_wait, size)| OnExhausted::Queue(PoolQueue { max_wait, size }));
+    let on_exhausted = prop_oneof![Just(OnExhausted::Reject), Just(OnExhausted::LeastBad), queues];
+    (rotations(), option::of(slow_starts), option::of(affinities), ejections, on_exhausted).prop_map(
+        |(rotation, slow_start, affinity, ejection, on_exhausted)| PoolPolicy {
+            rotation,
+            slow_start,
+            affinity,
+            ejection,
+            on_exhausted,
+            ..PoolPolicy::default()
+        },
+    )
 }
 
 fn mid_streams() -> impl Strategy<Value = MidStream> {

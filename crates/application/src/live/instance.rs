@@ -14,11 +14,14 @@ use tidegate_domain::{
     model::ModelCard,
     name::{GroupName, InstanceId, PoolName, TierName},
     pool::{
-        Health, HealthPolicy, InstanceSpec, InstanceStatistics, Performance, Presence, Random, SlowStart, Unusable,
+        Health, HealthPolicy, InstanceSpec, InstanceStatistics, Lenience, Performance, Presence, Random, SlowStart,
+        Standing, Unusable,
     },
     resilience::{BreakerPolicy, CircuitBreaker, Cooldown, Pass},
     task_group::Exclusion,
 };
+
+use super::WaitingRoom;
 
 /// To whom an instance belongs; together with its id this tells it from every other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,6 +69,8 @@ pub(crate) struct LiveInstance<C> {
     pub(crate) credential: u32,
     /// Whether it joins those that serve already: it is new among them, or was drained.
     pub(crate) joins: bool,
+    /// Where requests wait for it, if they do.
+    pub(crate) room: Option<Arc<WaitingRoom>>,
     pub(crate) state: Arc<InstanceState>,
 }
 
@@ -85,13 +90,29 @@ impl<C> LiveInstance<C> {
 
     /// Why it would not be asked at `now`; `None` if it would.
     pub(crate) fn exclusion(&self, now: Instant) -> Option<Exclusion> {
+        self.exclusion_but(now, Lenience::Strict)
+    }
+
+    /// Why it would not be asked at `now`, but for what is overlooked.
+    pub(crate) fn exclusion_but(&self, now: Instant, lenience: Lenience) -> Option<Exclusion> {
         if self.spec.weight.is_drained() {
             return Some(Exclusion::Drained);
         }
         if self.spec.max_concurrency.is_some_and(|max| self.state.in_flight() >= max.get()) {
             return Some(Exclusion::AtCapacity);
         }
-        self.state.lock().exclusion(now)
+        self.state.lock().exclusion(now, lenience)
+    }
+
+    /// How it stands with its pool at `now`. To keep one whose circuit is open too would help nobody.
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
+        let standing = Standing::of(self.exclusion(now));
+        let Standing::Ejected(until) = standing else { return standing };
+        match Standing::of(self.exclusion_but(now, Lenience::Ejected)) {
+            Standing::Broken(broken) => Standing::Broken(until.max(broken)),
+            Standing::Usable | Standing::Ejected(_) => standing,
+            other @ (Standing::Out | Standing::Absent) => other,
+        }
     }
 
     /// Its statistics at `now`.
@@ -206,7 +227,7 @@ impl Guarded {
         }
     }
 
-    fn exclusion(&self, now: Instant) -> Option<Exclusion> {
+    fn exclusion(&self, now: Instant, lenience: Lenience) -> Option<Exclusion> {
         let usable = self.health.usable(now);
         match usable {
             Err(Unusable::Maintenance) => return Some(Exclusion::Maintenance),
@@ -216,10 +237,13 @@ impl Guarded {
         if let Some(until) = self.cooldown.until(now).max(self.credential.refusal.until(now)) {
             return Some(Exclusion::CoolingDown(until));
         }
-        if let Err(Unusable::Unhealthy(until)) = usable {
-            return Some(Exclusion::Unhealthy(until));
-        }
-        self.breaker.would_admit(now).err().map(circuit_open)
+        let unhealthy = match usable {
+            Err(Unusable::Unhealthy(until)) => Some(Exclusion::Unhealthy(until)),
+            Ok(()) | Err(Unusable::Maintenance | Unusable::Draining) => None,
+        };
+        let open = || self.breaker.would_admit(now).err().map(circuit_open);
+        let is_seen = |exclusion: &Exclusion| !lenience.overlooks(*exclusion);
+        unhealthy.filter(is_seen).or_else(|| open().filter(is_seen))
     }
 }
 
@@ -280,14 +304,19 @@ impl InstanceState {
         self.lock().performance
     }
 
-    /// Takes a place for one request, if it may be asked at `now`.
-    pub(super) fn enter(&self, now: Instant, capacity: u32) -> Result<Pass, Exclusion> {
+    /// Takes a place for one request, if it may be asked at `now` but for what is overlooked. Past an open circuit there is no
+    /// pass, and what comes of it says nothing.
+    pub(super) fn enter(&self, now: Instant, (capacity, lenience): (u32, Lenience)) -> Result<Option<Pass>, Exclusion> {
         let room = |serving: u32| (serving < capacity).then(|| serving + 1);
         self.in_flight.fetch_update(Relaxed, Relaxed, room).map_err(|_| Exclusion::AtCapacity)?;
         let mut guarded = self.lock();
-        let entered = match guarded.exclusion(now) {
+        let entered = match guarded.exclusion(now, lenience) {
             Some(exclusion) => Err(exclusion),
-            None => guarded.breaker.acquire(now).map_err(circuit_open),
+            None => match guarded.breaker.acquire(now).map_err(circuit_open) {
+                Ok(pass) => Ok(Some(pass)),
+                Err(exclusion) if lenience.overlooks(exclusion) => Ok(None),
+                Err(exclusion) => Err(exclusion),
+            },
         };
         match &entered {
             Ok(_) => guarded.last_dispatch = Some(now),

@@ -10,12 +10,12 @@ use tidegate_domain::{
     inference::Usage,
     name::InstanceId,
     observe::{Event, Observer},
-    pool::{HealthStatus, HealthTransition},
+    pool::{HealthStatus, HealthTransition, Lenience},
     resilience::{BreakerState, BreakerTransition, Pass},
     task_group::Exclusion,
 };
 
-use super::{InstanceState, LiveInstance, instance::Guarded};
+use super::{Bell, InstanceState, LiveInstance, instance::Guarded};
 use crate::admission::Places;
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
@@ -31,6 +31,10 @@ pub(crate) struct Permit {
     sent: Instant,
     /// Time to the whole answer or its first content.
     latency: Option<Duration>,
+    /// Whether it went past an open circuit, for want of better instances.
+    pub(crate) is_panic: bool,
+    /// Tells those who wait for an instance of its pool; rung once the place is given back.
+    bell: Option<Bell>,
     /// What the attempt holds of its tier and of its pool.
     pub(crate) places: Places,
 }
@@ -53,17 +57,28 @@ impl Transitions {
 impl Permit {
     /// Takes a place at `instance`, if it may be asked at `now`.
     pub(crate) fn acquire<C>(instance: &LiveInstance<C>, now: Instant) -> Result<Self, Exclusion> {
+        Self::acquire_but(instance, now, Lenience::Strict)
+    }
+
+    /// Takes a place at `instance`, if it may be asked at `now` but for what is overlooked.
+    pub(crate) fn acquire_but<C>(
+        instance: &LiveInstance<C>,
+        now: Instant,
+        lenience: Lenience,
+    ) -> Result<Self, Exclusion> {
         if instance.spec.weight.is_drained() {
             return Err(Exclusion::Drained);
         }
         let capacity = instance.spec.max_concurrency.map_or(u32::MAX, std::num::NonZeroU32::get);
-        let pass = instance.state.enter(now, capacity)?;
+        let pass = instance.state.enter(now, (capacity, lenience))?;
         Ok(Self {
             instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
             credential: instance.credential,
             is_only: instance.policies.is_only,
-            pass: Some(pass),
+            is_panic: pass.is_none(),
+            bell: instance.room.clone().map(Bell),
+            pass,
             sent: now,
             latency: None,
             places: Places::default(),
@@ -164,6 +179,10 @@ impl Permit {
         }
         if let Some(transition) = breaker {
             observer.observe(&Event::Breaker { instance: &self.instance, transition });
+        }
+        // A circuit that has closed lets others in before this attempt is over.
+        if let Some(Bell(room)) = &self.bell {
+            room.ring();
         }
     }
 }

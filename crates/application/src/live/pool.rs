@@ -1,18 +1,23 @@
 //! A pool that serves: its instances and the rotation over them.
 
+mod members;
+
 use std::{
-    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use members::PoolMembers;
 use tidegate_domain::{
-    pool::{Bend, Members, Pool, Random, Rotation, RotationKind, pull},
+    pool::{EjectionPolicy, Lenience, Members, OnExhausted, Pool, Random, Rotation, RotationKind, Standing, Verdict},
     routing::Trace,
 };
 
-use super::{LiveInstance, Owned, Permit};
-use crate::{admission::Level, wrappers::Asking};
+use super::{LiveInstance, Owned, Permit, WaitingRoom};
+use crate::{
+    admission::Level,
+    wrappers::{Asking, Resort},
+};
 
 /// A rotation with the randomness it draws from, behind one short lock.
 #[derive(Debug)]
@@ -73,16 +78,100 @@ pub(crate) struct LivePool<C> {
     pub(crate) picker: Picker,
     /// What it lets in, if anything is limited.
     pub(crate) level: Option<Level>,
+    /// Where requests wait for an instance, if they do.
+    pub(crate) room: Option<Arc<WaitingRoom>>,
 }
+
+type Picked<C> = (Arc<LiveInstance<C>>, Permit);
 
 impl<C> LivePool<C> {
     /// The next instance that may be asked and has not been tried, with a permit.
-    pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<Picked<C>> {
+        // Whoever waits was here before.
+        if asking.resort != Resort::Waited && self.room.as_ref().is_some_and(|room| !room.is_empty()) {
+            return None;
+        }
+        let policy = self.definition.policy();
+        if !policy.ejection.is_set()
+            && let Some(picked) = self.pick_but(&[], asking, trace)
+        {
+            return Some(picked);
+        }
+        let Verdict { leniences, .. } = self.verdict(asking.now, || asking.is_nobody_else_usable(self));
+        let is_lenient = leniences.iter().any(|lenience| *lenience > Lenience::Strict);
+        if (is_lenient || policy.ejection.is_set())
+            && let Some(picked) = self.pick_but(&leniences, asking, trace)
+        {
+            return Some(picked);
+        }
+        if asking.resort == Resort::LeastBad && policy.on_exhausted == OnExhausted::LeastBad {
+            return self.least_bad(asking);
+        }
+        None
+    }
+
+    /// As [`LivePool::pick`], where this is overlooked of each instance.
+    fn pick_but(&self, leniences: &[Lenience], asking: &Asking<'_, C>, trace: &mut Trace) -> Option<Picked<C>> {
+        let members = PoolMembers::new((self, leniences), asking);
+        self.picker.pick(&members, trace, |at, _| self.enter(at, (asking.now, members.lenience(at))))
+    }
+
+    /// The instance that would come back soonest, of those that are out for what they showed.
+    fn least_bad(&self, asking: &Asking<'_, C>) -> Option<Picked<C>> {
+        let untried = self.instances.iter().enumerate().filter(|(_, instance)| !asking.leaves_out(instance));
+        let mut out: Vec<_> = untried
+            .filter_map(|(at, instance)| match instance.standing(asking.now) {
+                Standing::Ejected(until) | Standing::Broken(until) => Some((until, at)),
+                Standing::Usable | Standing::Out | Standing::Absent => None,
+            })
+            .collect();
+        out.sort_unstable();
+        out.into_iter().find_map(|(_, at)| self.enter(at, (asking.now, Lenience::Broken)))
+    }
+
+    fn enter(&self, at: usize, (now, lenience): (Instant, Lenience)) -> Option<Picked<C>> {
+        let instance = &self.instances[at];
+        let permit = Permit::acquire_but(instance, now, lenience).ok()?;
+        Some((Arc::clone(instance), permit))
+    }
+
+    /// What is overlooked of its instances at `now`. It panics only where nobody else could be asked, which is looked up only if
+    /// it matters.
+    pub(crate) fn verdict(&self, now: Instant, is_alone: impl FnOnce() -> bool) -> Verdict {
+        let standings: Vec<_> = self.instances.iter().map(|instance| instance.standing(now)).collect();
+        let ejection = self.definition.policy().ejection;
+        let verdict = ejection.judge(&standings);
+        if verdict.is_panic && !is_alone() {
+            let calm = EjectionPolicy { panic_threshold: 0, ..ejection };
+            return calm.judge(&standings);
+        }
+        verdict
+    }
+
+    /// Whether a request that could be sent to nobody else could be sent to any of its instances at `now`.
+    pub(crate) fn is_usable(&self, now: Instant) -> bool {
+        self.instances.iter().any(|instance| instance.exclusion(now).is_none())
+            || self.is_usable_but(&self.verdict(now, || true), now)
+    }
+
+    /// Whether what `asking` asks for could be sent to any of its instances.
+    pub(crate) fn is_usable_for(&self, asking: &Asking<'_, C>) -> bool {
         let now = asking.now;
-        self.picker.pick(&self.members(asking), trace, |at, _| {
-            let instance = &self.instances[at];
-            Permit::acquire(instance, now).ok().map(|permit| (Arc::clone(instance), permit))
-        })
+        let least_bad =
+            asking.resort == Resort::LeastBad && self.definition.policy().on_exhausted == OnExhausted::LeastBad;
+        least_bad
+            || self.instances.iter().any(|instance| instance.exclusion(now).is_none())
+            || self.is_usable_but(&self.verdict(now, || asking.is_nobody_else_usable(self)), now)
+    }
+
+    fn is_usable_but(&self, verdict: &Verdict, now: Instant) -> bool {
+        let mut members = self.instances.iter().zip(&verdict.leniences);
+        members.any(|(instance, lenience)| instance.exclusion_but(now, *lenience).is_none())
+    }
+
+    /// The soonest moment at which an instance comes back by itself.
+    pub(crate) fn soonest(&self, now: Instant) -> Option<Instant> {
+        self.instances.iter().filter_map(|instance| instance.exclusion(now)?.until()).min()
     }
 
     /// The instance that `picker` would pick, without a permit.
@@ -92,14 +181,13 @@ impl<C> LivePool<C> {
         asking: &Asking<'_, C>,
         trace: &mut Trace,
     ) -> Option<Arc<LiveInstance<C>>> {
-        let at = picker.pick(&self.members(asking), trace, |at, _| Some(at))?;
+        let pick = |leniences: &[Lenience], trace: &mut Trace| {
+            picker.pick(&PoolMembers::new((self, leniences), asking), trace, |at, _| Some(at))
+        };
+        let strict = if self.definition.policy().ejection.is_set() { None } else { pick(&[], trace) };
+        let verdict = || self.verdict(asking.now, || asking.is_nobody_else_usable(self));
+        let at = strict.or_else(|| pick(&verdict().leniences, trace))?;
         Some(Arc::clone(&self.instances[at]))
-    }
-
-    fn members<'a>(&'a self, asking: &'a Asking<'a, C>) -> PoolMembers<'a, C> {
-        let affinity = self.definition.policy().affinity.as_ref();
-        let affinity = affinity.and_then(|policy| Some((policy.key(&asking.wishes.affinity)?, policy.max_load_factor)));
-        PoolMembers { pool: self, asking, affinity }
     }
 
     /// Whether `instance` is one of its own.
@@ -110,65 +198,5 @@ impl<C> LivePool<C> {
     /// The most instances that one request asks here before it leaves the pool.
     pub(crate) fn attempts_per_request(&self) -> usize {
         self.definition.policy().max_instance_attempts.get() as usize
-    }
-}
-
-struct PoolMembers<'a, C> {
-    pool: &'a LivePool<C>,
-    asking: &'a Asking<'a, C>,
-    /// The request's key, if it has one here, and how much of its share an instance may have to do.
-    affinity: Option<(u64, NonZeroU32)>,
-}
-
-impl<C> Members for PoolMembers<'_, C> {
-    fn count(&self) -> usize {
-        self.pool.instances.len()
-    }
-
-    fn weight(&self, member: usize) -> u32 {
-        self.pool.instances[member].spec.weight.get()
-    }
-
-    fn in_flight(&self, member: usize) -> u32 {
-        self.pool.instances[member].state.in_flight()
-    }
-
-    fn last_dispatch(&self, member: usize) -> Option<Instant> {
-        self.pool.instances[member].state.last_dispatch()
-    }
-
-    fn latency(&self, member: usize) -> Option<Duration> {
-        self.pool.instances[member].state.performance().latency(self.asking.now)
-    }
-
-    fn success_rate(&self, member: usize) -> u32 {
-        self.pool.instances[member].state.performance().success_rate()
-    }
-
-    fn capacity(&self, member: usize) -> Option<u32> {
-        self.pool.instances[member].spec.max_concurrency.map(NonZeroU32::get)
-    }
-
-    fn cost(&self, member: usize) -> Option<u64> {
-        self.asking.wishes.cost_at(self.pool.instances[member].card.as_deref())
-    }
-
-    fn bend(&self) -> Bend {
-        let slow_start = self.pool.definition.policy().slow_start.is_some();
-        Bend { slow_start, affinity: self.affinity.map(|(_, max_load_factor)| max_load_factor) }
-    }
-
-    fn readiness(&self, member: usize) -> u32 {
-        let slow_start = self.pool.definition.policy().slow_start.as_ref();
-        slow_start.map_or(100, |slow_start| self.pool.instances[member].state.readiness(slow_start, self.asking.now))
-    }
-
-    fn pull(&self, member: usize) -> u64 {
-        self.affinity.map_or(0, |(key, _)| pull(key, &self.pool.instances[member].spec))
-    }
-
-    fn is_eligible(&self, member: usize) -> bool {
-        let instance = &self.pool.instances[member];
-        !self.asking.leaves_out(instance) && instance.exclusion(self.asking.now).is_none()
     }
 }

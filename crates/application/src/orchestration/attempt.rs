@@ -162,7 +162,11 @@ impl<C: LlmClient> Attempts<C> {
     /// Makes attempts until one answers or the walk is over.
     pub(super) async fn drive(mut self, request: InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
         loop {
-            let Some(candidate) = self.next_candidate(&request) else {
+            let candidate = match self.next_candidate(&request) {
+                Some(candidate) => Some(candidate),
+                None => self.last_resort(&request).await,
+            };
+            let Some(candidate) = candidate else {
                 let remaining = self.remaining();
                 let Step::Retry { after } = self.ledger.trace.exhausted(&mut self.walk, remaining) else {
                     return Err(self.give_up());

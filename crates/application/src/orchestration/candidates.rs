@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::attempt::Attempts;
 use crate::{
     live::{LiveInstance, Permit},
-    wrappers::{Leg, Order, choose},
+    wrappers::{Asking, Leg, Order, Resort, choose},
 };
 
 /// A candidate that may be asked.
@@ -45,7 +45,17 @@ impl<C: LlmClient> Attempts<C> {
 
     /// The next candidate of the leg that the walk has come to, if the request fits it.
     pub(super) fn candidate_of_leg(&mut self, request: &InferenceRequest) -> Option<Candidate<C>> {
-        let candidate = self.next_of_leg()?;
+        self.candidate_of(self.leg, Resort::First, request)
+    }
+
+    /// The next candidate of a leg, if the request fits it.
+    pub(super) fn candidate_of(
+        &mut self,
+        leg: usize,
+        resort: Resort,
+        request: &InferenceRequest,
+    ) -> Option<Candidate<C>> {
+        let candidate = self.next_of(leg, resort)?;
         self.fitting(candidate, request)
     }
 
@@ -92,7 +102,7 @@ impl<C: LlmClient> Attempts<C> {
             return self.chosen_candidate(&*policy.0);
         }
         loop {
-            if let Some(candidate) = self.next_of_leg() {
+            if let Some(candidate) = self.next_of(self.leg, Resort::First) {
                 return Some(candidate);
             }
             let is_last = self.leg + 1 >= self.confines.legs(&route).len();
@@ -106,10 +116,13 @@ impl<C: LlmClient> Attempts<C> {
         }
     }
 
-    /// The next candidate of the leg that the walk has come to, fit or not.
-    fn next_of_leg(&mut self) -> Option<Candidate<C>> {
-        let leg = self.confines.legs(&self.route).get(self.leg)?;
+    /// The next candidate of a leg, fit or not.
+    fn next_of(&mut self, leg: usize, resort: Resort) -> Option<Candidate<C>> {
+        let legs = self.confines.legs(&self.route);
+        let leg = legs.get(leg)?;
+        let reach = if self.walk.reach() == Reach::Route { legs } else { std::slice::from_ref(leg) };
         let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
+        let asking = Asking { reach, resort, ..asking };
         let picked = leg.pick(&asking, &mut self.ledger.trace)?;
         Some(Candidate::new(Arc::clone(leg), picked))
     }

@@ -106,6 +106,9 @@ impl Ledger {
         let began = self.watchers.clock.now();
         self.places.begin();
         permit.places.begin();
+        if permit.is_panic {
+            self.watchers.observer.observe(&Event::Panic { instance: &instance.label });
+        }
         self.trace.attempts.push(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),

@@ -19,7 +19,7 @@ use tidegate_domain::{
     config::{Configuration, cycles, fallback_edges},
     inference::{ClientFactory, LlmClient, Succession},
     name::{GroupName, PoolName},
-    pool::{HealthPolicy, InstanceSpec, Pool},
+    pool::{HealthPolicy, InstanceSpec, OnExhausted, Pool},
     resilience::{BreakerPolicy, Deadlines},
     task_group::{TaskGroup, Tier, TierModel},
     wrapper::Wrapper,
@@ -29,7 +29,7 @@ use super::{LiveGroup, RoutingTable};
 use crate::{
     admission::{Level, Scope},
     fallback_policies::FallbackPolicies,
-    live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned},
+    live::{InstancePolicies, InstanceState, LiveInstance, LivePool, Owned, WaitingRoom},
 };
 
 /// What a table is compiled from.
@@ -74,6 +74,8 @@ pub(crate) struct Compiler<'a, C> {
     policies: &'a FallbackPolicies,
     pools: HashMap<PoolName, Arc<LivePool<C>>>,
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
+    /// Where requests wait for an instance of a pool.
+    rooms: HashMap<PoolName, Arc<WaitingRoom>>,
     /// What the whole gateway lets in.
     level: Option<Level>,
 }
@@ -85,7 +87,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         (previous, policies): (&'a RoutingTable<C>, &'a FallbackPolicies),
     ) -> Self {
         let level = Level::following(previous.level.as_ref(), Scope::Gateway, input.configuration.limits);
-        Self { input, factory, previous, policies, pools: HashMap::new(), groups: HashMap::new(), level }
+        let rooms = rooms(input.pools, previous);
+        Self { input, factory, previous, policies, pools: HashMap::new(), groups: HashMap::new(), rooms, level }
     }
 
     /// Compiles the successor of the previous table.
@@ -159,11 +162,25 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         };
         let is_new = known.is_none_or(|known| !Arc::ptr_eq(&known.state, &state));
         let joins = !predecessors.is_empty() && (is_new || was_drained);
+        let room = match owner {
+            Owned::ByPool(pool) => self.rooms.get(pool).cloned(),
+            Owned::ByTier(..) | Owned::Directly => None,
+        };
         let label = owner.label(&spec.id);
         let card = self.input.configuration.models.card(&spec.model).map(Arc::new);
         let owner = owner.clone();
-        Ok(Arc::new(LiveInstance { owner, spec, card, label, policies, client, credential, joins, state }))
+        Ok(Arc::new(LiveInstance { owner, spec, card, label, policies, client, credential, joins, room, state }))
     }
+}
+
+/// The rooms of the pools in which requests wait; whoever waits in one goes on waiting there.
+fn rooms<C>(pools: &[&Pool], previous: &RoutingTable<C>) -> HashMap<PoolName, Arc<WaitingRoom>> {
+    let room = |pool: &&Pool| {
+        let OnExhausted::Queue(_) = pool.policy().on_exhausted else { return None };
+        let known = previous.pool(pool.name()).and_then(|pool| pool.room.clone());
+        Some((pool.name().clone(), known.unwrap_or_default()))
+    };
+    pools.iter().filter_map(room).collect()
 }
 
 /// For each new member, the position of the old one of the same name, whose turn it takes over.

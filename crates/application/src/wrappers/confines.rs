@@ -11,7 +11,7 @@ use tidegate_domain::{
     task_group::Exclusion,
 };
 
-use super::{Asking, Leg, Order, Route, Wishes};
+use super::{Asking, Leg, Order, Resort, Route, Wishes};
 use crate::live::LiveInstance;
 
 /// Whom one request may be sent to.
@@ -68,7 +68,8 @@ impl<C> Confines<C> {
         now: Instant,
     ) -> Asking<'a, C> {
         let Self { unfit, shunned, .. } = self;
-        Asking { tried, unfit, shunned, passed: &route.levels, tokens, wishes, now }
+        let (passed, reach) = (&route.levels, self.legs(route));
+        Asking { tried, unfit, shunned, passed, tokens, wishes, reach, resort: Resort::First, now }
     }
 
     /// Narrows the confines by a fault of `instance`. If this is false, nobody is left whom the fault lets be asked.

@@ -46,6 +46,8 @@ pub enum PoolStatus {
     Active,
     /// Some are.
     Degraded,
+    /// So few are that those are asked too that are out for their faults.
+    Panic,
     /// None is.
     Inactive,
 }
@@ -65,6 +67,7 @@ impl PoolStatus {
         match self {
             Self::Active => "active",
             Self::Degraded => "degraded",
+            Self::Panic => "panic",
             Self::Inactive => "inactive",
         }
     }

@@ -30,6 +30,9 @@ impl Observer for LogObserver {
                 let took_ms = millis(*took);
                 tracing::info!(request_id = %trace.request_id, %target, outcome, attempts, took_ms, "not completed");
             }
+            Event::Panic { instance } => {
+                tracing::debug!(%instance, "asked past its open circuit: too few others are left");
+            }
             Event::Health { instance, transition } if transition.to == HealthStatus::Unhealthy => {
                 tracing::warn!(%instance, from = %transition.from, to = %transition.to, "health changed");
             }

@@ -37,6 +37,7 @@ pub struct PrometheusObserver {
     requests: Handles<(Target, &'static str), (Counter, Histogram)>,
     attempts: Handles<(InstanceId, &'static str), (Counter, Histogram)>,
     breakers: Handles<InstanceId, Gauge>,
+    panics: Handles<InstanceId, Counter>,
     tokens: Tokens,
     cost: Counter,
     revision: Gauge,
@@ -144,6 +145,7 @@ impl PrometheusObserver {
             requests: Handles::default(),
             attempts: Handles::default(),
             breakers: Handles::default(),
+            panics: Handles::default(),
             tokens,
             cost,
             revision,
@@ -184,6 +186,13 @@ impl PrometheusObserver {
         histogram.record(took.as_secs_f64());
     }
 
+    fn panic(&self, instance: &InstanceId) {
+        let counter = self.panics.get(instance.clone(), |instance| {
+            counter(&self.recorder, "tidegate_panic_attempts_total", vec![Label::new("instance", instance.to_string())])
+        });
+        counter.increment(1);
+    }
+
     fn breaker(&self, instance: &InstanceId, state: BreakerState) {
         let gauge = self.breakers.get(instance.clone(), |instance| {
             gauge(&self.recorder, "tidegate_breaker_state", vec![Label::new("instance", instance.to_string())])
@@ -206,6 +215,7 @@ impl Observer for PrometheusObserver {
                 self.cost.increment(trace.cost().map_or(0, |cost| cost.micro_dollars));
             }
             Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
+            Event::Panic { instance } => self.panic(instance),
             Event::Health { .. } => {}
             Event::RequestsNotStored { count, reason } => {
                 let counter = self.not_stored.get(reason.as_str(), |reason| {
@@ -273,6 +283,10 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("tidegate_cost_micro_dollars_total", "Cost of all attempts whose models have prices, in micro-dollars");
     seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
     seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
+    counter(
+        "tidegate_panic_attempts_total",
+        "Attempts past an open circuit, for want of better instances, by instance",
+    );
     gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");
     counter("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason");
     counter("tidegate_config_reloads_total", "Reloads of the configuration by result");

@@ -50,6 +50,7 @@ fn painted(status: Status, colour: Colour) -> String {
     match status {
         Status::Active => colour.green(status.as_str()),
         Status::Degraded => colour.yellow(status.as_str()),
+        Status::Panic => colour.red(status.as_str()),
         Status::Inactive => colour.red(status.as_str()),
     }
 }

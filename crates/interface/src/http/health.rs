@@ -1,7 +1,10 @@
 //! The health report as JSON: what `/healthz` answers and `tidegate status` reads.
 
 use serde::{Deserialize, Serialize};
-use tidegate_application::health::{ConfigurationHealth, GroupHealth, HealthReport, PoolHealth, WrapperHealth};
+use tidegate_application::{
+    domain::pool::PoolStatus,
+    health::{ConfigurationHealth, GroupHealth, HealthReport, PoolHealth, WrapperHealth},
+};
 
 /// How everything is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,8 @@ pub(crate) enum Status {
     Active,
     /// Some of it is.
     Degraded,
+    /// So little of it is that what is out for its faults is asked too.
+    Panic,
     /// None of it is.
     Inactive,
 }
@@ -65,6 +70,7 @@ impl Status {
         match self {
             Self::Active => "active",
             Self::Degraded => "degraded",
+            Self::Panic => "panic",
             Self::Inactive => "inactive",
         }
     }
@@ -101,10 +107,16 @@ impl From<HealthReport> for HealthWire {
 
 impl EntryWire {
     fn counted(name: String, usable: usize, of: usize, parts: &str) -> Self {
-        let status = Status::of(usable, of);
+        Self::judged(name, Status::of(usable, of), (usable, of, parts))
+    }
+
+    fn judged(name: String, status: Status, (usable, of, parts): (usize, usize, &str)) -> Self {
         let reason = match status {
             Status::Active => None,
             Status::Degraded => Some(format!("{} of {of} {parts} cannot be used", of - usable)),
+            Status::Panic => {
+                Some(format!("{} of {of} {parts} cannot be used; they are asked all the same", of - usable))
+            }
             Status::Inactive => Some(format!("none of {of} {parts} can be used")),
         };
         Self { name, status, usable: Some(usable), of: Some(of), reason }
@@ -135,9 +147,14 @@ impl From<ConfigurationHealth> for ConfigurationWire {
 
 impl From<PoolHealth> for EntryWire {
     fn from(pool: PoolHealth) -> Self {
-        // The status follows from the numbers.
-        let PoolHealth { name, status: _, usable, instances } = pool;
-        Self::counted(name.to_string(), usable, instances, "instances")
+        let PoolHealth { name, status, usable, instances } = pool;
+        let status = match status {
+            PoolStatus::Active => Status::Active,
+            PoolStatus::Degraded => Status::Degraded,
+            PoolStatus::Panic => Status::Panic,
+            PoolStatus::Inactive => Status::Inactive,
+        };
+        Self::judged(name.to_string(), status, (usable, instances, "instances"))
     }
 }
 

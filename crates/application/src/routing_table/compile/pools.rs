@@ -38,7 +38,8 @@ impl<C: LlmClient> Compiler<'_, C> {
         };
         let scope = Scope::Pool(definition.name().clone());
         let level = Level::following(previous.and_then(|pool| pool.level.as_ref()), scope, definition.policy().limits);
-        Ok(LivePool { definition: definition.clone(), instances, picker, level })
+        let room = self.rooms.get(definition.name()).cloned();
+        Ok(LivePool { definition: definition.clone(), instances, picker, level, room })
     }
 
     /// The instances of a pool: those it lists, and one per distinct model of each reference.

@@ -24,6 +24,24 @@ pub(super) const KEYS: &[Description] = &[
         "\"error\"",
         "What follows when a stream breaks amid its answer: `error` tells the caller, `continue` has another instance go on, `restart` has one answer afresh for callers who agreed.",
     ),
+    or(
+        "pools.*.max_ejection_percent",
+        "100",
+        "How many of its instances health may take out at a time; but never the last one.",
+    ),
+    or(
+        "pools.*.panic_threshold",
+        "0",
+        "With less than this percentage of usable instances, those that are out for their faults are asked too.",
+    ),
+    or(
+        "pools.*.on_exhausted",
+        "\"reject\"",
+        "What becomes of a request that nobody can take: `reject`, `least_bad`, or `queue` until an instance is back.",
+    ),
+    key("pools.*.on_exhausted.type", "The word, where it needs others beside it."),
+    within("pools.*.on_exhausted.max_wait", "5.0", "How long a request waits at most, in seconds."),
+    within("pools.*.on_exhausted.size", "100", "How many requests wait at most."),
     key("pools.*.fallback", "What happens after an instance failed."),
     or(
         "pools.*.fallback.strategy",

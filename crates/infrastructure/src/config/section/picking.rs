@@ -1,8 +1,9 @@
-//! What bends a pool's rotation: `slow_start` and `affinity`.
+//! Who a pool picks beside its rotation: `slow_start`, `affinity`, `max_ejection_percent`, `panic_threshold` and
+//! `on_exhausted`.
 
 use std::num::NonZeroU32;
 
-use tidegate_domain::pool::{AffinityPolicy, AffinitySource, SlowStart};
+use tidegate_domain::pool::{AffinityPolicy, AffinitySource, EjectionPolicy, OnExhausted, PoolQueue, SlowStart};
 use validator::Validate;
 
 use super::policy::{count, percent, seconds};
@@ -22,6 +23,22 @@ struct AffinityToml {
     prefix_bytes: Option<i64>,
     #[validate(range(min = 1.0, max = 100.0))]
     max_load_factor: Option<f64>,
+}
+
+#[derive(Validate)]
+struct EjectionToml {
+    #[validate(range(min = 0, max = 100))]
+    max_ejection_percent: Option<i64>,
+    #[validate(range(min = 0, max = 100))]
+    panic_threshold: Option<i64>,
+}
+
+#[derive(Validate)]
+struct QueueToml {
+    #[validate(range(min = 0.001, max = 3600.0))]
+    max_wait: Option<f64>,
+    #[validate(range(min = 1, max = 1_000_000))]
+    size: Option<i64>,
 }
 
 /// The ramp of `slow_start`, if it is there.
@@ -78,4 +95,54 @@ fn sources(table: &mut Fields<'_>) -> Vec<AffinitySource> {
         table.error("by", "is empty, so nothing is kept together", "name a source, or remove 'affinity'");
     }
     by
+}
+
+/// How many instances a pool may be without.
+pub(super) fn ejection(fields: &mut Fields<'_>) -> EjectionPolicy {
+    let read = EjectionToml {
+        max_ejection_percent: fields.integer("max_ejection_percent"),
+        panic_threshold: fields.integer("panic_threshold"),
+    };
+    fields.check(&read);
+    let EjectionToml { max_ejection_percent, panic_threshold } = read;
+    let base = EjectionPolicy::default();
+    let percent = |given: Option<i64>, base| given.and_then(|percent| u32::try_from(percent).ok()).unwrap_or(base);
+    EjectionPolicy {
+        max_percent: percent(max_ejection_percent, base.max_percent),
+        panic_threshold: percent(panic_threshold, base.panic_threshold),
+    }
+}
+
+/// What `on_exhausted` says: a word, or a table with the word as its `type`.
+pub(super) fn on_exhausted(fields: &mut Fields<'_>) -> Option<OnExhausted> {
+    const NAMES: [&str; 3] = ["reject", "least_bad", "queue"];
+    let of_name = |name: &str| match name {
+        "reject" => Some(OnExhausted::Reject),
+        "least_bad" => Some(OnExhausted::LeastBad),
+        "queue" => Some(OnExhausted::Queue(PoolQueue::default())),
+        _ => None,
+    };
+    if !fields.is_table("on_exhausted") {
+        return fields.choice("on_exhausted", &NAMES, of_name);
+    }
+    let mut table = fields.table("on_exhausted")?;
+    let chosen = table.choice("type", &NAMES, of_name);
+    table.require("type", "write on_exhausted = { type = \"queue\", max_wait = 5 }");
+    let read = QueueToml { max_wait: table.number("max_wait"), size: table.integer("size") };
+    table.check(&read);
+    let QueueToml { max_wait, size } = read;
+    let chosen = match chosen {
+        Some(OnExhausted::Queue(base)) => OnExhausted::Queue(PoolQueue {
+            max_wait: max_wait.map_or(base.max_wait, seconds),
+            size: size.map_or(base.size, count),
+        }),
+        chosen => {
+            for key in ["max_wait", "size"].into_iter().filter(|key| chosen.is_some() && table.was_given(key)) {
+                table.error(key, "has no effect: nobody waits", "remove it, or choose \"queue\" as the 'type'");
+            }
+            chosen?
+        }
+    };
+    table.finish();
+    Some(chosen)
 }

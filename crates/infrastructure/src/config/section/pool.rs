@@ -76,6 +76,8 @@ fn policy(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -
         rotation: rotation(fields).unwrap_or(base.rotation),
         slow_start: picking::slow_start(fields),
         affinity: picking::affinity(fields),
+        ejection: picking::ejection(fields),
+        on_exhausted: picking::on_exhausted(fields).unwrap_or_default(),
         health: health(fields).unwrap_or(base.health),
         breaker: breaker(fields).unwrap_or(base.breaker),
         fallback,

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tidegate_domain::pool::{AffinityPolicy, AffinitySource, SlowStart};
+use tidegate_domain::pool::{AffinityPolicy, AffinitySource, EjectionPolicy, OnExhausted, PoolQueue, SlowStart};
 
 use super::UnknownWord;
 
@@ -53,5 +53,64 @@ impl TryFrom<AffinityDocument> for AffinityPolicy {
             |word: String| AffinitySource::of_name(&word).ok_or(UnknownWord { kind: "source of an affinity", word });
         let by = by.into_iter().map(source).collect::<Result<_, _>>()?;
         Ok(Self { by, prefix_bytes, max_load_factor })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EjectionDocument {
+    max_percent: u32,
+    panic_threshold: u32,
+}
+
+impl Default for EjectionDocument {
+    fn default() -> Self {
+        EjectionPolicy::default().into()
+    }
+}
+
+impl From<EjectionPolicy> for EjectionDocument {
+    fn from(policy: EjectionPolicy) -> Self {
+        let EjectionPolicy { max_percent, panic_threshold } = policy;
+        Self { max_percent, panic_threshold }
+    }
+}
+
+impl From<EjectionDocument> for EjectionPolicy {
+    fn from(document: EjectionDocument) -> Self {
+        let EjectionDocument { max_percent, panic_threshold } = document;
+        Self { max_percent, panic_threshold }
+    }
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum OnExhaustedDocument {
+    #[default]
+    Reject,
+    LeastBad,
+    Queue {
+        max_wait: Duration,
+        size: NonZeroU32,
+    },
+}
+
+impl From<OnExhausted> for OnExhaustedDocument {
+    fn from(on_exhausted: OnExhausted) -> Self {
+        match on_exhausted {
+            OnExhausted::Reject => Self::Reject,
+            OnExhausted::LeastBad => Self::LeastBad,
+            OnExhausted::Queue(PoolQueue { max_wait, size }) => Self::Queue { max_wait, size },
+        }
+    }
+}
+
+impl From<OnExhaustedDocument> for OnExhausted {
+    fn from(document: OnExhaustedDocument) -> Self {
+        match document {
+            OnExhaustedDocument::Reject => Self::Reject,
+            OnExhaustedDocument::LeastBad => Self::LeastBad,
+            OnExhaustedDocument::Queue { max_wait, size } => Self::Queue(PoolQueue { max_wait, size }),
+        }
     }
 }

@@ -10,7 +10,7 @@ use tidegate_domain::{
 
 use super::{
     BreakerDocument, DeadlinesDocument, LimitsDocument, mid_stream_of,
-    picking::{AffinityDocument, SlowStartDocument},
+    picking::{AffinityDocument, EjectionDocument, OnExhaustedDocument, SlowStartDocument},
     rotation_of,
 };
 use crate::persistence::{Cause, table::Stored};
@@ -108,6 +108,10 @@ struct PolicyDocument {
     slow_start: Option<SlowStartDocument>,
     #[serde(default)]
     affinity: Option<AffinityDocument>,
+    #[serde(default)]
+    ejection: EjectionDocument,
+    #[serde(default)]
+    on_exhausted: OnExhaustedDocument,
     health: HealthDocument,
     breaker: BreakerDocument,
     fallback: FallbackDocument,
@@ -127,6 +131,8 @@ impl From<&PoolPolicy> for PolicyDocument {
             rotation,
             slow_start,
             affinity,
+            ejection,
+            on_exhausted,
             health,
             breaker,
             fallback,
@@ -140,6 +146,8 @@ impl From<&PoolPolicy> for PolicyDocument {
             rotation: rotation.as_str().to_owned(),
             slow_start: slow_start.map(Into::into),
             affinity: affinity.as_ref().map(Into::into),
+            ejection: (*ejection).into(),
+            on_exhausted: (*on_exhausted).into(),
             health: health.into(),
             breaker: breaker.into(),
             fallback: (*fallback).into(),
@@ -160,6 +168,8 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             rotation,
             slow_start,
             affinity,
+            ejection,
+            on_exhausted,
             health,
             breaker,
             fallback,
@@ -173,6 +183,8 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             rotation: rotation_of(rotation)?,
             slow_start: slow_start.map(Into::into),
             affinity: affinity.map(TryInto::try_into).transpose()?,
+            ejection: ejection.into(),
+            on_exhausted: on_exhausted.into(),
             health: health.into(),
             breaker: breaker.into(),
             fallback: fallback.into(),
