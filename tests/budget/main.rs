@@ -69,6 +69,8 @@ async fn gateway(base_url: &str) -> Gateway {
         name: ProviderName::new("upstream").unwrap(),
         protocol: Protocol::OpenAi,
         base_url: Some(base_url.to_owned()),
+        operations: None,
+        api_version: None,
         api_key: Some("sk-test".into()),
         headers: Vec::new(),
         prefill: None,

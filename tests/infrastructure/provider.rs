@@ -31,6 +31,8 @@ fn settings(base_url: &str) -> ProviderSettings {
         name: ProviderName::new("up").unwrap(),
         protocol: Protocol::OpenAi,
         base_url: Some(base_url.to_owned()),
+        operations: None,
+        api_version: None,
         api_key: Some(SecretString::from("sk-canary")),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),

@@ -33,6 +33,8 @@ fn simulated(name: &str) -> ProviderSettings {
         name: ProviderName::new(name).unwrap(),
         protocol: Protocol::Simulated,
         base_url: None,
+        operations: None,
+        api_version: None,
         api_key: None,
         headers: Vec::new(),
         connect_timeout: std::time::Duration::from_secs(1),

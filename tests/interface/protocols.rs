@@ -8,6 +8,7 @@ use tidegate::{
     Gateway,
     domain::{
         config::{Configuration, Declared},
+        inference::Operation,
         name::{InstanceId, PoolName, ProviderName},
         pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
     },
@@ -65,6 +66,9 @@ fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSetting
         name: ProviderName::new(name).unwrap(),
         protocol,
         base_url: Some(base_url),
+        // What the protocol does not have is left out of it.
+        operations: Some(Operation::ALL.to_vec()),
+        api_version: None,
         api_key: Some("sk-upstream".to_owned().into()),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
@@ -270,6 +274,65 @@ async fn whoever_can_be_said_it_is_asked_in_place_of_whoever_cannot() {
         assert_eq!(answer.header("x-tidegate-attempts"), Some("1"));
     }
     assert_eq!(border.anthropic.request_count(), 0);
+}
+
+#[tokio::test]
+async fn an_operation_without_a_conversation_is_passed_on_as_it_came() {
+    let border = Border::start().await;
+    let vectors =
+        r#"{"object":"list","data":[{"embedding":[1.10,1e400]}],"usage":{"prompt_tokens":4,"total_tokens":4}}"#;
+    border.openai.enqueue(says("application/json", vectors));
+    let answer = border.ask("/v1/embeddings", &json!({ "model": "both", "input": "text" })).await;
+    assert_eq!((answer.status, &answer.body[..]), (200, vectors.as_bytes()));
+    assert_eq!(answer.header("x-tidegate-instance"), Some("both/openai"));
+    let sent = &border.openai.requests()[0];
+    assert_eq!((sent.path.as_str(), sent.json()), ("/v1/embeddings", json!({ "model": "model", "input": "text" })));
+
+    border.openai.enqueue(says("audio/mpeg", "not JSON"));
+    let spoken = border.ask("/v1/audio/speech", &json!({ "model": "openai", "input": "text", "voice": "v" })).await;
+    assert_eq!((spoken.header("content-type"), &spoken.body[..]), (Some("audio/mpeg"), &b"not JSON"[..]));
+}
+
+#[tokio::test]
+async fn an_operation_without_a_conversation_fails_over_too() {
+    let border = Border::start().await;
+    border.openai.enqueue(Behaviour::status(503));
+    border.openai.enqueue(says("application/json", r#"{"results":[]}"#));
+    let answer = border.ask("/v1/rerank", &json!({ "model": "openai", "query": "q", "documents": [] })).await;
+    assert_eq!((answer.status, answer.header("x-tidegate-attempts")), (200, Some("2")));
+}
+
+#[tokio::test]
+async fn a_stream_of_what_does_not_stream_is_refused_before_anybody_is_asked() {
+    let border = Border::start().await;
+    let answer =
+        border.ask("/v1/images/generations", &json!({ "model": "openai", "prompt": "p", "stream": true })).await;
+    assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("stream")));
+    assert_eq!(border.openai.request_count(), 0);
+}
+
+#[tokio::test]
+async fn within_responses_every_byte_is_the_upstreams() {
+    let border = Border::start().await;
+    let response = |status: &str| json!({ "object": "response", "status": status, "error": null, "output": [] });
+    let whole = response("completed").to_string();
+    border.openai.enqueue(says("application/json", &whole));
+    let answer = border.ask("/v1/responses", &json!({ "model": "openai", "input": "Hi" })).await;
+    assert_eq!((answer.status, &answer.body[..]), (200, whole.as_bytes()));
+
+    let stream = [
+        json!({ "type": "response.created", "response": response("in_progress") }),
+        json!({ "type": "response.output_text.delta", "delta": "Hi" }),
+        json!({ "type": "response.completed", "response": response("completed") }),
+    ];
+    border.openai.enqueue(events(&stream));
+    let asked = json!({ "model": "openai", "input": "Hi", "stream": true });
+    assert_eq!(data(&border.ask("/v1/responses", &asked).await), stream);
+    assert_eq!(border.openai.requests()[1].json(), json!({ "model": "model", "input": "Hi", "stream": true }));
+
+    border.openai.enqueue(events(&stream[..2]));
+    let last = data(&border.ask("/v1/responses", &asked).await).pop().unwrap();
+    assert_eq!(last["error"]["code"], "upstream_stream_error");
 }
 
 #[tokio::test]

@@ -85,6 +85,8 @@ fn provider(name: &str, upstream: &FaultyUpstream) -> ProviderSettings {
         name: ProviderName::new(name).unwrap(),
         protocol: Protocol::OpenAi,
         base_url: Some(upstream.base_url()),
+        operations: None,
+        api_version: None,
         api_key: None,
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),

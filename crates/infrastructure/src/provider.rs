@@ -9,17 +9,20 @@
 //! | `client` | the client of an instance; translates where caller and provider speak different dialects |
 //! | `http_client` | one attempt over HTTP, whichever protocol |
 //! | `openai`, `anthropic` | one protocol each: routes, key, what answers and faults mean |
+//! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
 //! | `transport` | connections |
 //! | `simulated` | a provider inside the gateway |
 
-pub(crate) mod anthropic;
+mod anthropic;
+pub(crate) mod catalogue;
 mod client;
 mod endpoint;
 mod http_client;
+mod http_provider;
 mod network_stream;
-pub(crate) mod openai;
+mod openai;
 mod retry_after;
 mod settings;
 mod simulated;
@@ -31,10 +34,10 @@ mod watched;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{Request, StatusCode};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{BuildClientError, ClientFactory, Prefill},
+    inference::{BuildClientError, ClientFactory},
     name::ProviderName,
     pool::InstanceSpec,
 };
@@ -47,8 +50,8 @@ pub use self::{
     transport::TlsError,
 };
 use self::{
-    endpoint::{Endpoint, InvalidHeader, KeyHeader, credentials},
-    http_client::Wire,
+    endpoint::InvalidHeader,
+    http_provider::HttpProvider,
     simulated::Simulation,
     transport::{TlsRoots, Transport, read_body},
 };
@@ -66,7 +69,7 @@ pub struct Providers {
 
 #[derive(Debug, Clone)]
 enum Provider {
-    Http { wire: Wire, transport: Transport, base_url: Option<String>, headers: HeaderMap, prefill: Option<Prefill> },
+    Http(Box<HttpProvider>, Transport),
     Simulated(Arc<Simulation>),
 }
 
@@ -124,31 +127,27 @@ impl Provider {
         predecessor: Option<&Self>,
         roots: &mut Option<TlsRoots>,
     ) -> Result<Self, BuildProvidersError> {
-        let ProviderSettings { name, protocol, base_url, api_key, headers, connect_timeout, prefill, simulated } =
-            settings;
-        let (wire, key_header) = match protocol {
-            Protocol::Simulated => {
-                let settings = simulated.unwrap_or_default();
-                return Ok(match predecessor {
-                    Some(Self::Simulated(known)) if *known.settings() == settings => Self::Simulated(Arc::clone(known)),
-                    _ => Self::Simulated(Arc::new(Simulation::new(settings))),
-                });
-            }
-            Protocol::OpenAi => (Wire::OpenAi, KeyHeader::Bearer),
-            Protocol::Anthropic => (Wire::Anthropic, anthropic::key_header()),
+        let connect_timeout = settings.connect_timeout;
+        let http = HttpProvider::new(&settings);
+        let http = http
+            .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: settings.name.clone(), header })?;
+        let Some(http) = http else {
+            let settings = settings.simulated.unwrap_or_default();
+            return Ok(match predecessor {
+                Some(Self::Simulated(known)) if *known.settings() == settings => Self::Simulated(Arc::clone(known)),
+                _ => Self::Simulated(Arc::new(Simulation::new(settings))),
+            });
         };
-        let headers = credentials((&key_header, api_key.as_ref()), &headers)
-            .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: name, header })?;
-        if let Some(Self::Http { transport, .. }) = predecessor
+        if let Some(Self::Http(_, transport)) = predecessor
             && transport.connect_timeout() == connect_timeout
         {
-            return Ok(Self::Http { wire, transport: transport.clone(), base_url, headers, prefill });
+            return Ok(Self::Http(Box::new(http), transport.clone()));
         }
         let roots = match roots {
             Some(roots) => roots,
             None => roots.insert(TlsRoots::public()?),
         };
-        Ok(Self::Http { wire, transport: Transport::new(connect_timeout, roots), base_url, headers, prefill })
+        Ok(Self::Http(Box::new(http), Transport::new(connect_timeout, roots)))
     }
 }
 
@@ -164,16 +163,7 @@ impl ClientFactory for Providers {
             Provider::Simulated(simulation) => {
                 Ok(ProviderClient::Simulated(SimulatedClient::new(Arc::clone(simulation))))
             }
-            Provider::Http { wire, transport, base_url, headers, prefill } => {
-                let url = instance.base_url.as_deref().or(base_url.as_deref()).unwrap_or_default();
-                let endpoint =
-                    Endpoint::new(url, headers.clone(), wire.routes().iter().copied()).map_err(|problem| {
-                        BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_string() }
-                    })?;
-                Ok(ProviderClient::Http(
-                    HttpClient::new(*wire, transport.clone(), Arc::new(endpoint)).going_on(*prefill),
-                ))
-            }
+            Provider::Http(http, transport) => http.client(instance, transport).map(ProviderClient::Http),
         }
     }
 }

@@ -104,6 +104,11 @@ impl Operation {
         matches!(self, Self::Converse(Dialect::Chat) | Self::Completions)
     }
 
+    /// Whether its answer can be a stream.
+    pub fn streams(self) -> bool {
+        self.generates()
+    }
+
     /// Whether its answer is made of generated tokens.
     pub fn generates(self) -> bool {
         matches!(self, Self::Converse(_) | Self::Completions)

@@ -21,9 +21,23 @@ const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The operations, and where below the base URL each is asked for.
-pub(super) const ROUTES: [(Operation, &str); 2] =
-    [(Operation::Converse(Dialect::Messages), "/messages"), (Operation::CountTokens, "/messages/count_tokens")];
+/// What everybody who speaks the protocol offers.
+pub(super) const EVERYWHERE: [Operation; 2] = [Operation::Converse(Dialect::Messages), Operation::CountTokens];
+
+/// Where below the base URL an operation is asked for.
+pub(super) fn path(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::Converse(Dialect::Messages) => Some("/messages"),
+        Operation::CountTokens => Some("/messages/count_tokens"),
+        Operation::Converse(Dialect::Chat | Dialect::Responses)
+        | Operation::Completions
+        | Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::Speech => None,
+    }
+}
 
 /// How the key is sent.
 pub(super) fn key_header() -> KeyHeader {

@@ -43,6 +43,9 @@ impl ProviderClient {
     /// From which dialect into which one `request` must be translated for the provider; `None` if it goes as it came.
     fn translation(&self, request: &InferenceRequest) -> Result<Option<(Dialect, Dialect)>, Unfit> {
         let operation = request.operation();
+        if request.envelope().stream() && !operation.streams() {
+            return Err(Unfit::field("stream", "must be false: this operation is not answered by a stream"));
+        }
         if self.offers(operation) {
             return Ok(None);
         }

@@ -42,7 +42,7 @@ impl Endpoint {
     pub(super) fn new(
         base_url: &str,
         headers: HeaderMap,
-        routes: impl Iterator<Item = (Operation, &'static str)>,
+        routes: impl Iterator<Item = (Operation, String)>,
     ) -> Result<Self, InvalidBaseUrl> {
         let uri: Uri = base_url.parse().map_err(|_| InvalidBaseUrl("it is no URL"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -56,7 +56,7 @@ impl Endpoint {
             return Err(InvalidBaseUrl("it holds a fragment"));
         }
         let models = route(&uri, "/models")?;
-        let routes = routes.map(|(operation, path)| Ok((operation, route(&uri, path)?)));
+        let routes = routes.map(|(operation, path)| Ok((operation, route(&uri, &path)?)));
         Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers })
     }
 
@@ -133,6 +133,7 @@ mod tests {
 
     fn endpoint(base_url: &str) -> Result<Endpoint, InvalidBaseUrl> {
         let routes = [(CHAT, "/chat/completions"), (Operation::Embeddings, "/embeddings")];
+        let routes = routes.map(|(operation, path)| (operation, path.to_owned()));
         Endpoint::new(base_url, HeaderMap::new(), routes.into_iter())
     }
 

@@ -15,14 +15,17 @@ use futures_core::Stream;
 use http::{HeaderValue, Request, Response, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Call, Dialect, Operation, Part, Partial, Prefill, Reply, StreamChunk, Succession, WholeAnswer},
+    inference::{
+        Call, Dialect, InferenceRequest, Operation, Part, Partial, Prefill, Reply, StreamChunk, Succession, Usage,
+        WholeAnswer,
+    },
 };
 
 use super::{
     anthropic::{self, MessagesWatch},
     endpoint::Endpoint,
     network_stream::NetworkStream,
-    openai::{self, AnswerReader, faults, faults::MAX_ERROR_BYTES},
+    openai::{self, AnswerReader, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
     transport::{AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
     watched::WatchedReader,
 };
@@ -41,11 +44,19 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// The operations of the protocol, and where below the base URL each is asked for.
-    pub(super) fn routes(self) -> &'static [(Operation, &'static str)] {
+    /// Where below the base URL an operation is asked for; `None` if the protocol does not have it.
+    pub(super) fn path(self, operation: Operation) -> Option<&'static str> {
         match self {
-            Self::OpenAi => &openai::ROUTES,
-            Self::Anthropic => &anthropic::ROUTES,
+            Self::OpenAi => openai::path(operation),
+            Self::Anthropic => anthropic::path(operation),
+        }
+    }
+
+    /// What everybody offers who speaks the protocol.
+    pub(super) fn everywhere(self) -> &'static [Operation] {
+        match self {
+            Self::OpenAi => &openai::EVERYWHERE,
+            Self::Anthropic => &anthropic::EVERYWHERE,
         }
     }
 }
@@ -69,6 +80,7 @@ pub struct HttpStream(Events);
 enum Events {
     Chat(NetworkStream<AnswerReader>),
     Messages(NetworkStream<WatchedReader<MessagesWatch>>),
+    Responses(NetworkStream<WatchedReader<ResponsesWatch>>),
 }
 
 impl HttpClient {
@@ -152,9 +164,8 @@ impl HttpClient {
         if response.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(malformed("the answer is compressed, which it was not asked to be"));
         }
-        let (operation, envelope) = (call.request.operation(), call.request.envelope());
-        if !envelope.stream() {
-            return whole_answer(response, operation).await.map(Reply::Whole);
+        if !call.request.envelope().stream() {
+            return whole_answer(response, call.request).await.map(Reply::Whole);
         }
         if !is_event_stream(&response) {
             return Err(no_stream(response).await);
@@ -171,8 +182,10 @@ impl HttpClient {
             Operation::Converse(Dialect::Messages) => {
                 Ok(Events::Messages(NetworkStream::new(body, WatchedReader::new(MessagesWatch::default()))))
             }
-            Operation::Converse(Dialect::Responses)
-            | Operation::CountTokens
+            Operation::Converse(Dialect::Responses) => {
+                Ok(Events::Responses(NetworkStream::new(body, WatchedReader::new(ResponsesWatch::default()))))
+            }
+            Operation::CountTokens
             | Operation::Embeddings
             | Operation::Moderations
             | Operation::Rerank
@@ -212,6 +225,7 @@ impl HttpStream {
         match &mut self.0 {
             Events::Chat(stream) => stream.take_partial(),
             Events::Messages(stream) => stream.take_partial(),
+            Events::Responses(stream) => stream.take_partial(),
         }
     }
 }
@@ -223,25 +237,45 @@ impl Stream for HttpStream {
         match &mut self.get_mut().0 {
             Events::Chat(stream) => Pin::new(stream).poll_next(context),
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
+            Events::Responses(stream) => Pin::new(stream).poll_next(context),
         }
     }
 }
 
-async fn whole_answer(response: Response<AnswerBody>, operation: Operation) -> Result<WholeAnswer, Fault> {
+async fn whole_answer(response: Response<AnswerBody>, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type: Option<Box<str>> = media_type.map(Into::into);
     let body = read_body(response, MAX_ANSWER_BYTES).await.map_err(|error| match error {
         ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
         ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
     })?;
+    let operation = request.operation();
     match operation {
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
-        Operation::Converse(Dialect::Chat | Dialect::Responses)
-        | Operation::Completions
-        | Operation::Embeddings
-        | Operation::Moderations
-        | Operation::Rerank
-        | Operation::Images
-        | Operation::Speech => openai::whole(body, operation),
+        Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
+            openai::whole(body, operation)
+        }
+        Operation::Embeddings | Operation::Moderations | Operation::Rerank | Operation::Images => {
+            openai::whole(body, operation).map(|answer| without_generation(answer, request))
+        }
+        Operation::Speech if media_type.as_deref().is_some_and(is_json) => {
+            openai::whole(body, operation).map(|answer| without_generation(answer, request))
+        }
+        Operation::Speech if body.is_empty() => Err(malformed("the answer is empty")),
+        Operation::Speech => {
+            Ok(without_generation(WholeAnswer { media_type, ..WholeAnswer::json(body, None) }, request))
+        }
     }
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type.trim_start().starts_with("application/json")
+}
+
+/// An answer of which no token was generated: without a report, the prompt is all that it cost.
+fn without_generation(answer: WholeAnswer, request: &InferenceRequest) -> WholeAnswer {
+    let usage = answer.usage.unwrap_or_else(|| Usage::estimated(request.prompt_tokens().into(), 0));
+    WholeAnswer { usage: Some(usage), ..answer }
 }
 
 /// The fault of an answer with another status than 2xx. A body that cannot be read leaves the status to speak.

@@ -2,6 +2,7 @@
 
 pub(super) mod faults;
 mod reader;
+mod responses;
 mod wire;
 
 use bytes::Bytes;
@@ -10,17 +11,36 @@ use tidegate_domain::{
     inference::{Dialect, Operation, WholeAnswer},
 };
 
-pub(super) use self::reader::AnswerReader;
 use self::wire::Answer;
+pub(super) use self::wire::tokens_of;
+pub(super) use self::{reader::AnswerReader, responses::ResponsesWatch};
 
 /// Where OpenAI itself is.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
 
-/// The operations, and where below the base URL each is asked for.
-pub(super) const ROUTES: [(Operation, &str); 1] = [(Operation::Converse(Dialect::Chat), "/chat/completions")];
+/// What everybody who speaks the protocol offers.
+pub(super) const EVERYWHERE: [Operation; 1] = [Operation::Converse(Dialect::Chat)];
+
+/// Where below the base URL an operation is asked for.
+pub(super) fn path(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::Converse(Dialect::Chat) => Some("/chat/completions"),
+        Operation::Converse(Dialect::Responses) => Some("/responses"),
+        Operation::Completions => Some("/completions"),
+        Operation::Embeddings => Some("/embeddings"),
+        Operation::Moderations => Some("/moderations"),
+        Operation::Rerank => Some("/rerank"),
+        Operation::Images => Some("/images/generations"),
+        Operation::Speech => Some("/audio/speech"),
+        Operation::Converse(Dialect::Messages) | Operation::CountTokens => None,
+    }
+}
 
 /// Reads a whole answer as far as the gateway must vouch for it.
 pub(super) fn whole(body: Bytes, operation: Operation) -> Result<WholeAnswer, Fault> {
+    if operation == Operation::Converse(Dialect::Responses) {
+        return responses::whole(body);
+    }
     let malformed = |detail| Fault::new(FaultKind::Malformed, Work::Ambiguous, detail);
     let has_choices = matches!(operation, Operation::Converse(Dialect::Chat) | Operation::Completions);
     match Answer::parse(&body) {

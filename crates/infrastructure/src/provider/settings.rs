@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tidegate_domain::{inference::Prefill, name::ProviderName};
+use tidegate_domain::{
+    inference::{Operation, Prefill},
+    name::ProviderName,
+};
 
 /// Everything that describes one provider.
 #[derive(Debug, Clone)]
@@ -15,6 +18,10 @@ pub struct ProviderSettings {
     /// Where it is, up to but without the path of an operation (`/chat/completions`); a query in it is kept. Required by every
     /// protocol but [`Protocol::Simulated`].
     pub base_url: Option<String>,
+    /// The operations that it offers. If absent: all of OpenAI's for OpenAI itself and for Azure, else conversations only.
+    pub operations: Option<Vec<Operation>>,
+    /// The version of Azure's protocol, for [`Protocol::Azure`]; its current one if absent.
+    pub api_version: Option<String>,
     /// The credential, sent as the protocol sends it.
     pub api_key: Option<SecretString>,
     /// Headers to send along. Values are secret: some providers take their key in one.
@@ -27,6 +34,24 @@ pub struct ProviderSettings {
     pub simulated: Option<SimulatedSettings>,
 }
 
+impl ProviderSettings {
+    /// A provider at home: where whoever made the protocol serves it, without a credential.
+    pub fn new(name: ProviderName, protocol: Protocol) -> Self {
+        Self {
+            name,
+            protocol,
+            base_url: protocol.home().map(str::to_owned),
+            operations: None,
+            api_version: None,
+            api_key: None,
+            headers: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            prefill: None,
+            simulated: None,
+        }
+    }
+}
+
 /// The protocol of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -34,6 +59,8 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's over HTTP.
     Anthropic,
+    /// OpenAI's, in the way of Azure: paths by deployment, the key in a header of its own.
+    Azure,
     /// None: answers are made up inside the gateway, without network and key.
     Simulated,
 }
@@ -44,7 +71,7 @@ impl Protocol {
         match self {
             Self::OpenAi => Some(super::openai::BASE_URL),
             Self::Anthropic => Some(super::anthropic::BASE_URL),
-            Self::Simulated => None,
+            Self::Azure | Self::Simulated => None,
         }
     }
 }

@@ -7,11 +7,23 @@ pub(super) const KEYS: &[Description] = &[
     key("providers.*.protocol", "How the upstream is spoken to. `simulated` answers by itself, without a network."),
     key(
         "providers.*.base_url",
-        "Where the upstream is, up to and with `/v1`. By default, whoever made the protocol: OpenAI or Anthropic.",
+        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol, OpenAI or Anthropic; for Azure, the resource.",
     ),
     key(
         "providers.*.api_key",
         "The credential. Write it as a variable or a secret file: `\"${NAME}\"`, `\"${file:/run/secrets/NAME}\"`.",
+    ),
+    key(
+        "providers.*.preset",
+        "A well-known provider of OpenAI's protocol: where it is and what it offers is then known. `config/catalog/providers.toml` lists them.",
+    ),
+    key(
+        "providers.*.operations",
+        "What the provider offers, e.g. `[\"chat_completions\", \"embeddings\"]`. By default what its preset or OpenAI itself offers, else conversations only.",
+    ),
+    key(
+        "providers.*.api_version",
+        "The version of Azure's protocol, e.g. `2024-10-21`: asked by deployment. Its current, versionless one by default.",
     ),
     key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
     or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),

@@ -1,13 +1,19 @@
 //! `[providers.X]`.
 
 use secrecy::SecretString;
-use tidegate_domain::{inference::Prefill, name::ProviderName};
+use tidegate_domain::{
+    inference::{Operation, Prefill},
+    name::ProviderName,
+};
 use validator::Validate;
 
 use super::{name, policy::seconds, simulated};
 use crate::{
     config::{fields::Fields, word::Word},
-    provider::{Protocol, ProviderSettings},
+    provider::{
+        Protocol, ProviderSettings, SimulatedSettings,
+        catalogue::{Preset, preset, presets},
+    },
 };
 
 /// Headers that belong to the connection or are made from other keys.
@@ -23,31 +29,30 @@ struct ConnectToml {
 pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<ProviderSettings> {
     let name = name(fields, word, ProviderName::new);
     fields.text("description");
-    let protocol = fields.choice("protocol", &["openai", "anthropic", "simulated"], |name| match name {
+    let preset = read_preset(fields);
+    let protocol = fields.choice("protocol", &["openai", "anthropic", "azure", "simulated"], |name| match name {
         "openai" => Some(Protocol::OpenAi),
         "anthropic" => Some(Protocol::Anthropic),
+        "azure" => Some(Protocol::Azure),
         "simulated" => Some(Protocol::Simulated),
         _ => None,
     });
-    fields.require("protocol", "write protocol = \"openai\", \"anthropic\" or \"simulated\"");
-    let simulated = match protocol {
-        Some(Protocol::Simulated) => {
-            for key in ["base_url", "api_key", "headers", "connect_timeout"] {
-                fields.refuse(key, "has no effect: a simulated provider makes no connection", "remove it");
-            }
-            Some(simulated::read(fields))
-        }
-        Some(Protocol::OpenAi | Protocol::Anthropic) => {
-            let help = "remove it, or write protocol = \"simulated\"";
-            fields.refuse("simulated", "has no effect: the provider is not simulated", help);
-            None
-        }
-        None => {
-            fields.pass_over(&["simulated"]);
-            None
-        }
-    };
-    let base_url = base_url(fields).or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
+    if !fields.was_given("preset") {
+        fields
+            .require("protocol", "write protocol = \"openai\", \"anthropic\", \"azure\" or \"simulated\", or a preset");
+    }
+    let protocol = protocol.or(preset.map(|_| Protocol::OpenAi));
+    if preset.is_some() && protocol != Some(Protocol::OpenAi) {
+        fields.error("preset", "is one of the protocol \"openai\"", "remove it, or 'protocol'");
+    }
+    let simulated = read_simulated(protocol, fields);
+    let base_url = base_url(fields).or_else(|| preset.map(|preset| preset.base_url.clone()));
+    if protocol == Some(Protocol::Azure) {
+        fields.require("base_url", "write where your resource is: base_url = \"https://NAME.openai.azure.com\"");
+    }
+    let base_url = base_url.or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
+    let operations = operations(fields).or_else(|| preset.map(|preset| preset.operations.clone()));
+    let api_version = api_version(protocol, fields);
     let api_key = fields.secret("api_key");
     let headers = headers(fields, api_key.is_some());
     let prefill = prefill(fields, protocol);
@@ -58,6 +63,8 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         name: name?,
         protocol: protocol?,
         base_url,
+        operations,
+        api_version,
         api_key,
         headers,
         connect_timeout: seconds(connect_timeout.unwrap_or(5.0)),
@@ -73,6 +80,75 @@ fn prefill(fields: &mut Fields<'_>, protocol: Option<Protocol>) -> Option<Prefil
         return None;
     }
     fields.choice("prefill", &Prefill::ALL.map(Prefill::as_str), Prefill::of_name)
+}
+
+fn read_preset(fields: &mut Fields<'_>) -> Option<&'static Preset> {
+    let word = fields.word("preset")?;
+    let found = preset(&word.text);
+    if found.is_none() {
+        let near = word.did_you_mean(presets());
+        let message = format!("{} is no provider of the catalogue", word.quoted());
+        fields.findings.error(&word.place, message, format!("{near} all of them: {}", presets().join(", ")));
+    }
+    found
+}
+
+fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<SimulatedSettings> {
+    match protocol {
+        Some(Protocol::Simulated) => {
+            for key in ["base_url", "operations", "api_key", "headers", "connect_timeout"] {
+                fields.refuse(key, "has no effect: a simulated provider makes no connection", "remove it");
+            }
+            Some(simulated::read(fields))
+        }
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure) => {
+            let help = "remove it, or write protocol = \"simulated\"";
+            fields.refuse("simulated", "has no effect: the provider is not simulated", help);
+            None
+        }
+        None => {
+            fields.pass_over(&["simulated"]);
+            None
+        }
+    }
+}
+
+/// What the provider offers.
+fn operations(fields: &mut Fields<'_>) -> Option<Vec<Operation>> {
+    let words = fields.words("operations")?;
+    let mut operations = Vec::new();
+    for word in words {
+        match word.text.parse::<Operation>() {
+            Ok(operation) => operations.push(operation),
+            Err(error) => {
+                let known = Operation::ALL.map(Operation::as_str).join(", ");
+                fields.findings.error(&word.place, error.to_string(), format!("use some of: {known}"));
+            }
+        }
+    }
+    Some(operations)
+}
+
+/// The version of Azure's protocol.
+fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<String> {
+    match protocol {
+        None => {
+            fields.pass_over(&["api_version"]);
+            None
+        }
+        Some(Protocol::Azure) => {
+            let version = fields.word("api_version")?;
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            if !version.text.bytes().all(is_plain) {
+                fields.error("api_version", "is no version", "write e.g. \"2024-10-21\"");
+            }
+            Some(version.text)
+        }
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Simulated) => {
+            fields.refuse("api_version", "has no effect: only Azure asks for it", "remove it");
+            None
+        }
+    }
 }
 
 fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)> {

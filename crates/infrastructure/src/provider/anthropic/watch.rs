@@ -10,7 +10,7 @@ use tidegate_domain::{
 };
 
 use crate::provider::{
-    openai::faults,
+    openai::{faults, tokens_of},
     sse::Event,
     watched::{Meaning, Watch},
 };
@@ -121,7 +121,10 @@ impl Watch for MessagesWatch {
             Kind::Error => return Meaning::Failed(faults::in_band(&event.data, work)),
             Kind::MessageStart => self.usage = message.and_then(|message| message.usage).unwrap_or_default(),
             Kind::ContentBlockStart => signals.content = content_block.is_some_and(|block| block.is_whole()),
-            Kind::ContentBlockDelta => signals.content = delta.is_some_and(|delta| delta.is_filled()),
+            Kind::ContentBlockDelta => {
+                signals.tokens = delta.as_ref().map_or(0, DeltaWire::tokens);
+                signals.content = signals.tokens > 0;
+            }
             Kind::MessageDelta => {
                 self.usage = usage.unwrap_or_default().merged(self.usage);
                 self.finished |=
@@ -152,9 +155,13 @@ impl BlockWire<'_> {
 }
 
 impl DeltaWire<'_> {
-    /// Whether it says anything; a kind of delta that is not known does.
-    fn is_filled(&self) -> bool {
+    /// About how many tokens it carries; a kind of delta that is not known carries one.
+    fn tokens(&self) -> u32 {
         let said = [self.text, self.thinking, self.partial_json];
-        said.iter().all(Option::is_none) || said.into_iter().flatten().any(|text| text.get() != "\"\"")
+        if said.iter().all(Option::is_none) {
+            1
+        } else {
+            said.into_iter().map(|text| tokens_of(text.map(RawValue::get))).sum()
+        }
     }
 }

@@ -79,7 +79,7 @@ const CONTENT: [&str; 7] =
 impl Choices {
     /// Reads one choice.
     fn add(&mut self, scanner: &mut Scanner<'_>) -> Result<(), InvalidJson> {
-        let (mut index, mut tokens, mut finish, mut failed, mut seen) = (0, 0, None, false, 0);
+        let (mut index, mut tokens, mut text, mut finish, mut failed, mut seen) = (0, 0, 0, None, false, 0);
         scanner.object(|scanner, key| {
             match key {
                 "index" => {
@@ -90,6 +90,11 @@ impl Choices {
                 "delta" => {
                     scanner.once(&mut seen, 1)?;
                     tokens = if scanner.null()? { 0 } else { delta_tokens(scanner)? };
+                }
+                // The text of a completion, which has no delta.
+                "text" => {
+                    scanner.once(&mut seen, 4)?;
+                    text = tokens_of(scanner.filled()?);
                 }
                 "finish_reason" => {
                     scanner.once(&mut seen, 2)?;
@@ -110,6 +115,7 @@ impl Choices {
         if !failed && is_filled(finish) {
             self.finished |= bit;
         }
+        let tokens = tokens.max(text);
         self.content |= tokens > 0;
         self.tokens = self.tokens.saturating_add(tokens);
         Ok(())
@@ -134,7 +140,7 @@ fn delta_tokens(scanner: &mut Scanner<'_>) -> Result<u32, InvalidJson> {
 }
 
 /// Providers send a token at a time, or a few; what is longer than a token ever is has one to every four bytes.
-fn tokens_of(value: Option<&str>) -> u32 {
+pub(in crate::provider) fn tokens_of(value: Option<&str>) -> u32 {
     const LONGEST_TOKEN: usize = 32;
     let Some(value) = value.filter(|value| is_filled(Some(*value))) else { return 0 };
     let bytes = value.len();
@@ -225,6 +231,8 @@ mod tests {
         check_delta(r#"{"role":"assistant","content":"","tool_calls":[],"refusal":null}"#, false);
         check_delta("{}", false);
         check_delta("null", false);
+        check(r#"{"choices":[{"index":0,"text":"a","finish_reason":null}]}"#, true, false);
+        check(r#"{"choices":[{"index":0,"text":"","finish_reason":"stop"}]}"#, false, true);
         check(r#"{"choices":[]}"#, false, false);
         check(r#"{"choices":[],"prompt_filter_results":[{"prompt_index":0}]}"#, false, false);
         check(r#"{"choices":null}"#, false, false);

@@ -1,0 +1,74 @@
+//! The providers that come with the gateway as data: where each is and what it offers.
+//!
+//! They speak OpenAI's protocol; what tells them apart is not code. `config/catalog/providers.toml` is embedded in the binary.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+use tidegate_domain::inference::Operation;
+
+/// A provider of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Preset {
+    /// Where it is.
+    pub(crate) base_url: String,
+    /// What it offers.
+    pub(crate) operations: Vec<Operation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PresetToml {
+    #[expect(dead_code, reason = "for whoever reads the file")]
+    name: String,
+    base_url: String,
+    operations: Vec<String>,
+}
+
+static CATALOGUE: LazyLock<BTreeMap<String, Preset>> = LazyLock::new(|| {
+    // A test reads the file; a release that could not would have none.
+    read(include_str!("../../../../config/catalog/providers.toml")).unwrap_or_default()
+});
+
+fn read(text: &str) -> Option<BTreeMap<String, Preset>> {
+    let read: BTreeMap<String, PresetToml> = toml::from_str(text).ok()?;
+    read.into_iter().map(|(word, preset)| Some((word, preset_of(preset)?))).collect()
+}
+
+fn preset_of(PresetToml { name: _, base_url, operations }: PresetToml) -> Option<Preset> {
+    let operations = operations.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    Some(Preset { base_url, operations })
+}
+
+/// The words for the presets, sorted.
+pub(crate) fn presets() -> Vec<&'static str> {
+    CATALOGUE.keys().map(String::as_str).collect()
+}
+
+/// The preset of that word.
+pub(crate) fn preset(word: &str) -> Option<&'static Preset> {
+    CATALOGUE.get(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_domain::inference::Dialect;
+
+    use super::*;
+    use crate::provider::{endpoint::Endpoint, http_client::Wire};
+
+    #[test]
+    fn every_preset_can_be_asked_for_what_it_offers() {
+        assert!(presets().len() > 20, "the catalogue is read");
+        for (word, Preset { base_url, operations }) in &*CATALOGUE {
+            let routes =
+                operations.iter().map(|operation| (*operation, Wire::OpenAi.path(*operation).unwrap().to_owned()));
+            let endpoint = Endpoint::new(base_url, http::HeaderMap::new(), routes);
+            assert!(endpoint.is_ok() && !operations.is_empty(), "{word}");
+            let is_local = base_url.starts_with("http://localhost:");
+            assert!(is_local || base_url.starts_with("https://"), "{word} is not asked in the clear");
+        }
+        assert!(preset("groq").unwrap().operations.contains(&Operation::Converse(Dialect::Chat)));
+        assert_eq!(preset("nobody"), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! A provider that is asked over HTTP, and the clients of its instances.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::{HeaderMap, HeaderName};
+use tidegate_domain::{
+    inference::{BuildClientError, Operation, Prefill},
+    pool::InstanceSpec,
+};
+
+use super::{
+    HttpClient, Protocol, ProviderSettings, anthropic,
+    endpoint::{Endpoint, InvalidBaseUrl, InvalidHeader, KeyHeader, credentials},
+    http_client::Wire,
+    openai,
+    transport::Transport,
+};
+
+/// The header in which Azure takes a key.
+const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
+
+/// A provider that is asked over HTTP.
+#[derive(Debug, Clone)]
+pub(super) struct HttpProvider {
+    wire: Wire,
+    layout: Layout,
+    base_url: String,
+    headers: HeaderMap,
+    operations: Vec<Operation>,
+    prefill: Option<Prefill>,
+}
+
+/// Where the paths of a provider are, seen from its base URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Layout {
+    /// Below it.
+    Plain,
+    /// In Azure's way: below `/openai/v1`, or, with a version, below a path of each deployment.
+    Azure { api_version: Option<String> },
+}
+
+impl HttpProvider {
+    /// What `settings` come to; `None` if they are of a provider without HTTP.
+    pub(super) fn new(settings: &ProviderSettings) -> Result<Option<Self>, InvalidHeader> {
+        let (wire, layout, key_header) = match settings.protocol {
+            Protocol::Simulated => return Ok(None),
+            Protocol::OpenAi => (Wire::OpenAi, Layout::Plain, KeyHeader::Bearer),
+            Protocol::Anthropic => (Wire::Anthropic, Layout::Plain, anthropic::key_header()),
+            Protocol::Azure => {
+                let layout = Layout::Azure { api_version: settings.api_version.clone() };
+                (Wire::OpenAi, layout, KeyHeader::Named(AZURE_KEY))
+            }
+        };
+        let base_url = settings.base_url.clone().or(settings.protocol.home().map(str::to_owned)).unwrap_or_default();
+        let operations = match &settings.operations {
+            Some(operations) => operations.clone(),
+            None if base_url == openai::BASE_URL || settings.protocol == Protocol::Azure => {
+                Operation::ALL.into_iter().filter(|operation| *operation != Operation::Rerank).collect()
+            }
+            None => wire.everywhere().to_vec(),
+        };
+        let headers = credentials((&key_header, settings.api_key.as_ref()), &settings.headers)?;
+        Ok(Some(Self { wire, layout, base_url, headers, operations, prefill: settings.prefill }))
+    }
+
+    /// The client of an instance.
+    pub(super) fn client(
+        &self,
+        instance: &InstanceSpec,
+        transport: &Transport,
+    ) -> Result<HttpClient, BuildClientError> {
+        let url = instance.base_url.as_deref().unwrap_or(&self.base_url);
+        let endpoint = self.endpoint(url, instance.model.model()).map_err(|InvalidBaseUrl(problem)| {
+            BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_owned() }
+        })?;
+        Ok(HttpClient::new(self.wire, transport.clone(), Arc::new(endpoint)).going_on(self.prefill))
+    }
+
+    fn endpoint(&self, url: &str, model: &str) -> Result<Endpoint, InvalidBaseUrl> {
+        let base = self.layout.base(url);
+        let deployment = self.layout.deployment(model)?;
+        let path = |operation: &Operation| Some((*operation, format!("{deployment}{}", self.wire.path(*operation)?)));
+        Endpoint::new(&base, self.headers.clone(), self.operations.iter().filter_map(path))
+    }
+}
+
+impl Layout {
+    /// What every path is appended to.
+    fn base<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let Self::Azure { api_version } = self else { return Cow::Borrowed(url) };
+        let resource = url.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/openai");
+        match api_version {
+            None => Cow::Owned(format!("{resource}/openai/v1")),
+            Some(version) => Cow::Owned(format!("{resource}/openai?api-version={version}")),
+        }
+    }
+
+    /// What stands before the path of an operation: Azure calls a model by the name of its deployment.
+    fn deployment(&self, model: &str) -> Result<String, InvalidBaseUrl> {
+        let Self::Azure { api_version: Some(_) } = self else { return Ok(String::new()) };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if !model.bytes().all(is_plain) {
+            return Err(InvalidBaseUrl("the deployment's name may hold letters, digits, '-', '_' and '.' only"));
+        }
+        Ok(format!("/deployments/{model}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidegate_domain::{inference::Dialect, name::ProviderName};
+
+    use super::*;
+
+    const CHAT: Operation = Operation::Converse(Dialect::Chat);
+
+    fn provider(protocol: Protocol, base_url: Option<&str>, api_version: Option<&str>) -> HttpProvider {
+        let settings = ProviderSettings {
+            base_url: base_url.map(str::to_owned),
+            api_version: api_version.map(str::to_owned),
+            ..ProviderSettings::new(ProviderName::new("x").unwrap(), protocol)
+        };
+        assert_eq!(settings.connect_timeout, Duration::from_secs(5));
+        HttpProvider::new(&settings).unwrap().unwrap()
+    }
+
+    fn route(provider: &HttpProvider, operation: Operation) -> Option<String> {
+        let endpoint = provider.endpoint(&provider.base_url, "my-gpt.4o").unwrap();
+        endpoint.route(operation).map(ToString::to_string)
+    }
+
+    #[test]
+    fn openai_itself_offers_all_of_its_protocol_and_others_what_is_said_of_them() {
+        let openai = provider(Protocol::OpenAi, None, None);
+        assert_eq!(route(&openai, Operation::Embeddings).unwrap(), "https://api.openai.com/v1/embeddings");
+        assert_eq!(route(&openai, Operation::Rerank), None);
+        let other = provider(Protocol::OpenAi, Some("https://other.example/v1"), None);
+        assert_eq!(route(&other, CHAT).unwrap(), "https://other.example/v1/chat/completions");
+        assert_eq!(route(&other, Operation::Embeddings), None);
+    }
+
+    #[test]
+    fn azure_is_asked_by_deployment_where_a_version_is_named() {
+        let url = Some("https://res.openai.azure.com");
+        let versioned = provider(Protocol::Azure, url, Some("2024-10-21"));
+        assert_eq!(
+            route(&versioned, CHAT).unwrap(),
+            "https://res.openai.azure.com/openai/deployments/my-gpt.4o/chat/completions?api-version=2024-10-21"
+        );
+        assert!(versioned.endpoint(&versioned.base_url, "a/b?c").is_err());
+        let current = provider(Protocol::Azure, Some("https://res.openai.azure.com/openai/v1/"), None);
+        assert_eq!(route(&current, CHAT).unwrap(), "https://res.openai.azure.com/openai/v1/chat/completions");
+    }
+}
