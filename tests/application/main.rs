@@ -12,6 +12,7 @@ mod fallback;
 mod hedging;
 mod mid_stream;
 mod models;
+mod overload;
 mod pace;
 mod reload;
 mod request_log;

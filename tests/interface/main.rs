@@ -1,6 +1,7 @@
 //! The interface over real sockets: what a caller, an orchestrator and a signal see.
 
 mod bodies;
+mod cancellation;
 mod configuration;
 mod data_plane;
 mod framing;

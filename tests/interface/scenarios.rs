@@ -31,22 +31,22 @@ use crate::wire::{Answer, chat, exchange, get};
 const BUDGET: Duration = Duration::from_secs(3);
 
 /// A gateway between a caller and two upstreams, or three.
-struct Pair {
-    primary: FaultyUpstream,
-    fallback: FaultyUpstream,
+pub(crate) struct Pair {
+    pub(crate) primary: FaultyUpstream,
+    pub(crate) fallback: FaultyUpstream,
     /// Asked last, where there are two fallbacks.
     third: FaultyUpstream,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Pair {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(MidStream::Error, &["primary", "fallback"]).await
     }
 
     /// The same with another policy for broken streams, and so many tiers.
-    async fn with(mid_stream: MidStream, tiers: &[&str]) -> Self {
+    pub(crate) async fn with(mid_stream: MidStream, tiers: &[&str]) -> Self {
         let (primary, fallback) = (FaultyUpstream::start("primary").await, FaultyUpstream::start("fallback").await);
         let third = FaultyUpstream::start("third").await;
         let metrics = Arc::new(PrometheusObserver::new().unwrap());

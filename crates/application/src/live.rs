@@ -11,7 +11,7 @@ mod permit;
 mod pool;
 mod waiting_room;
 
-pub(crate) use budget::SharedBudget;
+pub(crate) use budget::{Budgets, SharedBudget};
 pub(crate) use hedge::Hedge;
 pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
 pub(crate) use permit::Permit;

@@ -19,7 +19,7 @@ use tidegate_domain::{
 
 use crate::{
     admission::Level,
-    live::LivePool,
+    live::{LivePool, SharedBudget},
     wrappers::{Leg, Route},
 };
 
@@ -53,6 +53,8 @@ pub struct RoutingTable<C> {
     default_route: Option<Arc<Route<C>>>,
     /// What the whole gateway lets in, if anything is limited.
     level: Option<Level>,
+    /// Pays for extra attempts at whatever target.
+    retry_budget: Arc<SharedBudget>,
 }
 
 impl<C> RoutingTable<C> {
@@ -67,6 +69,7 @@ impl<C> RoutingTable<C> {
             entries: HashMap::new(),
             default_route: None,
             level: None,
+            retry_budget: Arc::default(),
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) use wishes::Wishes;
 use crate::{
     admission::{Level, Place},
     fallback_policies::{FallbackPolicies, Registered},
-    live::{Hedge, LiveInstance, LivePool, Permit, Picker, SharedBudget},
+    live::{Budgets, Hedge, LiveInstance, LivePool, Permit, Picker},
     routing_table::{LiveGroup, RoutingTable},
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct WrapperFactory<'a, C> {
     pub(crate) max_ambiguous_repeats: u32,
     /// What the whole gateway lets in.
     pub(crate) gateway: Option<&'a Level>,
+    /// What pays for extra attempts, but for each target's own budget.
+    pub(crate) budgets: &'a Budgets,
     /// What pools and groups may fall back to.
     pub(crate) pools: &'a HashMap<PoolName, Arc<LivePool<C>>>,
     pub(crate) groups: &'a HashMap<GroupName, Arc<LiveGroup<C>>>,
@@ -75,7 +77,7 @@ pub(crate) struct Route<C> {
     /// for a saturated target holds nothing that the others need.
     pub(crate) levels: Vec<Level>,
     /// Pays for every attempt after a request's first one.
-    pub(crate) budget: Arc<SharedBudget>,
+    pub(crate) budget: Budgets,
 }
 
 /// Who comes first after a fault.
@@ -172,8 +174,9 @@ impl<C> WrapperFactory<'_, C> {
         of_target.into_iter().chain(self.gateway).cloned().collect()
     }
 
-    fn budget(&self, target: &Target) -> Arc<SharedBudget> {
-        self.previous.route_of(target).map(|route| Arc::clone(&route.budget)).unwrap_or_default()
+    fn budget(&self, target: &Target) -> Budgets {
+        let own = self.previous.route_of(target).map(|route| Arc::clone(&route.budget.own)).unwrap_or_default();
+        Budgets { own, ..self.budgets.clone() }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     model::ModelCatalogue,
     name::{ModelRef, Target},
     pool::Pool,
-    resilience::Deadlines,
+    resilience::{Deadlines, RetryBudgetPolicy},
     task_group::TaskGroup,
     wrapper::Wrapper,
 };
@@ -53,6 +53,8 @@ pub struct Configuration {
     pub default_target: Option<Target>,
     /// The deadlines of what has none of its own.
     pub deadlines: Deadlines,
+    /// How many extra attempts there may be, at each target and in the whole gateway.
+    pub retry_budget: RetryBudgetPolicy,
     /// What the whole gateway lets in.
     pub limits: Limits,
     /// A hash of everything that was read.

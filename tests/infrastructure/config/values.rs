@@ -115,14 +115,15 @@ fn what_follows_a_slow_or_broken_stream_is_said_by_tiers_pools_and_providers() {
         "{BASE}
         [server]
         stream_keep_alive = 0
+        [defaults]
+        retry_budget = {{ percent = 10, minimum = 3 }}
         [providers.vllm]
         protocol = 'openai'
         prefill = 'continue_final_message'
         [pools.q]
         mid_stream = 'restart'
         deadlines = {{ min_tokens_per_second = 3, pace_window = 20 }}
-        [[pools.q.instances]]
-        model = 'vllm:m'
+        instances = [{{ model = 'vllm:m' }}]
         [task_groups.streams.tiers.a]
         models = ['vllm:m']
         mid_stream = 'continue'
@@ -134,16 +135,18 @@ fn what_follows_a_slow_or_broken_stream_is_said_by_tiers_pools_and_providers() {
     );
     let loaded = load_text(&text, &[]).unwrap();
     assert_eq!(loaded.settings.server.stream_keep_alive, None);
+    let budget = loaded.configuration.retry_budget;
+    assert_eq!((budget.percent, budget.minimum.get(), budget.per_second), (10, 3, 10));
     let provider = loaded.settings.providers.iter().find(|provider| provider.name.as_str() == "vllm").unwrap();
     assert_eq!(provider.prefill, Some(Prefill::ContinueFinalMessage));
     let policy = loaded.configuration.pools[1].value.policy();
     let pace = Pace { tokens_per_second: NonZeroU32::new(3).unwrap(), window: Duration::from_secs(20) };
     assert_eq!((policy.mid_stream, policy.deadlines.pace), (MidStream::Restart, Some(pace)));
     let group = loaded.configuration.task_groups.iter().find(|group| group.value.name().as_str() == "streams").unwrap();
-    let tiers = group.value.tiers();
-    let broken: Vec<_> = tiers.iter().map(|tier| (tier.policy().mid_stream, tier.policy().hedge)).collect();
-    let after = HedgePolicy::After(Duration::from_millis(2500));
-    assert_eq!(broken, [(MidStream::Continue, Some(after)), (MidStream::Error, Some(HedgePolicy::P95))]);
+    let broken: Vec<_> =
+        group.value.tiers().iter().map(|tier| (tier.policy().mid_stream, tier.policy().hedge)).collect();
+    let [after, p95] = [HedgePolicy::After(Duration::from_millis(2500)), HedgePolicy::P95].map(Some);
+    assert_eq!(broken, [(MidStream::Continue, after), (MidStream::Error, p95)]);
 }
 
 #[test]

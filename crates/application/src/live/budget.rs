@@ -1,7 +1,7 @@
-//! A retry budget that the requests of a target share.
+//! The retry budgets that requests share: one for each target, and one for the whole gateway.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -11,22 +11,61 @@ use tidegate_domain::resilience::{RetryBudget, RetryBudgetPolicy};
 #[derive(Debug, Default)]
 pub(crate) struct SharedBudget(Mutex<Option<RetryBudget>>);
 
-impl SharedBudget {
+/// What pays for the extra attempts at a target: its own budget and the gateway's. Both pay, or neither, so that neither an outage
+/// of one target nor one of many multiplies the load.
+#[derive(Debug, Clone)]
+pub(crate) struct Budgets {
+    pub(crate) own: Arc<SharedBudget>,
+    pub(crate) gateway: Arc<SharedBudget>,
+    pub(crate) policy: RetryBudgetPolicy,
+}
+
+impl Budgets {
     /// Counts a first attempt.
     pub(crate) fn deposit(&self, now: Instant) {
-        begun(&mut self.lock(), now).deposit(now);
+        for budget in [&self.own, &self.gateway] {
+            self.begun(&mut budget.lock(), now).deposit(now);
+        }
     }
 
     /// Pays for an attempt that is not a first one. If this is false, it is not made.
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
-        begun(&mut self.lock(), now).withdraw(now)
+        // A target's lock is always taken before the gateway's.
+        let mut own = self.own.lock();
+        let own = self.begun(&mut own, now);
+        own.available(now) > 0 && self.begun(&mut self.gateway.lock(), now).withdraw(now) && own.withdraw(now)
     }
 
+    fn begun<'a>(&self, budget: &'a mut Option<RetryBudget>, now: Instant) -> &'a mut RetryBudget {
+        let budget = budget.get_or_insert_with(|| RetryBudget::new(self.policy, now));
+        budget.set_policy(self.policy);
+        budget
+    }
+}
+
+impl SharedBudget {
     fn lock(&self) -> MutexGuard<'_, Option<RetryBudget>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn begun(budget: &mut Option<RetryBudget>, now: Instant) -> &mut RetryBudget {
-    budget.get_or_insert_with(|| RetryBudget::new(RetryBudgetPolicy::default(), now))
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
+    fn both_budgets_pay_or_neither() {
+        let now = Instant::now();
+        let minimum = NonZeroU32::new(3).unwrap();
+        let policy = RetryBudgetPolicy { percent: 0, per_second: 0, minimum, ..RetryBudgetPolicy::default() };
+        let gateway = Arc::new(SharedBudget::default());
+        let target = || Budgets { own: Arc::default(), gateway: Arc::clone(&gateway), policy };
+        let (one, other) = (target(), target());
+        assert_eq!([one.withdraw(now), one.withdraw(now)], [true, true]);
+        assert_eq!([other.withdraw(now), other.withdraw(now)], [true, false], "the gateway's is empty");
+        assert_eq!(other.own.lock().as_ref().unwrap().available(now), 2, "nothing was taken for what was not made");
+    }
 }

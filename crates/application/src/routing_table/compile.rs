@@ -110,10 +110,21 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         };
         let wrappers = self.wrappers().map(|wrapper| (wrapper.name().clone(), wrapper.clone())).collect();
         let content_hash = self.input.configuration.content_hash.clone();
+        let retry_budget = Arc::clone(&self.previous.retry_budget);
         let Self { previous, pools, groups, level, .. } = self;
         let revision = previous.revision + 1;
         let entries = entries.into_map();
-        Ok(RoutingTable { revision, content_hash, pools, groups, wrappers, entries, default_route, level })
+        Ok(RoutingTable {
+            revision,
+            content_hash,
+            pools,
+            groups,
+            wrappers,
+            entries,
+            default_route,
+            level,
+            retry_budget,
+        })
     }
 
     fn wrappers(&self) -> impl Iterator<Item = &'a Wrapper> + use<'a, C> {

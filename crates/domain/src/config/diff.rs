@@ -19,6 +19,7 @@ pub struct Changes {
 }
 
 /// What differs between two configurations.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one part differs; none depends on another")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigDiff {
     /// The pools.
@@ -35,6 +36,8 @@ pub struct ConfigDiff {
     pub default_target: bool,
     /// Whether the deadlines of what has none of its own differ.
     pub deadlines: bool,
+    /// Whether the retry budget differs.
+    pub retry_budget: bool,
     /// Whether the limits of the whole gateway differ.
     pub limits: bool,
 }
@@ -51,6 +54,7 @@ impl ConfigDiff {
             models,
             default_target,
             deadlines,
+            retry_budget,
             limits,
             content_hash: _,
         } = after;
@@ -62,6 +66,7 @@ impl ConfigDiff {
             models: changes(&by_model(&before.models.own), &by_model(&models.own)),
             default_target: before.default_target != *default_target,
             deadlines: before.deadlines != *deadlines,
+            retry_budget: before.retry_budget != *retry_budget,
             limits: before.limits != *limits,
         }
     }
@@ -75,7 +80,8 @@ impl ConfigDiff {
 impl fmt::Display for ConfigDiff {
     /// One line: `pools +new ~fast -old; wrappers +assistant`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pools, task_groups, wrappers, aliases, models, default_target, deadlines, limits } = self;
+        let Self { pools, task_groups, wrappers, aliases, models, default_target, deadlines, retry_budget, limits } =
+            self;
         let kinds = [
             ("pools", pools),
             ("task groups", task_groups),
@@ -87,6 +93,7 @@ impl fmt::Display for ConfigDiff {
         let mut parts: Vec<_> = named.map(|(kind, changes)| format!("{kind}{changes}")).collect();
         parts.extend(default_target.then(|| "default target changed".to_owned()));
         parts.extend(deadlines.then(|| "default deadlines changed".to_owned()));
+        parts.extend(retry_budget.then(|| "retry budget changed".to_owned()));
         parts.extend(limits.then(|| "limits changed".to_owned()));
         if parts.is_empty() {
             formatter.write_str("no definition changed")
@@ -179,8 +186,9 @@ mod tests {
         after.models.own.insert("sim:a".parse().unwrap(), ModelCard::default());
         after.default_target = Some("pool:p".parse().unwrap());
         after.deadlines.total += std::time::Duration::from_secs(1);
+        after.retry_budget.percent += 1;
         let line = "pools +p; wrappers +w; aliases +quick; models +sim:a; \
-                    default target changed; default deadlines changed";
+                    default target changed; default deadlines changed; retry budget changed";
         check(&Configuration::default(), &after, line);
     }
 }

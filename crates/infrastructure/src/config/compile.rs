@@ -88,6 +88,7 @@ fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources)
         models: ModelCatalogue { own: cards, vendors: vendors(&providers) },
         default_target: root.target,
         deadlines: root.deadlines,
+        retry_budget: root.retry_budget,
         limits: root.limits,
         content_hash: hash(sources, &read),
     };

@@ -17,7 +17,7 @@ use tidegate_domain::{
 
 use super::{CompileError, Compiler};
 use crate::{
-    live::Owned,
+    live::{Budgets, Owned},
     routing_table::Entry,
     wrappers::{Route, WrapperFactory},
 };
@@ -52,7 +52,13 @@ impl<C> Entries<C> {
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn entries(&self) -> Result<Entries<C>, CompileError> {
         let mut entries = Entries(HashMap::new());
+        let budgets = Budgets {
+            own: Arc::default(),
+            gateway: Arc::clone(&self.previous.retry_budget),
+            policy: self.input.configuration.retry_budget,
+        };
         let wrap = WrapperFactory {
+            budgets: &budgets,
             previous: self.previous,
             deadlines: self.input.configuration.deadlines,
             max_ambiguous_repeats: 1,

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     pool::{HealthPolicy, RotationKind},
-    resilience::{BreakerPolicy, Deadlines, MidStream, Pace, Rate, SlowCalls},
+    resilience::{BreakerPolicy, Deadlines, MidStream, Pace, Rate, RetryBudgetPolicy, SlowCalls},
 };
 use validator::Validate;
 
@@ -24,6 +24,16 @@ struct DeadlinesToml {
     min_tokens_per_second: Option<i64>,
     #[validate(range(min = 1.0, max = 3600.0))]
     pace_window: Option<f64>,
+}
+
+#[derive(Validate)]
+struct RetryBudgetToml {
+    #[validate(range(min = 0, max = 1000))]
+    percent: Option<i64>,
+    #[validate(range(min = 0, max = 100_000))]
+    per_second: Option<i64>,
+    #[validate(range(min = 1, max = 100_000))]
+    minimum: Option<i64>,
 }
 
 #[derive(Validate)]
@@ -120,6 +130,27 @@ fn pace(tokens_per_second: Option<i64>, window: Option<f64>, base: Option<Pace>)
     };
     let window = window.map(seconds).or(base.map(|base| base.window));
     Some(Pace { tokens_per_second, window: window.unwrap_or(Duration::from_secs(30)) })
+}
+
+/// The policy of `retry_budget`, if it is there.
+pub(in crate::config) fn retry_budget(fields: &mut Fields<'_>) -> Option<RetryBudgetPolicy> {
+    let mut table = fields.table("retry_budget")?;
+    let read = RetryBudgetToml {
+        percent: table.integer("percent"),
+        per_second: table.integer("per_second"),
+        minimum: table.integer("minimum"),
+    };
+    table.check(&read);
+    table.finish();
+    let RetryBudgetToml { percent, per_second, minimum } = read;
+    let base = RetryBudgetPolicy::default();
+    let number = |number: i64| u32::try_from(number).unwrap_or_default();
+    Some(RetryBudgetPolicy {
+        percent: percent.map_or(base.percent, number),
+        per_second: per_second.map_or(base.per_second, number),
+        minimum: minimum.map_or(base.minimum, count),
+        window: base.window,
+    })
 }
 
 /// What follows when a stream breaks amid its answer.

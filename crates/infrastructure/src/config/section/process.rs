@@ -2,10 +2,19 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use tidegate_domain::{admission::Limits, name::Target, resilience::Deadlines};
+use tidegate_domain::{
+    admission::Limits,
+    name::Target,
+    resilience::{Deadlines, RetryBudgetPolicy},
+};
 use validator::Validate;
 
-use super::{Mentions, limits::limits, observability::observability, policy::deadlines, policy::seconds};
+use super::{
+    Mentions,
+    limits::limits,
+    observability::observability,
+    policy::{deadlines, retry_budget, seconds},
+};
 use crate::config::{
     fields::Fields,
     kind::Kind,
@@ -45,6 +54,7 @@ pub(in crate::config) struct Root {
     pub(in crate::config) requests: RequestLogSettings,
     pub(in crate::config) reload: ReloadSettings,
     pub(in crate::config) deadlines: Deadlines,
+    pub(in crate::config) retry_budget: RetryBudgetPolicy,
     pub(in crate::config) limits: Limits,
     pub(in crate::config) target: Option<Target>,
     /// Whether an entry with errors is left out instead of making the whole unusable.
@@ -58,11 +68,12 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         registry.refuse("explicit", "has no effect in an overlay", "write it in the root file");
         registry.finish();
     });
-    let (deadlines, target) = fields.table("defaults").map_or_else(Default::default, |mut defaults| {
+    let (deadlines, retry_budget, target) = fields.table("defaults").map_or_else(Default::default, |mut defaults| {
         let deadlines = deadlines(&mut defaults, Deadlines::default());
+        let retry_budget = retry_budget(&mut defaults).unwrap_or_default();
         let target = target(&mut defaults, mentions);
         defaults.finish();
-        (deadlines.unwrap_or_default(), target)
+        (deadlines.unwrap_or_default(), retry_budget, target)
     });
     let (log, requests) = fields.table("observability").map_or_else(Default::default, observability);
     let (is_lenient, reload) = fields.table("global").map_or_else(Default::default, global);
@@ -72,6 +83,7 @@ pub(in crate::config) fn read(fields: &mut Fields<'_>, mentions: &mut Mentions) 
         log,
         requests,
         deadlines,
+        retry_budget,
         limits: limits(fields),
         target,
         reload,
