@@ -55,12 +55,12 @@ fn no_description_is_of_a_key_that_does_not_exist() {
 
 #[test]
 fn the_reference_is_fresh() {
-    check_fresh("docs/reference.md", &reference(&keys()));
+    check_fresh("docs/reference.md", &reference(keys()));
 }
 
 #[test]
 fn the_schema_is_fresh() {
-    check_fresh("config/tidegate.schema.json", &schema(&keys()));
+    check_fresh("config/tidegate.schema.json", &schema(keys()));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn set(within: &Value, path: &[&str], value: Option<&Value>) -> Vec<Value> {
 
 #[test]
 fn the_schema_knows_every_key_of_the_files_that_ship() {
-    let schema: serde_json::Value = serde_json::from_str(&schema(&keys())).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema(keys())).unwrap();
     for file in ["config/tidegate.toml", "config/examples/real-providers.toml"] {
         let text = std::fs::read_to_string(in_project(file)).unwrap();
         check_known(&Value::Table(toml::from_str(&text).unwrap()), &schema, file);
@@ -180,7 +180,7 @@ fn alternatives(schema: &serde_json::Value) -> Vec<&serde_json::Value> {
 
 #[test]
 fn no_key_has_a_form_that_nobody_explains() {
-    let mixed = keys().into_iter().filter(|key| key.forms.len() > 1).map(|key| key.path).collect::<Vec<_>>();
+    let mixed = keys().iter().filter(|key| key.forms.len() > 1).map(|key| &*key.path).collect::<Vec<_>>();
     assert_eq!(mixed, ["pools.*.on_exhausted", "pools.*.rotation", "task_groups.*.tiers.*.rotation"]);
     assert!(keys().iter().any(|key| key.forms.contains(&Form::Secret)));
 }

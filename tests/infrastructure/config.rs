@@ -5,6 +5,7 @@ mod directory;
 mod documentation;
 mod effective;
 mod format;
+mod fuzz;
 mod lenient;
 mod secrets;
 mod shipped;

@@ -135,6 +135,12 @@ impl TomlConfigSource {
         compile::compile_and_keep(layout, &self.environment, findings)
     }
 
+    /// The directory of the root file.
+    fn home(&self) -> PathBuf {
+        let ConfigLocation { path, .. } = &self.location;
+        if path.is_dir() { path.clone() } else { path.parent().map(PathBuf::from).unwrap_or_default() }
+    }
+
     /// Where definitions and history are kept, even if something else in the files is wrong.
     pub fn storage(&self) -> Option<StorageSettings> {
         let mut findings = findings::Findings::default();

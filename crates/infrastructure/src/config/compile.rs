@@ -13,7 +13,7 @@ use tidegate_domain::{
 };
 
 use super::{
-    Attempt, EffectiveValue, Loaded, Settings, cycles,
+    Attempt, Documents, EffectiveValue, Loaded, Settings, cycles,
     effective::effective,
     entry_file,
     environment::Environment,
@@ -101,7 +101,7 @@ fn loaded(compiled: Option<Compiled>, problems: Vec<Problem>, sources: &Sources)
         reload: root.reload,
     };
     let files = sources.paths().map(PathBuf::from).collect();
-    let documents = sources.paths().zip(sources.texts()).collect();
+    let documents = Documents::below(&sources.home, sources.paths().zip(sources.texts()));
     Ok(Loaded { configuration, settings, warnings: Report::new(problems).problems().to_vec(), files, documents })
 }
 

@@ -44,9 +44,18 @@ impl Documents {
     }
 }
 
-impl<'a> FromIterator<(&'a Path, &'a str)> for Documents {
-    fn from_iter<T: IntoIterator<Item = (&'a Path, &'a str)>>(files: T) -> Self {
-        Self(files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
+impl Documents {
+    /// These files, each named as seen from `home`: the directory of the root file may be elsewhere the next time.
+    pub(super) fn below<'a>(home: &Path, files: impl Iterator<Item = (&'a Path, &'a str)>) -> Self {
+        Self(files.map(|(path, text)| (named_from(home, path), text.to_owned())).collect())
+    }
+}
+
+/// The path below `home`, or the whole of it if it is elsewhere.
+pub(super) fn named_from(home: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix(home) {
+        Ok(below) => below.to_owned(),
+        Err(_) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }
 }
 

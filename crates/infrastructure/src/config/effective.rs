@@ -84,7 +84,7 @@ pub(super) fn effective(loaded: &Loaded, found: Vec<Found>, sources: &Sources) -
     let keys = keys();
     // Twice, since a default may be what another default says.
     for _ in 0..2 {
-        add_defaults(&keys, &tables, &mut values);
+        add_defaults(keys, &tables, &mut values);
     }
     values.into_values().collect()
 }

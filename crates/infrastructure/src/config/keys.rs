@@ -1,6 +1,9 @@
 //! Every key that the files may hold: what the loader asks for, and what it means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use super::{
     compile,
@@ -43,8 +46,13 @@ pub struct Condition {
     pub words: Vec<&'static str>,
 }
 
-/// Every key, sorted by path.
-pub fn keys() -> Vec<Key> {
+/// Every key, sorted by path; it is learnt once.
+pub fn keys() -> &'static [Key] {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(learn);
+    &KEYS
+}
+
+fn learn() -> Vec<Key> {
     let passes: Vec<Pass> = (0..PASSES).filter_map(|pass| Pass::of(&compile::survey(pass))).collect();
     let mut forms: BTreeMap<String, BTreeSet<Form>> = BTreeMap::new();
     for (path, form) in

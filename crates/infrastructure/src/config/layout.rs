@@ -47,6 +47,7 @@ pub(super) struct Broken {
 pub(super) fn read(location: &ConfigLocation, findings: &mut Findings) -> Option<Layout> {
     let path = root_file(&location.path, findings)?;
     let home = path.parent().unwrap_or(Path::new("")).to_owned();
+    findings.sources.home = normalised(&home);
     let overlay = location.environment.as_deref().map(|environment| read_overlay(&home, environment, findings));
     let Document { table, origin } = file::read(&path, findings)?;
     let mut layout = Layout { root: table, origin, sections: Default::default(), broken: Vec::new() };

@@ -8,7 +8,11 @@ use std::{
 
 use tidegate_domain::config::{Document, RestoreError};
 
-use super::{Attempt, TomlConfigSource, documents::fill_in};
+use super::{
+    Attempt, TomlConfigSource,
+    documents::{fill_in, named_from},
+    file::normalised,
+};
 
 /// Puts `documents` in the place of the files that `source` reads now, and takes those away that are none of them. Of each file that
 /// is replaced or taken away a copy stays beside it, named `*.before-rollback`. It blocks on the file system.
@@ -17,9 +21,14 @@ use super::{Attempt, TomlConfigSource, documents::fill_in};
 /// [`RestoreError`] if a file cannot be written, or a secret in it is not known any more; the files are as they were.
 pub fn restore(source: &TomlConfigSource, documents: Vec<Document>) -> Result<Vec<Document>, RestoreError> {
     let Attempt { footprint, .. } = source.attempt();
-    let read = footprint.toml_files().chain(documents.iter().map(|document| &*document.path));
+    let full = |path: &Path| normalised(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let home = full(&source.home());
+    // Where the directory is today, wherever it was then.
+    let located = |Document { path, text }: Document| Document { path: full(&home.join(path)), text };
+    let documents: Vec<Document> = documents.into_iter().map(located).collect();
+    let read = footprint.toml_files().map(full).chain(documents.iter().map(|document| document.path.clone()));
     let before: BTreeMap<PathBuf, String> =
-        read.filter_map(|path| Some((path.to_owned(), fs::read_to_string(path).ok()?))).collect();
+        read.filter_map(|path| Some((path.clone(), fs::read_to_string(path).ok()?))).collect();
     let mut wanted: BTreeMap<PathBuf, Option<String>> = before.keys().map(|path| (path.clone(), None)).collect();
     let mut lacking = Vec::new();
     for Document { path, text } in documents {
@@ -43,7 +52,7 @@ pub fn restore(source: &TomlConfigSource, documents: Vec<Document>) -> Result<Ve
         }
         done.push(path);
     }
-    Ok(before.into_iter().map(|(path, text)| Document { path, text }).collect())
+    Ok(before.into_iter().map(|(path, text)| Document { path: named_from(&home, &path), text }).collect())
 }
 
 /// Makes a file say `text`, or takes it away, and keeps a copy of what it said.

@@ -22,6 +22,8 @@ struct Source {
 /// Every file that was read, in order.
 #[derive(Default)]
 pub(super) struct Sources {
+    /// The directory of the root file.
+    pub(super) home: PathBuf,
     files: Vec<Source>,
 }
 

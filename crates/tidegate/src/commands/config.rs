@@ -23,7 +23,7 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
         ConfigCommand::Rollback(arguments) => history::roll_back(&arguments),
         ConfigCommand::Fmt(arguments) => format::run(&arguments),
         ConfigCommand::Schema => {
-            print(&schema(&keys()))?;
+            print(&schema(keys()))?;
             Ok(ExitCode::SUCCESS)
         }
     }
