@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::peers::{Caller, start_upstream};
 
 /// Allocations for a whole answer, connections and routing table being there.
-const PER_REQUEST: u64 = 48;
+const PER_REQUEST: u64 = 30;
 /// Allocations for each further piece of a stream.
 const PER_CHUNK: u64 = 0;
 
