@@ -9,8 +9,8 @@ use layered_tests::{
 use tidegate_domain::{
     fault::{FaultKind, Phase},
     model::{ModelCard, Prices},
-    name::{GroupName, PoolName},
-    pool::{HealthPolicy, PoolPolicy, PoolStatus, RotationKind},
+    name::{GroupName, InstanceId, PoolName},
+    pool::{HealthPolicy, InstanceSpec, Pool, PoolMember, PoolPolicy, PoolStatus, RotationKind, Weight},
     resilience::BreakerPolicy,
     task_group::{Exclusion, ModelRequirements},
 };
@@ -219,4 +219,21 @@ async fn the_cheapest_depends_on_what_the_request_asks_for() {
     world.complete("p").await.unwrap();
     let attempts = world.diary.attempts();
     assert_eq!(attempts[2..], ["writes transient", "reads transient", "unknown ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_listed_with_the_id_of_a_derived_one_overrides_it() {
+    let world = Plan::default().group("g", &[&["sim:a", "sim:b"]]).start().await;
+    let group = GroupName::new("g").unwrap();
+    let mut drained = InstanceSpec::new(InstanceId::new("g/sim:a").unwrap(), "sim:a".parse().unwrap());
+    drained.weight = Weight::new(0).unwrap();
+    let members = vec![PoolMember::Instance(drained), PoolMember::Reference { group, tier: None }];
+    let pool = Pool::new(PoolName::new("p").unwrap(), members, PoolPolicy::default()).unwrap();
+    world.pools.create(pool).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(served_by(&world.complete("p").await.unwrap()), "g/sim:b");
+    }
+    let statistics = world.pools.statistics(&PoolName::new("p").unwrap()).unwrap();
+    let ids: Vec<_> = statistics.instances.iter().map(|instance| instance.id.as_str()).collect();
+    assert_eq!(ids, ["g/sim:a", "g/sim:b"]);
 }
