@@ -194,3 +194,21 @@ impl<M: shaku::Module> shaku::Component<M> for Providers {
         Box::new(providers)
     }
 }
+
+/// The chunks of a stream in `dialect` that arrived in these pieces, as a client of that protocol delivers them.
+#[cfg(test)]
+pub(crate) fn recorded(
+    dialect: tidegate_domain::inference::Dialect,
+    pieces: impl Iterator<Item = Bytes>,
+) -> Vec<Result<tidegate_domain::inference::StreamChunk, Fault>> {
+    use tidegate_domain::inference::Dialect;
+    match dialect {
+        Dialect::Chat => network_stream::read_all(openai::AnswerReader::new(true, 1), pieces),
+        Dialect::Messages => {
+            network_stream::read_all(watched::WatchedReader::new(anthropic::MessagesWatch::default()), pieces)
+        }
+        Dialect::Responses => {
+            network_stream::read_all(watched::WatchedReader::new(openai::ResponsesWatch::default()), pieces)
+        }
+    }
+}

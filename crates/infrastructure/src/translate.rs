@@ -23,6 +23,8 @@ mod fields;
 mod json;
 mod messages;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use tidegate_domain::{

@@ -110,3 +110,29 @@ impl<R: ReadAnswer> Stream for NetworkStream<R> {
         Poll::Ready(None)
     }
 }
+
+/// All that a reader makes of a stream that arrives in `pieces`.
+#[cfg(test)]
+pub(super) fn read_all(
+    mut reader: impl ReadAnswer,
+    pieces: impl Iterator<Item = Bytes>,
+) -> Vec<Result<StreamChunk, Fault>> {
+    let mut items = Vec::new();
+    for piece in pieces {
+        items.extend(reader.push(piece).err().map(Err));
+        while !reader.is_over()
+            && let Some(item) = reader.next()
+        {
+            items.push(item);
+        }
+        if reader.is_over() {
+            return items;
+        }
+    }
+    while !reader.is_over()
+        && let Some(item) = reader.end_of_stream()
+    {
+        items.push(item);
+    }
+    items
+}

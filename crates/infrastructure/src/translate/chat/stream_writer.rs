@@ -17,6 +17,8 @@ pub(in crate::translate) struct StreamWriter {
     created: u64,
     /// The calls begun, by their index upstream: the caller counts them from 0.
     calls: Vec<u32>,
+    /// The call that was begun last, while it has no arguments: some providers say nothing where there are none.
+    bare: Option<u32>,
     tokens: Tokens,
 }
 
@@ -29,6 +31,7 @@ impl StreamWriter {
             model: String::new(),
             created: 0,
             calls: Vec::new(),
+            bare: None,
             tokens: Tokens::default(),
         }
     }
@@ -50,7 +53,9 @@ impl StreamWriter {
             // Proofs and sealed thoughts have no place here.
             Event::Signature(_) | Event::SealedReasoning(_) => {}
             Event::ToolCall { index, id, name } => {
+                self.complete_call(out);
                 self.calls.push(*index);
+                self.bare = Some(*index);
                 self.call(*index, out, |call| {
                     call.put("id", id);
                     call.put("type", "function");
@@ -62,12 +67,23 @@ impl StreamWriter {
             }
             // Pieces of what was not begun as a call are a tool's of the provider's own.
             Event::Arguments { index, json } if self.calls.contains(index) => {
+                self.bare = self.bare.filter(|bare| bare != index);
                 self.call(*index, out, |call| call.object("function", |function| function.put("arguments", json)));
             }
             Event::Arguments { .. } => {}
-            Event::Stop(stop) => self.finish(stop, out),
+            Event::Stop(stop) => {
+                self.complete_call(out);
+                self.finish(stop, out);
+            }
             Event::Tokens(tokens) => self.tokens = *tokens,
             Event::End => self.end(out),
+        }
+    }
+
+    /// Gives the last call an empty object, if nobody gave it arguments: callers read them as JSON.
+    fn complete_call(&mut self, out: &mut BytesMut) {
+        if let Some(index) = self.bare.take() {
+            self.call(index, out, |call| call.object("function", |function| function.put("arguments", "{}")));
         }
     }
 

@@ -1,0 +1,101 @@
+//! What becomes of requests, answers and streams in each other dialect, looked over by a person's eye; and that no cut of a
+//! stream and no way there and back changes anything.
+
+mod fixtures;
+mod round_trip;
+mod streams;
+
+use self::fixtures::{ANSWERS, REQUESTS, Text};
+use super::*;
+
+fn read(dialect: Dialect, body: &str) -> InferenceRequest {
+    InferenceRequest::read(Operation::Converse(dialect), body.to_owned().into()).unwrap()
+}
+
+/// A body as it was written, a field a line: a tree in between would respell numbers.
+fn pretty(body: &[u8]) -> String {
+    String::from_utf8(body.to_vec()).unwrap().replace(",\"", ",\n\"").replace("},{", "},\n{")
+}
+
+fn snapshot(kind: &str, Text { dialect, name, .. }: &Text, to: Dialect, text: &str) {
+    let words = [*dialect, to].map(|dialect| Operation::Converse(dialect).as_str());
+    insta::assert_snapshot!(format!("{kind}_{name}_{}_to_{}", words[0], words[1]), text);
+}
+
+/// The dialects that are translated into each other.
+const TRANSLATED: [Dialect; 2] = [Dialect::Chat, Dialect::Messages];
+
+fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
+    TRANSLATED.into_iter().filter(move |other| *other != dialect)
+}
+
+#[test]
+fn requests_say_the_same_in_every_other_dialect() {
+    for request in REQUESTS {
+        for to in others(request.dialect) {
+            let text = match super::request(&read(request.dialect, request.text), request.dialect, to) {
+                Ok(Translation { request, dropped }) => {
+                    format!("dropped: [{dropped}]\n{}", pretty(request.body()))
+                }
+                Err(unfit) => format!("unfit: {unfit}"),
+            };
+            snapshot("request", request, to, &text);
+        }
+    }
+}
+
+#[test]
+fn answers_say_the_same_in_every_other_dialect() {
+    for recorded in ANSWERS {
+        for to in others(recorded.dialect) {
+            let translated = answer(recorded.text.as_bytes(), recorded.dialect, to).unwrap();
+            snapshot("answer", recorded, to, &pretty(&translated));
+        }
+    }
+}
+
+#[track_caller]
+fn check_unfit(from: Dialect, to: Dialect, body: &str, field: &str) {
+    let unfit = super::request(&read(from, body), from, to).unwrap_err();
+    assert_eq!(unfit.param(), Some(field), "{body}: {unfit}");
+}
+
+#[test]
+fn what_would_change_the_answer_is_refused_by_its_field() {
+    let chat = |extra: &str, field: &str| {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"Hi"}}],{extra}}}"#);
+        check_unfit(Dialect::Chat, Dialect::Messages, &body, field);
+    };
+    chat(r#""n":2"#, "n");
+    chat(r#""logprobs":true"#, "logprobs");
+    chat(r#""logit_bias":{"1":-100}"#, "logit_bias");
+    chat(r#""modalities":["text","audio"]"#, "modalities");
+    chat(r#""web_search_options":{}"#, "web_search_options");
+    chat(r#""response_format":{"type":"json_object"}"#, "response_format.type");
+    chat(r#""tools":[{"type":"custom","custom":{"name":"c"}}]"#, "tools[0].type");
+    chat(r#""tool_choice":{"type":"allowed_tools"}"#, "tool_choice");
+    chat(r#""temperature":"hot""#, "temperature");
+    let part = |part: &str, field: &str| {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{part}]}}]}}"#);
+        check_unfit(Dialect::Chat, Dialect::Messages, &body, field);
+    };
+    part(r#"{"type":"video_url","video_url":{}}"#, "messages[0].content[0].type");
+    part(r#"{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}"#, "messages[0].content[].type");
+    let messages = |extra: &str, field: &str| {
+        let body = format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"Hi"}}],{extra}}}"#);
+        check_unfit(Dialect::Messages, Dialect::Chat, &body, field);
+    };
+    messages(r#""container":"c""#, "container");
+    messages(r#""tools":[{"type":"web_search_20250305","name":"web_search"}]"#, "tools[0].type");
+    check_unfit(Dialect::Messages, Dialect::Chat, r#"{"model":"m","messages":[{"role":"user"}]}"#, "max_tokens");
+    check_unfit(Dialect::Messages, Dialect::Chat, r#"{"model":"m","max_tokens":9}"#, "messages");
+}
+
+#[test]
+fn an_answer_of_another_dialect_is_a_fault() {
+    for (from, body) in [(Dialect::Chat, r#"{"type":"message"}"#), (Dialect::Messages, r#"{"choices":[]}"#)] {
+        for to in others(from) {
+            assert_eq!(answer(body.as_bytes(), from, to).unwrap_err().kind, FaultKind::Malformed);
+        }
+    }
+}

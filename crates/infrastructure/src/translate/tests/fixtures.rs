@@ -1,0 +1,205 @@
+//! Recorded requests, answers and streams.
+
+use super::Dialect;
+
+/// Something said in a dialect.
+pub(super) struct Text {
+    pub(super) dialect: Dialect,
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+const fn chat(name: &'static str, text: &'static str) -> Text {
+    Text { dialect: Dialect::Chat, name, text }
+}
+
+const fn messages(name: &'static str, text: &'static str) -> Text {
+    Text { dialect: Dialect::Messages, name, text }
+}
+
+pub(super) const REQUESTS: &[Text] = &[
+    chat(
+        "text",
+        r#"{"model":"m","temperature":0.5,"top_p":0.9,"seed":7,"presence_penalty":0,"frequency_penalty":0.1,"max_tokens":50,
+        "stop":"END","user":"ada","store":true,"messages":[
+        {"role":"system","content":"Be brief."},{"role":"developer","content":"In verse."},
+        {"role":"user","content":"Hi","name":"ada"},{"role":"assistant","content":"Yes?"},
+        {"role":"system","content":"Be long."},{"role":"user","content":[{"type":"text","text":"Go on"}]}]}"#,
+    ),
+    chat(
+        "tools",
+        r#"{"model":"m","stream":true,"parallel_tool_calls":false,"tool_choice":"required",
+        "tools":[{"type":"function","function":{"name":"add","description":"Adds.","strict":true,
+        "parameters":{"type":"object","properties":{"a":{"type":"number","default":1.10}}}}},
+        {"type":"function","function":{"name":"now"}}],
+        "messages":[{"role":"user","content":"2+3, and the time?"},
+        {"role":"assistant","content":null,"tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"add","arguments":"{\"a\": 1e400}"}},
+        {"id":"c2","type":"function","function":{"name":"now","arguments":""}}]},
+        {"role":"tool","tool_call_id":"c1","content":"5"},{"role":"tool","tool_call_id":"c2","content":"noon"},
+        {"role":"user","content":"Thanks"}]}"#,
+    ),
+    chat(
+        "media",
+        r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"What is this?"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO","detail":"low"}},
+        {"type":"image_url","image_url":{"url":"https://e.example/a.png"}},
+        {"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBE"}}]}]}"#,
+    ),
+    chat(
+        "structured",
+        r#"{"model":"m","reasoning_effort":"high","max_completion_tokens":40000,
+        "response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object"}}},
+        "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],
+        "tool_choice":{"type":"function","function":{"name":"f"}},
+        "messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hm","reasoning_content":"so"},
+        {"role":"user","content":"And?"}]}"#,
+    ),
+    chat(
+        "reasoning",
+        r#"{"model":"m","reasoning_effort":"medium","max_tokens":10000,"messages":[{"role":"user","content":"Hi"}]}"#,
+    ),
+    messages(
+        "text",
+        r#"{"model":"m","max_tokens":50,"temperature":0.5,"top_k":4,"stop_sequences":["END"],"metadata":{"user_id":"ada"},
+        "system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],"service_tier":"auto",
+        "messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[
+        {"type":"thinking","thinking":"so","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"text","text":"Yes?"}]},
+        {"role":"user","content":[{"type":"text","text":"Go on"}]}]}"#,
+    ),
+    messages(
+        "tools",
+        r#"{"model":"m","max_tokens":50,"stream":true,"tool_choice":{"type":"any","disable_parallel_tool_use":true},
+        "tools":[{"name":"add","description":"Adds.","input_schema":{"type":"object","properties":{"a":{"default":1.10}}}},
+        {"type":"custom","name":"now","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}],
+        "messages":[{"role":"user","content":"2+3, and the time?"},
+        {"role":"assistant","content":[{"type":"text","text":"One moment"},
+        {"type":"tool_use","id":"c1","name":"add","input":{"a": 1e400}},{"type":"tool_use","id":"c2","name":"now","input":{}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"5"},
+        {"type":"tool_result","tool_use_id":"c2","is_error":true,"content":[{"type":"text","text":"no clock"}]},
+        {"type":"text","text":"Thanks"}]}]}"#,
+    ),
+    messages(
+        "media",
+        r#"{"model":"m","max_tokens":50,"messages":[{"role":"user","content":[
+        {"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBO"}},
+        {"type":"image","source":{"type":"url","url":"https://e.example/a.png"}},
+        {"type":"document","title":"a.pdf","source":{"type":"base64","media_type":"application/pdf","data":"JVBE"}},
+        {"type":"document","source":{"type":"text","media_type":"text/plain","data":"plain"}}]}]}"#,
+    ),
+    messages(
+        "structured",
+        r#"{"model":"m","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":4096},
+        "output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object"}}},
+        "messages":[{"role":"user","content":"Hi"}]}"#,
+    ),
+    messages(
+        "budget",
+        r#"{"model":"m","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":4096},
+        "tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool","name":"f"},
+        "messages":[{"role":"user","content":"Hi"}]}"#,
+    ),
+];
+
+pub(super) const ANSWERS: &[Text] = &[
+    chat(
+        "text",
+        r#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt","choices":[{"index":0,
+        "message":{"role":"assistant","content":"Hello","reasoning_content":"so","refusal":null},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},
+        "completion_tokens_details":{"reasoning_tokens":2}}}"#,
+    ),
+    chat(
+        "tools",
+        r#"{"id":"chatcmpl-1","model":"gpt","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"add","arguments":"{\"a\": 1.10}"}},
+        {"id":"c2","type":"function","function":{"name":"now","arguments":"not JSON"}}]},"finish_reason":"tool_calls"}]}"#,
+    ),
+    chat(
+        "refused",
+        r#"{"id":"chatcmpl-1","model":"gpt","choices":[{"message":{"content":null,"refusal":"No."},
+        "finish_reason":"content_filter"}]}"#,
+    ),
+    chat("cut", r#"{"id":"c","model":"gpt","choices":[{"message":{"content":"Hel"},"finish_reason":"length"}]}"#),
+    messages(
+        "text",
+        r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[
+        {"type":"thinking","thinking":"so","signature":"s"},{"type":"redacted_thinking","data":"d"},
+        {"type":"text","text":"Hel"},{"type":"text","text":"lo","citations":[]}],"stop_reason":"end_turn","stop_sequence":null,
+        "usage":{"input_tokens":3,"cache_read_input_tokens":4,"cache_creation_input_tokens":2,"output_tokens":5,
+        "output_tokens_details":{"thinking_tokens":1}}}"#,
+    ),
+    messages(
+        "tools",
+        r#"{"id":"msg_1","type":"message","model":"claude","content":[{"type":"text","text":"One moment"},
+        {"type":"tool_use","id":"c1","name":"add","input":{"a": 1e400}},{"type":"tool_use","id":"c2","name":"now","input":{}}],
+        "stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":5}}"#,
+    ),
+    messages(
+        "stopped",
+        r#"{"id":"msg_1","type":"message","model":"claude","content":[{"type":"text","text":"a"}],
+        "stop_reason":"stop_sequence","stop_sequence":"END","usage":{"input_tokens":3,"output_tokens":5}}"#,
+    ),
+];
+
+pub(super) const STREAMS: &[Text] = &[
+    chat(
+        "all",
+        concat!(
+            r#"data: {"id":"chatcmpl-1","created":1700000000,"model":"gpt","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
+            "\n\n: ping\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{"reasoning_content":"so"}}]}"#,
+            "\r\n\r\n",
+            r#"data: {"choices":[{"index":0,"delta":{"content":"Grüße, \u00e9"}}]}"#,
+            "\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"add","arguments":""}}]}}]}"#,
+            "\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]}}]}"#,
+            "\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"1.10}"}}]}}]}"#,
+            "\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"now","arguments":"{}"}}]}}]}"#,
+            "\n\n",
+            r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+            "\n\n",
+            r#"data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":3}}}"#,
+            "\n\ndata: [DONE]\n\n",
+        ),
+    ),
+    messages(
+        "all",
+        concat!(
+            "event: message_start\n",
+            r#"data: {"type":"message_start","message":{"id":"msg_1","model":"claude","usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}"#,
+            "\n\nevent: content_block_start\n",
+            r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+            "\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n",
+            r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"so"}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"s"}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_stop","index":0}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}"#,
+            "\r\n\r\n",
+            r#"data: {"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Grüße"}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_stop","index":1}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"c1","name":"add","input":{}}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":""}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1.10}"}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_stop","index":2}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"c2","name":"now","input":{}}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_stop","index":3}"#,
+            "\n\n",
+            r#"data: {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":5}}"#,
+            "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        ),
+    ),
+];

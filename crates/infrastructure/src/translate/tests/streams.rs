@@ -1,0 +1,79 @@
+//! Streams, through the reader of the provider's own protocol and the translator, cut everywhere.
+
+use bytes::Bytes;
+use tidegate_domain::inference::{Signals, StreamChunk};
+
+use super::{fixtures::STREAMS, *};
+use crate::provider::recorded;
+
+/// What a caller of `to` gets of a stream that arrives in the pieces between `cuts`.
+fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (String, Signals) {
+    let mut translator = StreamTranslator::new((dialect, to), true).unwrap();
+    let (mut out, mut signals) = (Vec::new(), Signals::default());
+    let ends = cuts.iter().copied().chain([stream.len()]);
+    let mut start = 0;
+    let pieces = ends.map(|end| Bytes::copy_from_slice(&stream[std::mem::replace(&mut start, end)..end]));
+    for chunk in recorded(dialect, pieces) {
+        let chunk = translator.push(&chunk.unwrap()).unwrap();
+        signals.merge(chunk.signals);
+        out.extend_from_slice(&chunk.bytes);
+    }
+    (String::from_utf8(out).unwrap(), signals)
+}
+
+#[test]
+fn streams_say_the_same_in_every_other_dialect() {
+    for stream in STREAMS {
+        for to in others(stream.dialect) {
+            let (text, signals) = translated(stream.dialect, to, stream.text.as_bytes(), &[]);
+            assert!(signals.content && signals.finished && signals.done && signals.usage.is_some());
+            snapshot("stream", stream, to, &text);
+        }
+    }
+}
+
+#[test]
+fn no_cut_changes_what_is_said() {
+    for stream in STREAMS {
+        let bytes = stream.text.as_bytes();
+        let every_byte: Vec<usize> = (1..bytes.len()).collect();
+        for to in others(stream.dialect) {
+            let whole = translated(stream.dialect, to, bytes, &[]);
+            for cut in 1..bytes.len() {
+                assert_eq!(translated(stream.dialect, to, bytes, &[cut]), whole, "cut at {cut}");
+            }
+            assert_eq!(translated(stream.dialect, to, bytes, &every_byte), whole);
+        }
+    }
+}
+
+#[test]
+fn content_is_shown_with_the_piece_that_carries_it() {
+    for stream in STREAMS {
+        let bytes = stream.text.as_bytes();
+        for to in others(stream.dialect) {
+            let mut translator = StreamTranslator::new((stream.dialect, to), false).unwrap();
+            let every_byte = bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte]));
+            for chunk in recorded(stream.dialect, every_byte) {
+                let chunk = translator.push(&chunk.unwrap()).unwrap();
+                // Proofs have no place in some dialects; everything else that is content is seen at once.
+                let says_nothing = chunk.bytes.is_empty() && chunk.signals.tokens > 0;
+                assert!(!says_nothing || to != Dialect::Messages, "a piece of content became nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_that_are_told_in_turns_are_never_lost_in_silence() {
+    let delta = |index: u32, call: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{index},{call}}}]}}}}]}}\n\n"
+        )
+    };
+    let begun = |index| delta(index, r#""id":"c","function":{"name":"f","arguments":""}"#);
+    let text = [begun(0), begun(1), delta(0, r#""function":{"arguments":"{}"}"#)].concat();
+    let mut translator = StreamTranslator::new((Dialect::Chat, Dialect::Messages), false).unwrap();
+    let chunk = StreamChunk { bytes: text.into(), signals: Signals::default() };
+    assert_eq!(translator.push(&chunk).unwrap_err().kind, FaultKind::Malformed);
+}
