@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use tidegate_domain::inference::{
-    Envelope, InferenceRequest, InvalidEnvelope, MAX_DEPTH, Parameter, ParameterDefaults,
+    DefaultValues, Envelope, InferenceRequest, InvalidEnvelope, MAX_DEPTH, Parameter, ParameterDefaults,
 };
 
 fn space() -> impl Strategy<Value = String> {
@@ -122,7 +122,7 @@ proptest! {
         let own_fields: String = own.iter().flat_map(|field| [*field, ","]).collect();
         let given = format!("{{{before}{options}{own_fields}\"model\":{given}}}");
         let request = parse(&given);
-        let body = request.body_for("sent", &ParameterDefaults::new(temperature, max_tokens));
+        let body = request.body_for("sent", &ParameterDefaults::new(DefaultValues { temperature, max_tokens, ..DefaultValues::default() }));
         let upstream = Envelope::parse(&body).unwrap();
         prop_assert_eq!(upstream.model(), "sent");
         prop_assert_eq!(upstream.stream(), request.envelope().stream());
@@ -170,7 +170,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(request) = InferenceRequest::parse(bytes.into()) {
-            let sent = request.body_for("sent", &ParameterDefaults::new(Some(1.0), Some(1)));
+            let sent = request.body_for("sent", &ParameterDefaults::new(DefaultValues { temperature: Some(1.0), max_tokens: Some(1), ..DefaultValues::default() }));
             let upstream = Envelope::parse(&sent).unwrap();
             prop_assert_eq!(upstream.model(), "sent");
         }

@@ -7,6 +7,7 @@ mod effective;
 mod format;
 mod fuzz;
 mod lenient;
+mod routing;
 mod secrets;
 mod shipped;
 mod values;

@@ -17,7 +17,7 @@ use tidegate_domain::{
 use crate::{
     live::{LiveInstance, Picker},
     orchestration::OrchestrationService,
-    wrappers::{Asking, Leg, LegMember, LegMembers, Resort, Route, Wishes},
+    wrappers::{Asking, Confines, Leg, LegMember, LegMembers, Route, Wishes},
 };
 
 /// Where a request would go now.
@@ -105,17 +105,9 @@ impl<C: LlmClient> OrchestrationService<C> {
         let route = table.resolve(request.envelope().model())?;
         let wishes = Wishes::of(request, None);
         let (tokens, now) = (request.estimated_tokens(), self.clock().now());
-        let asking = Asking {
-            tried: &[],
-            unfit: &[],
-            shunned: &[],
-            passed: &[],
-            tokens,
-            wishes: &wishes,
-            reach: &route.legs,
-            resort: Resort::First,
-            now,
-        };
+        let mut trace = Trace::new(RequestId::new("explain"), route.target.clone(), (0, 0));
+        let (confines, _) = Confines::ruling_out(route, request, &mut trace);
+        let asking = confines.asking((route, &[]), (tokens, &wishes), now);
         let Route { target, walk, legs, .. } = &**route;
         Ok(Explanation {
             target: target.clone(),
@@ -123,7 +115,7 @@ impl<C: LlmClient> OrchestrationService<C> {
             reach: walk.reach,
             max_attempts: walk.max_attempts.get(),
             tokens: asking.tokens,
-            legs: legs.iter().map(|leg| explain_leg(leg, &asking, (request, target))).collect(),
+            legs: legs.iter().map(|leg| explain_leg(leg, &asking, (request, &trace))).collect(),
         })
     }
 }
@@ -131,9 +123,9 @@ impl<C: LlmClient> OrchestrationService<C> {
 fn explain_leg<C: LlmClient>(
     leg: &Leg<C>,
     asking: &Asking<'_, C>,
-    named: (&InferenceRequest, &Target),
+    (request, trace): (&InferenceRequest, &Trace),
 ) -> LegExplanation {
-    let Order { asked, unfit } = order(leg, asking, named);
+    let Order { asked, unfit } = order(leg, asking, (request, &trace.target));
     let now = asking.now;
     let mut candidates: Vec<CandidateExplanation> = Vec::new();
     for member in &leg.members {
@@ -143,6 +135,7 @@ fn explain_leg<C: LlmClient>(
             let turn = at.and_then(|at| u32::try_from(at + 1).ok());
             let exclusion = match turn {
                 Some(_) => None,
+                None if instance.is_among(asking.unfit) => trace.exclusion_of(&instance.label),
                 None if instance.is_among(&unfit) => Some(Exclusion::Unfit),
                 None => at_limit.or_else(|| instance.exclusion(now)),
             };
@@ -176,7 +169,7 @@ fn order<C: LlmClient>(
     let picker = leg.picker.fork();
     let forks: Vec<Option<Picker>> = leg.members.iter().map(LegMember::fork).collect();
     let mut tried: Vec<Arc<LiveInstance<C>>> = Vec::new();
-    let mut order = Order { asked: Vec::new(), unfit: Vec::new() };
+    let mut order = Order { asked: Vec::new(), unfit: asking.unfit.to_vec() };
     loop {
         let asking = Asking { tried: &tried, unfit: &order.unfit, ..*asking };
         let members = LegMembers { leg, asking: &asking };

@@ -1,13 +1,17 @@
 //! Use cases of task groups.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tidegate_domain::{
     inference::LlmClient,
     name::{GroupName, TierName},
     pool::InstanceStatistics,
     repository::{RepositoryError, Version, Versioned},
-    task_group::{Exclusion, ModelRequirements, RankedModel, Selection, TaskGroup},
+    task_group::{Exclusion, LatencyClass, Merit, ModelRequirements, RankedModel, Selection, TaskGroup, Urgency},
     time::Clock,
 };
 
@@ -128,16 +132,27 @@ impl<C: LlmClient> TaskGroupService<C> {
         Some(TaskGroupStatistics { name: name.clone(), tiers: tiers.collect() })
     }
 
-    /// Ranks every model that the group could send a request to: usable ones first, by tier, preferred providers first
-    /// within a tier; then those that are excluded, each with the reason. `None` if there is no such group.
+    /// Ranks every model that the group could send a request to: usable ones first, by tier, preferred providers first within a
+    /// tier, then by urgency; then those that are excluded, each with the reason. Cards rule out whom they rule out for a request.
+    /// `None` if there is no such group.
     pub fn select_model(&self, name: &GroupName, requirements: &ModelRequirements) -> Option<Selection> {
         let now = self.clock.now();
         let table = self.routes.load();
         let group = table.group(name)?;
+        let all = || group.legs.iter().flat_map(|leg| leg.instances());
+        let least_cost = all().filter_map(|instance| cost(instance)).min().unwrap_or_default();
+        let best_latency = all().filter_map(|instance| latency(instance, now)).min().unwrap_or_default();
         let mut models = Vec::new();
         for (tier, leg) in group.definition.tiers().iter().zip(&group.legs) {
-            let mut of_tier: Vec<_> = leg.instances().map(|it| ranked(tier.name(), it, (requirements, now))).collect();
-            of_tier.sort_by_key(|model| preference(model, requirements));
+            let rank = |instance: &Arc<LiveInstance<C>>| {
+                let merit = Merit {
+                    cost_per_1k: cost(instance).map(|own| (own, least_cost)),
+                    latency: latency(instance, now).map(|own| (own, best_latency)),
+                };
+                ranked((tier.name(), merit), instance, (requirements, now))
+            };
+            let mut of_tier: Vec<_> = leg.instances().map(rank).collect();
+            of_tier.sort_by_key(|model| (preference(model, requirements), points_lost(model, requirements.urgency)));
             models.append(&mut of_tier);
         }
         models.sort_by_key(|model| model.exclusion.is_some());
@@ -145,25 +160,63 @@ impl<C: LlmClient> TaskGroupService<C> {
     }
 }
 
+/// What a thousand tokens cost, in micro-dollars; `None` if nobody knows.
+fn cost<C>(instance: &LiveInstance<C>) -> Option<u64> {
+    instance.card.as_ref()?.prices.map(|prices| prices.per_1k())
+}
+
+fn latency<C>(instance: &LiveInstance<C>, now: Instant) -> Option<Duration> {
+    instance.state.performance().latency(now)
+}
+
 fn ranked<C>(
-    tier: &TierName,
+    (tier, merit): (&TierName, Merit),
     instance: &LiveInstance<C>,
     (requirements, now): (&ModelRequirements, Instant),
 ) -> RankedModel {
-    let excluded = requirements.excluded_models.contains(&instance.spec.model);
-    let exclusion = if excluded { Some(Exclusion::ExcludedByCaller) } else { instance.exclusion(now) };
     RankedModel {
         tier: tier.clone(),
         instance: instance.spec.id.clone(),
         model: instance.spec.model.clone(),
-        exclusion,
+        score: merit.score(requirements.urgency),
+        exclusion: ruled_out(instance, (requirements, now)).or_else(|| instance.exclusion(now)),
     }
+}
+
+/// Why an instance does not meet the requirements, whatever state it is in.
+fn ruled_out<C>(instance: &LiveInstance<C>, (requirements, now): (&ModelRequirements, Instant)) -> Option<Exclusion> {
+    let ModelRequirements { excluded_models, needs, max_cost_per_1k, max_latency, region, .. } = requirements;
+    if excluded_models.contains(&instance.spec.model) {
+        return Some(Exclusion::ExcludedByCaller);
+    }
+    let card = instance.card.as_deref();
+    if let Some(shortfall) = card.and_then(|card| card.shortfall_for(needs)) {
+        return Some(Exclusion::FallsShort(shortfall));
+    }
+    if region.is_some() && card.and_then(|card| card.region.as_ref()) != region.as_ref() {
+        return Some(Exclusion::OtherRegion);
+    }
+    if let (Some(most), Some(own)) = (max_cost_per_1k, cost(instance))
+        && own > *most
+    {
+        return Some(Exclusion::TooDear);
+    }
+    let class = latency(instance, now).map(LatencyClass::of);
+    (max_latency.is_some() && class > *max_latency).then_some(Exclusion::TooSlow)
 }
 
 /// The place of a model's provider among the preferred ones; the others share the last.
 fn preference(model: &RankedModel, requirements: &ModelRequirements) -> usize {
     let preferred = &requirements.preferred_providers;
     preferred.iter().position(|provider| provider == model.model.provider()).unwrap_or(preferred.len())
+}
+
+/// What a model lacks to a full score, where that counts.
+fn points_lost(model: &RankedModel, urgency: Urgency) -> u32 {
+    match urgency {
+        Urgency::Normal => 0,
+        Urgency::Low | Urgency::High => 100_u32.saturating_sub(model.score),
+    }
 }
 
 impl<C> fmt::Debug for TaskGroupService<C> {

@@ -11,7 +11,7 @@ use std::fmt;
 pub use custom::{CustomFallback, FallbackCandidate};
 pub use fallback::{FallbackPolicy, FallbackStrategy, FallbackTarget, InvalidFallback};
 pub use repository::TaskGroupRepository;
-pub use requirements::{Exclusion, ModelRequirements, RankedModel, Selection};
+pub use requirements::{Exclusion, LatencyClass, Merit, ModelRequirements, RankedModel, Selection, Urgency};
 pub use tier::{InvalidTier, Tier, TierLimits, TierModel, TierPolicy};
 
 use crate::{

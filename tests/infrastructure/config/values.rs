@@ -4,8 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
-    inference::Prefill,
-    model::{Capability, Prices},
+    inference::{DefaultValues, Prefill, ReasoningEffort, ResponseFormat, ToolChoice},
     name::Target,
     pool::{AffinitySource, EjectionPolicy, OnExhausted, PoolFallback, PoolMember, PoolQueue, RotationKind, SlowStart},
     resilience::{HedgePolicy, MidStream, Pace},
@@ -171,7 +170,12 @@ fn a_task_group_says_where_it_goes() {
         deadlines = {{ headers = 3 }}
         max_retries = 2
         temperature = 0
+        top_p = 0.5
         max_tokens = 10
+        response_format = 'json'
+        function_calling = 'required'
+        reasoning_effort = 'low'
+        thinking_config = {{ budget_tokens = 4000 }}
         "
     );
     let loaded = load_text(&text, &[]).unwrap();
@@ -187,75 +191,19 @@ fn a_task_group_says_where_it_goes() {
     let deadlines = first.policy().deadlines.unwrap();
     assert_eq!((deadlines.headers, deadlines.idle), (Duration::from_secs(3), Duration::from_secs(5)));
     assert_eq!((first.policy().rotation, first.policy().max_retries), (RotationKind::Random, 2));
-    assert_eq!((first.policy().defaults.temperature, first.policy().defaults.max_tokens), (Some(0.0), Some(10)));
+    let expected = DefaultValues {
+        temperature: Some(0.0),
+        top_p: Some(0.5),
+        max_tokens: Some(10),
+        response_format: Some(ResponseFormat::JsonObject),
+        tool_choice: Some(ToolChoice::Required),
+        reasoning_effort: Some(ReasoningEffort::Low),
+        thinking_budget: Some(4000),
+    };
+    assert_eq!(*first.policy().defaults.values(), expected);
     let models: Vec<_> = second.models().iter().map(ToString::to_string).collect();
     assert_eq!(models, ["sim:long", "pool:fast"]);
     assert_eq!((second.policy().deadlines, second.policy().rotation), (None, RotationKind::Declared));
-}
-
-#[test]
-fn a_model_says_what_is_known_of_it_above_the_catalogue() {
-    let text = "
-        [providers.openai]
-        protocol = 'openai'
-        api_key = 'k'
-        [providers.near]
-        protocol = 'openai'
-        base_url = 'http://127.0.0.1:1/v1'
-        [models.cheap]
-        model = 'openai:gpt-4o'
-        prices = { input = 0.5, output = 1.25 }
-        [models.home]
-        model = 'near:gpt-4o'
-        context_window = 4096
-        max_output = 512
-        capabilities = ['tools', 'prefill']
-        region = 'eu'
-    ";
-    let models = load_text(text, &[]).unwrap().configuration.models;
-    let cheap = models.card(&"openai:gpt-4o".parse().unwrap()).unwrap();
-    assert_eq!(cheap.prices, Some(Prices { input: 500_000, cached_input: None, output: 1_250_000 }));
-    assert_eq!(cheap.context_window, NonZeroU32::new(128_000));
-    assert!(cheap.can(Capability::Vision));
-    let home = models.card(&"near:gpt-4o".parse().unwrap()).unwrap();
-    assert_eq!((home.context_window, home.max_output), (NonZeroU32::new(4096), NonZeroU32::new(512)));
-    assert!(home.can(Capability::Prefill) && !home.can(Capability::Vision));
-    assert_eq!((home.prices, home.region.as_deref()), (None, Some("eu")));
-    assert_eq!(models.card(&"near:gpt-4o-mini".parse().unwrap()), None, "another host is another vendor");
-}
-
-#[test]
-fn a_fallback_names_where_to_go() {
-    let text = format!(
-        "{BASE}
-        [pools.spare]
-        task_groups = ['chat']
-        fallback = {{ strategy = 'pool_fallback', fallback_pools = ['fast'] }}
-        [task_groups.g.tiers.a]
-        models = ['sim:a']
-        [task_groups.g.fallback_config]
-        strategy = 'task_group_switch'
-        fallback_groups = ['chat.a', 'chat']
-        fallback_pools = ['fast']
-        content_filter_fallback = ['pool:spare', 'chat']
-        [task_groups.own.tiers.a]
-        models = ['sim:a']
-        [task_groups.own.fallback]
-        strategy = 'custom'
-        policy = 'mine'
-        "
-    );
-    let configuration = load_text(&text, &[]).unwrap().configuration;
-    let spare = configuration.pools[1].value.policy();
-    assert_eq!((spare.fallback, spare.fallback_pools[0].as_str()), (PoolFallback::PoolFallback, "fast"));
-    let fallback = configuration.task_groups[1].value.fallback();
-    assert_eq!(fallback.strategy, FallbackStrategy::GroupFallback);
-    let targets: Vec<_> = fallback.targets().map(|target| target.to_string()).collect();
-    assert_eq!(targets, ["chat.a", "chat", "pool:fast"]);
-    let filtered: Vec<_> = fallback.content_filter.iter().map(ToString::to_string).collect();
-    assert_eq!(filtered, ["pool:spare", "chat"]);
-    let own = configuration.task_groups[2].value.fallback();
-    assert_eq!((own.strategy, own.custom.as_deref()), (FallbackStrategy::Custom, Some("mine")));
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn every_tier_has_its_place_its_models_and_its_numbers() {
             assert_eq!(policy.priority, Some(tier.integer("priority")));
             assert_eq!(policy.deadlines.unwrap().total, seconds(tier.integer("timeout")));
             assert_eq!(policy.max_retries, tier.integer("max_retries"));
-            assert_eq!(policy.defaults.temperature, Some(tier.number("temperature")));
-            assert_eq!(policy.defaults.max_tokens, Some(tier.integer("max_tokens")));
+            assert_eq!(policy.defaults.values().temperature, Some(tier.number("temperature")));
+            assert_eq!(policy.defaults.values().max_tokens, Some(tier.integer("max_tokens")));
         }
     }
 }
@@ -77,7 +77,8 @@ fn every_group_falls_back_as_its_settings_or_the_global_ones_say() {
 fn check_fallback(group: &TaskGroup, source: &Source, settings: &Source) {
     let strategy = match source.text("fallback_strategy") {
         "model_rotate" => FallbackStrategy::ModelRotate,
-        "echelon_down" | "provider_failover" => FallbackStrategy::TierDown,
+        "echelon_down" => FallbackStrategy::TierDown,
+        "provider_failover" => FallbackStrategy::ProviderFailover,
         other => panic!("{other} is not in the fixture"),
     };
     let fallback = group.fallback();

@@ -31,7 +31,7 @@ fn a_whole_system_in_one_file_is_taken_apart() {
     let [chat] = &configuration.task_groups[..] else { panic!("one group is enabled") };
     let tiers: Vec<_> = chat.value.tiers().iter().map(|tier| (tier.name().as_str(), tier.models().len())).collect();
     assert_eq!(tiers, [("small", 2), ("large", 1)], "the smaller priority first, a model listed once");
-    assert_eq!(chat.value.tiers()[1].policy().defaults.temperature, Some(0.0));
+    assert_eq!(chat.value.tiers()[1].policy().defaults.values().temperature, Some(0.0));
     assert_eq!(chat.value.breaker().failure_threshold.get(), 3, "the group's own breaker stands");
     assert_eq!(chat.value.fallback().max_attempts.get(), 5);
     let [pool] = &configuration.pools[..] else { panic!("one pool") };

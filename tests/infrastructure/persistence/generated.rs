@@ -11,7 +11,7 @@ use proptest::{
 };
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
-    inference::ParameterDefaults,
+    inference::{DefaultValues, ParameterDefaults, ReasoningEffort, ResponseFormat, ToolChoice},
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{
         AffinityPolicy, AffinitySource, EjectionPolicy, HealthPolicy, InstanceSpec, OnExhausted, Pool, PoolFallback,
@@ -234,10 +234,26 @@ fn tier_policies() -> impl Strategy<Value = TierPolicy> {
 }
 
 fn defaults() -> impl Strategy<Value = ParameterDefaults> {
-    use proptest::num::f64::{INFINITE, NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
-    let numbers = POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO | INFINITE;
-    (option::of(numbers), option::of(any::<u32>()))
-        .prop_map(|(temperature, max_tokens)| ParameterDefaults::new(temperature, max_tokens))
+    use proptest::num::f64::{INFINITE, NEGATIVE, NORMAL, SUBNORMAL, ZERO};
+    let numbers = || option::of(NEGATIVE | NORMAL | SUBNORMAL | ZERO | INFINITE);
+    let words = (
+        option::of(select(ResponseFormat::ALL.to_vec())),
+        option::of(select(ToolChoice::ALL.to_vec())),
+        option::of(select(ReasoningEffort::ALL.to_vec())),
+    );
+    (numbers(), numbers(), option::of(any::<u32>()), words, option::of(any::<u32>())).prop_map(
+        |(temperature, top_p, max_tokens, (response_format, tool_choice, reasoning_effort), thinking_budget)| {
+            ParameterDefaults::new(DefaultValues {
+                temperature,
+                top_p,
+                max_tokens,
+                response_format,
+                tool_choice,
+                reasoning_effort,
+                thinking_budget,
+            })
+        },
+    )
 }
 
 fn group_references() -> impl Strategy<Value = GroupReference> {

@@ -37,9 +37,22 @@ impl<C> Confines<C> {
     /// # Errors
     /// What the nearest candidate lacks, if nobody can serve it.
     pub(crate) fn of(route: &Route<C>, request: &InferenceRequest, trace: &mut Trace) -> Result<Self, Shortfall> {
+        let (confines, nearest) = Self::ruling_out(route, request, trace);
+        match nearest {
+            Some(shortfall) if !route.legs.iter().any(|leg| confines.leaves_some(leg)) => Err(shortfall),
+            _ => Ok(confines),
+        }
+    }
+
+    /// The confines of `request` on `route`, and what the nearest of those lacks who are ruled out.
+    pub(crate) fn ruling_out(
+        route: &Route<C>,
+        request: &InferenceRequest,
+        trace: &mut Trace,
+    ) -> (Self, Option<Shortfall>) {
         let mut confines = Self::default();
         if route.doubts.is_empty() {
-            return Ok(confines);
+            return (confines, None);
         }
         let needs = request.needs(&route.doubts);
         let mut nearest: Option<Shortfall> = None;
@@ -49,10 +62,7 @@ impl<C> Confines<C> {
             nearest = Some(nearest.map_or(shortfall, |nearer| nearer.or_nearer(shortfall)));
             confines.unfit.push(Arc::clone(instance));
         }
-        match nearest {
-            Some(shortfall) if !route.legs.iter().any(|leg| confines.leaves_some(leg)) => Err(shortfall),
-            _ => Ok(confines),
-        }
+        (confines, nearest)
     }
 
     /// The legs of `route` that are still in reach.

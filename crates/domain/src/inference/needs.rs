@@ -16,8 +16,13 @@ use crate::model::{Capabilities, Capability, Doubts, RequestNeeds};
 const BYTES_PER_TOKEN: usize = 5;
 
 /// What parts of a message say beside text, and what that needs.
-const MEDIA: [(&str, Option<Capability>); 3] =
-    [("image_url", Some(Capability::Vision)), ("input_audio", Some(Capability::Audio)), ("file", None)];
+const MEDIA: [(&str, Option<Capability>); 5] = [
+    ("image_url", Some(Capability::Vision)),
+    ("image", Some(Capability::Vision)),
+    ("input_audio", Some(Capability::Audio)),
+    ("file", None),
+    ("document", None),
+];
 
 impl InferenceRequest {
     /// What the request needs of the model that serves it, as far as there are `doubts` that everybody has it.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    Dialect, Envelope, InvalidEnvelope, Operation, Parameter, Unfit,
+    Dialect, Envelope, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
+    defaults::default_key,
     translation::{Translation, Translations},
 };
 
@@ -199,81 +200,10 @@ fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Values for parameters that the caller left open. A caller's own value always stands, `0` and `null` included.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ParameterDefaults {
-    /// Sampling temperature.
-    pub temperature: Option<f64>,
-    /// The most tokens to generate; set only where the caller gave neither `max_tokens` nor `max_completion_tokens`.
-    pub max_tokens: Option<u32>,
-    rendered: Vec<(Parameter, Box<str>)>,
-}
-
-impl ParameterDefaults {
-    /// Renders the defaults once, so that a request only copies them. JSON has no word for a temperature that is not finite:
-    /// it counts as none.
-    pub fn new(temperature: Option<f64>, max_tokens: Option<u32>) -> Self {
-        let temperature = temperature.filter(|temperature| temperature.is_finite());
-        let mut rendered = Vec::new();
-        if let Some(temperature) = temperature {
-            rendered.push((Parameter::Temperature, serde_json::Value::from(temperature).to_string().into()));
-        }
-        if let Some(max_tokens) = max_tokens {
-            rendered.push((Parameter::MaxTokens, max_tokens.to_string().into()));
-        }
-        Self { temperature, max_tokens, rendered }
-    }
-
-    /// The same defaults, with `max_tokens` where they are silent about it.
-    #[must_use]
-    pub fn or_max_tokens(&self, max_tokens: u32) -> Self {
-        let mut defaults = self.clone();
-        if defaults.max_tokens.is_none() {
-            defaults.max_tokens = Some(max_tokens);
-            defaults.rendered.push((Parameter::MaxTokens, max_tokens.to_string().into()));
-        }
-        defaults
-    }
-
-    fn missing_in<'a>(&'a self, envelope: &'a Envelope) -> impl Iterator<Item = (Parameter, &'a str)> {
-        self.rendered.iter().filter(|(parameter, _)| !is_given(envelope, *parameter)).map(|(p, value)| (*p, &**value))
-    }
-}
-
-/// How an operation spells a default; `None` if it has none of it.
-fn default_key(operation: Operation, parameter: Parameter) -> Option<&'static str> {
-    let is_shared = matches!(parameter, Parameter::Temperature | Parameter::MaxTokens | Parameter::TopP);
-    match operation {
-        Operation::Converse(Dialect::Chat) => Some(parameter.key()),
-        Operation::Converse(Dialect::Responses) if parameter == Parameter::MaxTokens => {
-            Some(Parameter::MaxOutputTokens.key())
-        }
-        Operation::Converse(Dialect::Messages) if parameter == Parameter::Thinking => Some(parameter.key()),
-        Operation::Converse(Dialect::Responses | Dialect::Messages) | Operation::Completions => {
-            is_shared.then(|| parameter.key())
-        }
-        Operation::CountTokens
-        | Operation::Embeddings
-        | Operation::Moderations
-        | Operation::Rerank
-        | Operation::Images
-        | Operation::Speech => None,
-    }
-}
-
-fn is_given(envelope: &Envelope, parameter: Parameter) -> bool {
-    let given = |parameter| envelope.span(parameter).is_some();
-    match parameter {
-        Parameter::MaxTokens | Parameter::MaxCompletionTokens | Parameter::MaxOutputTokens => {
-            [Parameter::MaxTokens, Parameter::MaxCompletionTokens, Parameter::MaxOutputTokens].into_iter().any(given)
-        }
-        other => given(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::DefaultValues;
 
     #[track_caller]
     fn check(body: &'static str, defaults: &ParameterDefaults, expected: &str) {
@@ -292,7 +222,11 @@ mod tests {
 
     #[test]
     fn defaults_fill_only_what_the_caller_left_open() {
-        let defaults = ParameterDefaults::new(Some(0.0), Some(200));
+        let defaults = ParameterDefaults::new(DefaultValues {
+            temperature: Some(0.0),
+            max_tokens: Some(200),
+            ..Default::default()
+        });
         check(r#"{"model":"f"}"#, &defaults, r#"{"temperature":0.0,"max_tokens":200,"model":"gpt-4o"}"#);
         check(
             r#"{"model":"f","temperature":0,"max_completion_tokens":7}"#,
@@ -338,7 +272,11 @@ mod tests {
 
     #[test]
     fn each_operation_spells_its_defaults() {
-        let defaults = ParameterDefaults::new(Some(0.5), Some(200));
+        let defaults = ParameterDefaults::new(DefaultValues {
+            temperature: Some(0.5),
+            max_tokens: Some(200),
+            ..Default::default()
+        });
         let body = |operation| {
             let request = InferenceRequest::read(operation, Bytes::from_static(br#"{"model":"f","stream":true}"#));
             String::from_utf8(request.unwrap().body_for("m", &defaults).to_vec()).unwrap()
@@ -387,10 +325,5 @@ mod tests {
         ] {
             assert_eq!(InferenceRequest::parse(body.into()).unwrap().stores(), expected, "{body}");
         }
-    }
-
-    #[test]
-    fn a_temperature_that_json_cannot_spell_is_none() {
-        assert_eq!(ParameterDefaults::new(Some(f64::NAN), None), ParameterDefaults::default());
     }
 }

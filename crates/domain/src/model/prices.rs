@@ -16,6 +16,11 @@ pub struct Prices {
 }
 
 impl Prices {
+    /// What a thousand tokens cost at most, be they of the prompt or of the answer.
+    pub fn per_1k(&self) -> u64 {
+        self.input.max(self.output).div_ceil(1000)
+    }
+
     /// What `usage` costs, rounded up to a whole micro-dollar.
     pub fn cost_of(&self, usage: &Usage) -> Cost {
         let cached = usage.cached_tokens.min(usage.input_tokens);

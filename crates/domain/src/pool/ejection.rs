@@ -52,7 +52,10 @@ impl Standing {
                 | Exclusion::ExcludedByCaller
                 | Exclusion::FallsShort(_)
                 | Exclusion::Unfit
-                | Exclusion::CannotGoOn,
+                | Exclusion::CannotGoOn
+                | Exclusion::TooDear
+                | Exclusion::TooSlow
+                | Exclusion::OtherRegion,
             ) => Self::Out,
         }
     }
@@ -83,6 +86,9 @@ impl Lenience {
             | Exclusion::FallsShort(_)
             | Exclusion::Unfit
             | Exclusion::CannotGoOn
+            | Exclusion::TooDear
+            | Exclusion::TooSlow
+            | Exclusion::OtherRegion
             | Exclusion::CoolingDown(_)
             | Exclusion::AtCapacity
             | Exclusion::AtLimit(_) => false,

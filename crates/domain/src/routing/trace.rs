@@ -139,6 +139,11 @@ impl Trace {
         }))
     }
 
+    /// Why a candidate was passed over, if it was.
+    pub fn exclusion_of(&self, instance: &InstanceId) -> Option<Exclusion> {
+        self.exclusions.iter().find(|record| record.instance == *instance).map(|record| record.reason)
+    }
+
     /// Notes that a candidate was passed over; a second note of the same one is dropped.
     pub fn exclude(&mut self, instance: &InstanceId, reason: Exclusion) {
         if self.exclusions.iter().any(|record| record.instance == *instance) {

@@ -7,6 +7,7 @@ mod card;
 mod fallback;
 pub(super) mod limits;
 mod observability;
+mod parameters;
 pub(super) mod picking;
 pub(super) mod policy;
 pub(super) mod pool;

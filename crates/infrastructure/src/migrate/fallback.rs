@@ -110,12 +110,13 @@ fn strategy(
         "echelon_down" | "tier_down" => ("tier_down", None),
         "model_rotate" => ("model_rotate", None),
         "fail_fast" => ("fail_fast", None),
-        "provider_failover" => {
-            ("tier_down", Some((NoteKind::Converted, "asks the other models of the tier first, then the next tier")))
-        }
+        "provider_failover" => ("provider_failover", None),
         "task_group_switch" | "group_fallback" => (
             "tier_down",
-            Some((NoteKind::NotCarriedOver, "stays within the group; it cannot go to another one here yet")),
+            Some((
+                NoteKind::NotCarriedOver,
+                "stays within the group until you say 'group_fallback', with the groups of the comment below",
+            )),
         ),
         _ => ("tier_down", Some((NoteKind::Warning, "is used instead: nobody knows that word"))),
     };

@@ -47,7 +47,7 @@ const GATEWAY_RATE: &str =
     "the rate of the whole gateway is [limits.rate] here: say how many 'requests' in which 'period'";
 const NO_LEVELS: &str =
     "limits at once are set where they hold here: [limits], pools, task groups, tiers and instances";
-const ON_REQUEST: &str = "it is the caller's to say: send it with the request";
+const BY_HAND: &str = "where it leads may have changed with this move: look, and then take it out of its comment";
 const IN_PROVIDER: &str = "credentials and addresses belong to a provider: see [providers] in tidegate.toml";
 
 const RULES: &[Rule] = &[
@@ -59,9 +59,9 @@ const RULES: &[Rule] = &[
     key("tier.concurrency_limit", Shape::IntegerOrDefault(1, 1_000_000)),
     key("tier.rpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000)),
     key("tier.tpm_limit", Shape::IntegerOrDefault(1, 1_000_000_000)),
-    pending("tier.function_calling", Shape::Any, ON_REQUEST),
-    pending("tier.response_format", Shape::Any, ON_REQUEST),
-    pending("tier.thinking_config", Shape::Any, ON_REQUEST),
+    key("tier.function_calling", Shape::Any),
+    key("tier.response_format", Shape::Any),
+    key("tier.thinking_config", Shape::Any),
     pending("tier.model_type", Shape::Any, IN_PROVIDER),
     pending("tier.model_name", Shape::Any, IN_PROVIDER),
     pending("tier.base_url", Shape::Any, IN_PROVIDER),
@@ -71,12 +71,12 @@ const RULES: &[Rule] = &[
     key("breaker.half_open_requests", Shape::Integer(1, 100)),
     key("task_group.fallback.max_attempts", Shape::Integer(1, 100)),
     key("task_group.fallback.retry_delay", Shape::Number(0.0, 3600.0)),
-    pending("task_group.fallback.fallback_groups", Shape::Any, "a task group cannot fall back to another one here yet"),
+    pending("task_group.fallback.fallback_groups", Shape::Any, BY_HAND),
     key("pool.health_check.failure_threshold", Shape::Integer(1, 1000)),
     key("pool.health_check.recovery_time", SECONDS),
     pending("pool.health_check.interval", SECONDS, "health is passive here: it follows from the requests themselves"),
     key("pool.fallback.max_instance_attempts", Shape::Integer(1, 100)),
-    pending("pool.fallback.fallback_pools", Shape::Any, "a pool cannot fall back to another one here yet"),
+    pending("pool.fallback.fallback_pools", Shape::Any, BY_HAND),
     key("pool.rate_limiting", Shape::Any),
     pending("pool.concurrency_control", Shape::Any, NO_LEVELS),
     pending("limits.concurrency", Shape::Any, NO_LEVELS),

@@ -1,6 +1,6 @@
 //! `[task_groups.X]`.
 
-use super::{Description, key, or};
+use super::{Description, key, or, within};
 
 pub(super) const KEYS: &[Description] = &[
     key("task_groups", "Kinds of work, by name, each with its tiers."),
@@ -48,6 +48,21 @@ pub(super) const KEYS: &[Description] = &[
     or("tiers.*.max_retries", "0", "How often the same model is asked again."),
     key("tiers.*.temperature", "The `temperature` of requests that name none."),
     key("tiers.*.max_tokens", "The `max_tokens` of requests that name none."),
+    key("tiers.*.top_p", "The `top_p` of requests that name none."),
+    key("tiers.*.response_format", "The form of answers to requests that name none."),
+    key("tiers.*.tool_choice", "The `tool_choice` of requests that bring tools and name none."),
+    key("tiers.*.function_calling", "An older word for `tool_choice`."),
+    key(
+        "tiers.*.reasoning_effort",
+        "The `reasoning_effort` of requests that name none, for providers that speak OpenAI's protocol.",
+    ),
+    key(
+        "tiers.*.thinking_budget",
+        "The most tokens to think for, for providers that speak Anthropic's protocol; 0 switches it off.",
+    ),
+    key("tiers.*.thinking_config", "An older form of `thinking_budget`."),
+    within("thinking_config.enabled", "true", "Whether to think at all."),
+    within("thinking_config.budget_tokens", "2000", "The most tokens to think for."),
     or("tiers.*.concurrency_limit", "0", "Requests at once in this tier; 0 is unlimited."),
     or("tiers.*.rpm_limit", "0", "Requests per minute in this tier; 0 is unlimited."),
     or("tiers.*.tpm_limit", "0", "Tokens per minute in this tier; 0 is unlimited."),

@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 
 use tidegate_domain::{
-    inference::ParameterDefaults,
     name::{PoolName, TierName},
     pool::RotationKind,
     resilience::HedgePolicy,
@@ -12,7 +11,7 @@ use tidegate_domain::{
 use validator::Validate;
 
 use super::{
-    Context, Mentions, model, name,
+    Context, Mentions, model, name, parameters,
     policy::{deadlines, mid_stream, rotation, seconds},
 };
 use crate::config::{fields::Fields, kind::Kind, word::Word};
@@ -23,10 +22,6 @@ struct TierToml {
     priority: Option<i64>,
     #[validate(range(min = 0, max = 10))]
     max_retries: Option<i64>,
-    #[validate(range(min = 0.0, max = 2.0))]
-    temperature: Option<f64>,
-    #[validate(range(min = 1, max = 10_000_000))]
-    max_tokens: Option<i64>,
     #[validate(range(min = 0, max = 1_000_000))]
     concurrency_limit: Option<i64>,
     #[validate(range(min = 0, max = 1_000_000_000))]
@@ -79,21 +74,19 @@ fn policy(fields: &mut Fields<'_>, context: &Context) -> TierPolicy {
     let read = TierToml {
         priority: fields.integer("priority"),
         max_retries: fields.integer("max_retries"),
-        temperature: fields.number("temperature"),
-        max_tokens: fields.integer("max_tokens"),
         concurrency_limit: fields.integer("concurrency_limit"),
         rpm_limit: fields.integer("rpm_limit"),
         tpm_limit: fields.integer("tpm_limit"),
     };
     fields.check(&read);
-    let TierToml { priority, max_retries, temperature, max_tokens, concurrency_limit, rpm_limit, tpm_limit } = read;
+    let TierToml { priority, max_retries, concurrency_limit, rpm_limit, tpm_limit } = read;
     let small = |number: i64| u32::try_from(number).ok();
     TierPolicy {
         priority: priority.and_then(small),
         rotation: rotation(fields).unwrap_or(RotationKind::Declared),
         max_retries: max_retries.and_then(small).unwrap_or_default(),
         deadlines: deadlines(fields, context.deadlines),
-        defaults: ParameterDefaults::new(temperature, max_tokens.and_then(small)),
+        defaults: parameters::read(fields),
         // 0 has always meant unlimited.
         limits: TierLimits {
             concurrency: concurrency_limit.and_then(small).and_then(NonZeroU32::new),

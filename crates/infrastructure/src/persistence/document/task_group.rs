@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
-    inference::ParameterDefaults,
     name::{GroupName, PoolName, TierName},
     resilience::HedgePolicy,
     task_group::{TaskGroup, Tier, TierModel, TierPolicy},
 };
 
 use super::{
-    BreakerDocument, DeadlinesDocument, LimitsDocument, fallback::FallbackDocument, limits::TierLimitsDocument,
-    mid_stream_of, rotation_of,
+    BreakerDocument, DeadlinesDocument, LimitsDocument, defaults::DefaultsDocument, fallback::FallbackDocument,
+    limits::TierLimitsDocument, mid_stream_of, rotation_of,
 };
 use crate::persistence::{Cause, table::Stored};
 
@@ -173,31 +172,5 @@ impl TryFrom<TierModelDocument> for TierModel {
             TierModelDocument::Direct(model) => Ok(Self::Direct(model.parse()?)),
             TierModelDocument::Pool(pool) => Ok(Self::Pool(PoolName::new(&pool)?)),
         }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DefaultsDocument {
-    /// A text: the JSON reader may be off by the last bit of a number, and JSON has no infinity.
-    temperature: Option<String>,
-    max_tokens: Option<u32>,
-}
-
-impl From<&ParameterDefaults> for DefaultsDocument {
-    fn from(defaults: &ParameterDefaults) -> Self {
-        // What is left out is private and follows from these two.
-        let ParameterDefaults { temperature, max_tokens, .. } = defaults;
-        Self { temperature: temperature.map(|temperature| format!("{temperature:?}")), max_tokens: *max_tokens }
-    }
-}
-
-impl TryFrom<DefaultsDocument> for ParameterDefaults {
-    type Error = Cause;
-
-    fn try_from(document: DefaultsDocument) -> Result<Self, Cause> {
-        let DefaultsDocument { temperature, max_tokens } = document;
-        let temperature = temperature.map(|temperature| temperature.parse()).transpose()?;
-        Ok(Self::new(temperature, max_tokens))
     }
 }

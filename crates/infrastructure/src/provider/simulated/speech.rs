@@ -53,7 +53,7 @@ impl Speech {
             Some(reply) => reply.split_inclusive(' ').map(str::to_owned).collect(),
             None => drawn(settings.tokens, &mut random),
         };
-        let limit = max_completion_tokens.or(max_tokens).or(call.defaults.max_tokens);
+        let limit = max_completion_tokens.or(max_tokens).or(call.defaults.values().max_tokens);
         let limit = limit.map_or(usize::MAX, |limit| limit as usize);
         let finish_reason = if tokens.len() > limit { "length" } else { "stop" };
         tokens.truncate(limit);

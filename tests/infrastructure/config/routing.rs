@@ -1,0 +1,76 @@
+//! What is said of models, and where groups and pools fall back to.
+
+use std::num::NonZeroU32;
+
+use tidegate_domain::{
+    model::{Capability, Prices},
+    pool::PoolFallback,
+    task_group::FallbackStrategy,
+};
+
+use super::{BASE, load_text};
+
+#[test]
+fn a_model_says_what_is_known_of_it_above_the_catalogue() {
+    let text = "
+        [providers.openai]
+        protocol = 'openai'
+        api_key = 'k'
+        [providers.near]
+        protocol = 'openai'
+        base_url = 'http://127.0.0.1:1/v1'
+        [models.cheap]
+        model = 'openai:gpt-4o'
+        prices = { input = 0.5, output = 1.25 }
+        [models.home]
+        model = 'near:gpt-4o'
+        context_window = 4096
+        max_output = 512
+        capabilities = ['tools', 'prefill']
+        region = 'eu'
+    ";
+    let models = load_text(text, &[]).unwrap().configuration.models;
+    let cheap = models.card(&"openai:gpt-4o".parse().unwrap()).unwrap();
+    assert_eq!(cheap.prices, Some(Prices { input: 500_000, cached_input: None, output: 1_250_000 }));
+    assert_eq!(cheap.context_window, NonZeroU32::new(128_000));
+    assert!(cheap.can(Capability::Vision));
+    let home = models.card(&"near:gpt-4o".parse().unwrap()).unwrap();
+    assert_eq!((home.context_window, home.max_output), (NonZeroU32::new(4096), NonZeroU32::new(512)));
+    assert!(home.can(Capability::Prefill) && !home.can(Capability::Vision));
+    assert_eq!((home.prices, home.region.as_deref()), (None, Some("eu")));
+    assert_eq!(models.card(&"near:gpt-4o-mini".parse().unwrap()), None, "another host is another vendor");
+}
+
+#[test]
+fn a_fallback_names_where_to_go() {
+    let text = format!(
+        "{BASE}
+        [pools.spare]
+        task_groups = ['chat']
+        fallback = {{ strategy = 'pool_fallback', fallback_pools = ['fast'] }}
+        [task_groups.g.tiers.a]
+        models = ['sim:a']
+        [task_groups.g.fallback_config]
+        strategy = 'task_group_switch'
+        fallback_groups = ['chat.a', 'chat']
+        fallback_pools = ['fast']
+        content_filter_fallback = ['pool:spare', 'chat']
+        [task_groups.own.tiers.a]
+        models = ['sim:a']
+        [task_groups.own.fallback]
+        strategy = 'custom'
+        policy = 'mine'
+        "
+    );
+    let configuration = load_text(&text, &[]).unwrap().configuration;
+    let spare = configuration.pools[1].value.policy();
+    assert_eq!((spare.fallback, spare.fallback_pools[0].as_str()), (PoolFallback::PoolFallback, "fast"));
+    let fallback = configuration.task_groups[1].value.fallback();
+    assert_eq!(fallback.strategy, FallbackStrategy::GroupFallback);
+    let targets: Vec<_> = fallback.targets().map(|target| target.to_string()).collect();
+    assert_eq!(targets, ["chat.a", "chat", "pool:fast"]);
+    let filtered: Vec<_> = fallback.content_filter.iter().map(ToString::to_string).collect();
+    assert_eq!(filtered, ["pool:spare", "chat"]);
+    let own = configuration.task_groups[2].value.fallback();
+    assert_eq!((own.strategy, own.custom.as_deref()), (FallbackStrategy::Custom, Some("mine")));
+}
