@@ -7,6 +7,7 @@ mod chaos;
 mod choosing;
 mod cooldown;
 mod exhaustion;
+mod every_poll;
 mod explain;
 mod failover;
 mod fallback;

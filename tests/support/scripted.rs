@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::Duration,
@@ -106,6 +106,10 @@ pub struct Scripts {
     improviser: Arc<Mutex<Option<Improviser>>>,
     provider: Provider,
     silent: Arc<AtomicBool>,
+    /// How many times the clients may still be polled before one panics; none ever does at 0.
+    fuse: Arc<AtomicUsize>,
+    /// How many calls are under way, and how many were at the most.
+    calls: Arc<Mutex<(usize, usize)>>,
 }
 
 /// Where a provider is, and what it knows us by.
@@ -135,6 +139,7 @@ struct Script {
     beginnings: Vec<Option<String>>,
     cannot_go_on: bool,
     streams_dropped: usize,
+    active: usize,
 }
 
 impl Scripts {
@@ -151,6 +156,45 @@ impl Scripts {
     /// Makes checks wait for ever.
     pub fn leave_checks_unanswered(&self) {
         self.silent.store(true, Relaxed);
+    }
+
+    /// Makes a client panic when the clients are polled for the `polls`-th time, counted from 1; never at 0.
+    pub fn panic_at_poll(&self, polls: usize) {
+        self.fuse.store(polls, Relaxed);
+    }
+
+    /// Forgets what was queued, set or made up: everybody answers at once.
+    pub fn answer_at_once(&self) {
+        *self.improviser.lock().unwrap() = None;
+        self.by_model.lock().unwrap().values_mut().for_each(|script| {
+            (script.queue, script.always) = (VecDeque::new(), Some(Act::Answer));
+        });
+    }
+
+    /// How many calls of `model` are under way.
+    pub fn active(&self, model: &str) -> usize {
+        self.with(model, |script| script.active)
+    }
+
+    /// How many calls, of all models together, were under way at the most.
+    pub fn busiest(&self) -> usize {
+        self.calls.lock().unwrap().1
+    }
+
+    fn begin_call(&self, model: &str) -> CallUnderWay {
+        self.with(model, |script| script.active += 1);
+        let mut calls = self.calls.lock().unwrap();
+        calls.0 += 1;
+        calls.1 = calls.1.max(calls.0);
+        drop(calls);
+        CallUnderWay { scripts: self.clone(), model: model.to_owned() }
+    }
+
+    /// Burns the fuse by one poll.
+    fn burn(&self) {
+        let left = self.fuse.load(Relaxed);
+        self.fuse.store(left.saturating_sub(1), Relaxed);
+        assert!(left != 1, "a client's panic, as it was told");
     }
 
     /// The same scripts for clients of a provider at `place` that are known there by `key`.
@@ -216,6 +260,7 @@ impl LlmClient for ScriptedClient {
     type Stream = ScriptedStream;
 
     async fn send(&self, call: Call<'_>) -> Result<Reply<ScriptedStream>, Fault> {
+        let under_way = self.scripts.begin_call(call.model);
         let body = call.request.body_for(call.model, call.defaults);
         let stream = call.request.envelope().stream();
         let beginning = match call.part {
@@ -232,6 +277,7 @@ impl LlmClient for ScriptedClient {
             script.beginnings.push(beginning);
             script.queue.pop_front().or_else(|| script.always.clone())
         });
+        self.scripts.burn();
         let act = act.or_else(|| self.scripts.improvised(call.model, stream));
         let act = act.unwrap_or_else(|| if stream { Act::tokens(3) } else { Act::Answer });
         match act {
@@ -240,6 +286,7 @@ impl LlmClient for ScriptedClient {
             Act::Hang => std::future::pending().await,
             Act::AnswerAfter(wait) => {
                 tokio::time::sleep(wait).await;
+                self.scripts.burn();
                 Ok(answer(call.model))
             }
             Act::Stream(beats) => Ok(Reply::Stream(ScriptedStream {
@@ -248,6 +295,7 @@ impl LlmClient for ScriptedClient {
                 beats: beats.into(),
                 waiting: None,
                 kept,
+                _under_way: under_way,
             })),
         }
     }
@@ -287,6 +335,7 @@ pub struct ScriptedStream {
     waiting: Option<Pin<Box<Sleep>>>,
     /// What it delivered, while that is text.
     kept: Option<Partial>,
+    _under_way: CallUnderWay,
 }
 
 impl AnswerStream for ScriptedStream {
@@ -295,10 +344,25 @@ impl AnswerStream for ScriptedStream {
     }
 }
 
+/// A call from its beginning to its end, whatever that is.
+#[derive(Debug)]
+struct CallUnderWay {
+    scripts: Scripts,
+    model: String,
+}
+
+impl Drop for CallUnderWay {
+    fn drop(&mut self) {
+        self.scripts.with(&self.model, |script| script.active -= 1);
+        self.scripts.calls.lock().unwrap().0 -= 1;
+    }
+}
+
 impl Stream for ScriptedStream {
     type Item = Result<StreamChunk, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.scripts.burn();
         loop {
             if let Some(sleep) = &mut self.waiting {
                 if sleep.as_mut().poll(context).is_pending() {

@@ -85,6 +85,12 @@ impl Plan {
         self
     }
 
+    /// A pool that is defined elsewhere.
+    pub fn pool_of(mut self, pool: Pool) -> Self {
+        self.configuration.pools.push(declared(pool));
+        self
+    }
+
     /// A wrapper.
     pub fn wrapper(mut self, name: &str, target: &str) -> Self {
         let wrapper = Wrapper::new(WrapperName::new(name).unwrap(), target.parse().unwrap()).unwrap();
