@@ -48,6 +48,10 @@ e2e:
 reference:
     TIDEGATE_WRITE_REFERENCE=1 cargo test --workspace --test architecture configuration
 
+# Sends many requests through real sockets, callers and upstreams that misbehave: `just chaos --requests 1000000`.
+chaos *args:
+    cargo run --locked -p layered-tests --bin chaos --profile profiling -- {{args}}
+
 # Builds the book (needs mdbook).
 book:
     mdbook build

@@ -70,6 +70,16 @@ struct Shared {
 struct ScriptState {
     always: Behaviour,
     queue: VecDeque<Behaviour>,
+    improviser: Option<Improviser>,
+}
+
+/// Makes up what to do with a request.
+struct Improviser(Box<dyn FnMut(&Transcript) -> Behaviour + Send>);
+
+impl std::fmt::Debug for Improviser {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Improviser")
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,7 +99,7 @@ impl FaultyUpstream {
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
             name: name.to_owned(),
-            script: Mutex::new(ScriptState { always: Behaviour::default(), queue: VecDeque::new() }),
+            script: Mutex::new(ScriptState { always: Behaviour::default(), queue: VecDeque::new(), improviser: None }),
             requests: Mutex::default(),
             counts: watch::Sender::new(Counts::default()),
         });
@@ -115,6 +125,12 @@ impl FaultyUpstream {
     /// Behaves like this once.
     pub fn enqueue(&self, behaviour: Behaviour) {
         self.shared.script().queue.push_back(behaviour);
+    }
+
+    /// Makes up what to do with each request that nothing is queued for. What it was asked is not remembered from then on: a
+    /// long run would fill the memory.
+    pub fn improvise(&self, behaviour: impl FnMut(&Transcript) -> Behaviour + Send + 'static) {
+        self.shared.script().improviser = Some(Improviser(Box::new(behaviour)));
     }
 
     /// All requests so far.
@@ -178,13 +194,17 @@ impl Shared {
 
     /// Takes note of a request and says how to answer it.
     fn admit(&self, request: Transcript) -> Vec<Step> {
-        let behaviour = {
+        let (behaviour, is_remembered) = {
             let mut script = self.script();
             let once = if request.method == "GET" { None } else { script.queue.pop_front() };
-            once.unwrap_or_else(|| script.always.clone())
+            let made_up = |script: &mut ScriptState| script.improviser.as_mut().map(|it| (it.0)(&request));
+            let behaviour = once.or_else(|| made_up(&mut script)).unwrap_or_else(|| script.always.clone());
+            (behaviour, script.improviser.is_none())
         };
         let steps = behaviour.steps(&self.name, &request);
-        self.requests.lock().expect("no holder panics").push(request);
+        if is_remembered {
+            self.requests.lock().expect("no holder panics").push(request);
+        }
         self.counts.send_modify(|counts| counts.requests += 1);
         steps
     }

@@ -312,3 +312,6 @@ impl Fault {
         self.retry_after.or(self.kind.cooldown())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub enum Behaviour {
     Fail { at: Phase, how: Failure },
     /// Does exactly this.
     Script(Vec<Step>),
+    /// Does so under another name.
+    Named(String, Box<Behaviour>),
 }
 
 /// How an answer is made.
@@ -121,6 +123,12 @@ impl Behaviour {
         Self::Status { status, headers: vec![("content-type".to_owned(), "application/json".to_owned())], body }
     }
 
+    /// Does so under another name: that is what its words begin with.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self::Named(name, Box::new(self))
+    }
+
     /// Adds a header to a status.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
@@ -145,6 +153,7 @@ impl Behaviour {
         let streams = asked["stream"] == true;
         match self {
             Self::Script(steps) => steps.clone(),
+            Self::Named(name, behaviour) => behaviour.steps(name, request),
             Self::Status { status, headers, body } => vec![status_step(*status, headers, body)],
             Self::Answer(_) if request.method == "GET" => vec![status_step(200, &[], r#"{"object":"list","data":[]}"#)],
             Self::Answer(answer) if answer.prefill == OnPrefill::Reject && prefilled(&asked).is_some() => {
