@@ -1,5 +1,7 @@
 //! A scripted client: a fake that does what it is told, in order, and remembers what it was asked.
 
+mod calls;
+
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
@@ -13,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use calls::CallUnderWay;
 use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
@@ -171,25 +174,6 @@ impl Scripts {
         });
     }
 
-    /// How many calls of `model` are under way.
-    pub fn active(&self, model: &str) -> usize {
-        self.with(model, |script| script.active)
-    }
-
-    /// How many calls, of all models together, were under way at the most.
-    pub fn busiest(&self) -> usize {
-        self.calls.lock().unwrap().1
-    }
-
-    fn begin_call(&self, model: &str) -> CallUnderWay {
-        self.with(model, |script| script.active += 1);
-        let mut calls = self.calls.lock().unwrap();
-        calls.0 += 1;
-        calls.1 = calls.1.max(calls.0);
-        drop(calls);
-        CallUnderWay { scripts: self.clone(), model: model.to_owned() }
-    }
-
     /// Burns the fuse by one poll.
     fn burn(&self) {
         let left = self.fuse.load(Relaxed);
@@ -341,20 +325,6 @@ pub struct ScriptedStream {
 impl AnswerStream for ScriptedStream {
     fn take_partial(&mut self) -> Option<Partial> {
         self.kept.take()
-    }
-}
-
-/// A call from its beginning to its end, whatever that is.
-#[derive(Debug)]
-struct CallUnderWay {
-    scripts: Scripts,
-    model: String,
-}
-
-impl Drop for CallUnderWay {
-    fn drop(&mut self) {
-        self.scripts.with(&self.model, |script| script.active -= 1);
-        self.scripts.calls.lock().unwrap().0 -= 1;
     }
 }
 
