@@ -181,16 +181,15 @@ mod tests {
 
     use super::*;
 
+    fn pool(status: PoolStatus, usable: usize) -> PoolHealth {
+        PoolHealth { name: "fast".parse().unwrap(), status, usable, instances: 2 }
+    }
+
     fn healthy() -> HealthReport {
         HealthReport {
             revision: 7,
             configuration: ConfigurationHealth { content_hash: "c0ffee".to_owned(), rejected: None },
-            pools: vec![PoolHealth {
-                name: "fast".parse().unwrap(),
-                status: PoolStatus::Active,
-                usable: 2,
-                instances: 2,
-            }],
+            pools: vec![pool(PoolStatus::Active, 2)],
             task_groups: vec![GroupHealth { name: "chat".parse().unwrap(), usable_tiers: 1, tiers: 1 }],
             wrappers: vec![WrapperHealth {
                 name: "gpt".parse().unwrap(),
@@ -229,7 +228,7 @@ mod tests {
     fn what_is_usable_in_part_a_silent_store_and_a_rejected_reload_degrade_and_no_more() {
         let degraded = (Status::Degraded, true);
         let reason = ("/pools/0/reason", "1 of 2 instances cannot be used");
-        check(|report| report.pools[0].usable = 1, degraded, reason);
+        check(|report| report.pools = vec![pool(PoolStatus::Degraded, 1)], degraded, reason);
         let reason = ("/task_groups/0/reason", "2 of 3 tiers cannot be used");
         check(|report| report.task_groups[0].tiers = 3, degraded, reason);
         check(|report| report.store = Err("disk full".to_owned()), degraded, ("/store/reason", "disk full"));
@@ -241,7 +240,7 @@ mod tests {
     fn what_nobody_can_use_fails_the_whole() {
         let inactive = (Status::Inactive, false);
         let reason = ("/pools/0/reason", "none of 2 instances can be used");
-        check(|report| report.pools[0].usable = 0, inactive, reason);
+        check(|report| report.pools = vec![pool(PoolStatus::Inactive, 0)], inactive, reason);
         let reason = ("/task_groups/0/reason", "none of 1 tiers can be used");
         check(|report| report.task_groups[0].usable_tiers = 0, inactive, reason);
         let reason = ("/wrappers/0/reason", "pool:fast cannot be used");

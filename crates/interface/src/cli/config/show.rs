@@ -115,10 +115,10 @@ mod tests {
     fn each_value_stands_beside_its_origin() {
         let arguments = ShowArgs { origin: true, ..arguments(&[]) };
         insta::assert_snapshot!(render_values(&values(), &arguments, Colour::Never), @r#"
-        pools.fast.deadlines.total = 600         # as defaults.deadlines.total
-        pools.fast.rotation = "random"           # config/tidegate.toml:7
-        pools.faster.rotation = "round_robin"    # default
-        providers.real.api_key = "***"           # config/tidegate.toml:3 from ${KEY}
+        pools.fast.deadlines.total = 600       # as defaults.deadlines.total
+        pools.fast.rotation = "random"         # config/tidegate.toml:7
+        pools.faster.rotation = "round_robin"  # default
+        providers.real.api_key = "***"         # config/tidegate.toml:3 from ${KEY}
         "#);
     }
 
