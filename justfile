@@ -48,6 +48,10 @@ e2e:
 reference:
     TIDEGATE_WRITE_REFERENCE=1 cargo test --workspace --test architecture configuration
 
+# Tries every interleaving of a few threads at the locks and counters of our own.
+loom:
+    RUSTFLAGS="--cfg loom_model" cargo test -p tidegate-application --lib --target-dir target/loom models
+
 # Sends many requests through real sockets, callers and upstreams that misbehave: `just chaos --requests 1000000`.
 chaos *args:
     cargo run --locked -p layered-tests --bin chaos --profile profiling -- {{args}}

@@ -9,6 +9,8 @@
 
 mod gate;
 mod level;
+#[cfg(all(test, loom_model))]
+mod models;
 mod place;
 mod refusal;
 mod waiting;

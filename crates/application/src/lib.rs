@@ -33,6 +33,7 @@ mod pool_service;
 mod reload_service;
 pub mod request_log;
 mod routing_table;
+mod sync;
 mod task_group_service;
 mod wrapper_service;
 mod wrappers;

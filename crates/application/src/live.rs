@@ -7,6 +7,8 @@
 mod budget;
 mod hedge;
 mod instance;
+#[cfg(all(test, loom_model))]
+mod models;
 mod permit;
 mod pool;
 mod waiting_room;

@@ -5,7 +5,7 @@
 //! only time makes room, whose turn it is is told the moment and comes back then.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -19,6 +19,7 @@ use super::{
     place::Taken,
     waiting::{Seat, Waiting},
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// The gate of one level.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(super) struct Obstacle {
 }
 
 /// What happens to a request at the door.
-enum Door {
+pub(super) enum Door {
     Open(Place),
     Wait(Waiting),
 }
@@ -108,7 +109,7 @@ impl Gate {
         Ok(())
     }
 
-    fn knock(self: &Arc<Self>, demand: Demand, deadline: Instant) -> Result<Door, AdmissionError> {
+    pub(super) fn knock(self: &Arc<Self>, demand: Demand, deadline: Instant) -> Result<Door, AdmissionError> {
         let now = now();
         let mut state = self.lock();
         let obstacle = match state.at_the_door(demand.tokens, now) {

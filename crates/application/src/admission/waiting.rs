@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -10,6 +10,7 @@ use tidegate_domain::admission::{Measure, Ticket};
 use tokio::{sync::Notify, time::sleep_until};
 
 use super::{AdmissionError, Gate, Place, RefusalReason, gate::now, place::Taken};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Where a request sits while it waits, and what it is told there.
 #[derive(Debug)]

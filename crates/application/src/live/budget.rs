@@ -1,11 +1,13 @@
 //! The retry budgets that requests share: one for each target, and one for the whole gateway.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
 use tidegate_domain::resilience::{RetryBudget, RetryBudgetPolicy};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// A retry budget behind a lock; it begins with the first request.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -22,6 +22,7 @@ use tidegate_domain::{
 };
 
 use super::WaitingRoom;
+use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
 /// To whom an instance belongs; together with its id this tells it from every other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 mod members;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -16,6 +16,7 @@ use tidegate_domain::{
 use super::{LiveInstance, Owned, Permit, WaitingRoom};
 use crate::{
     admission::Level,
+    sync::{Mutex, MutexGuard},
     wrappers::{Asking, Resort},
 };
 

@@ -3,12 +3,11 @@
 //! A writer draws a ticket and puts its record into that ticket's slot: two writers meet at one lock only when one of them
 //! has been overtaken by a whole turn of the ring.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 
 use tidegate_domain::routing::RequestRecord;
+
+use crate::sync::{AtomicUsize, Mutex};
 
 /// A record, and the ticket it was put in under.
 type Slot = Mutex<Option<(usize, Arc<RequestRecord>)>>;
