@@ -6,7 +6,7 @@ use tidegate_domain::{
     fault::FaultKind,
     inference::{BuildClientError, ClientFactory, LlmClient},
 };
-use tidegate_infrastructure::provider::Providers;
+use tidegate_infrastructure::provider::{Protocol, ProviderSettings, Providers};
 
 use super::{STREAM, WHOLE, client, client_with, instance, outcome, settings, settle, usage};
 
@@ -78,12 +78,14 @@ fn a_provider_that_is_not_configured_is_named_with_those_that_are() {
 }
 
 #[test]
-fn a_base_url_is_required_and_checked() {
-    let mut without = settings("");
-    without.base_url = None;
-    for settings in [without, settings("ftp://host")] {
+fn a_base_url_is_checked_and_required_of_a_protocol_without_a_home() {
+    let without = |protocol| ProviderSettings { protocol, base_url: None, ..settings("") };
+    for settings in [without(Protocol::Azure), settings("ftp://host")] {
         let error = Providers::new(vec![settings]).unwrap().client(&instance()).unwrap_err();
         assert!(matches!(error, BuildClientError::BaseUrl { .. }), "{error}");
+    }
+    for protocol in [Protocol::OpenAi, Protocol::Anthropic] {
+        Providers::new(vec![without(protocol)]).unwrap().client(&instance()).unwrap();
     }
 }
 
