@@ -10,7 +10,7 @@ use crate::http::RevisionWire;
 /// The arguments of `config history`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct HistoryArgs {
-    /// Where the configuration is, whose [storage] keeps the history.
+    /// Where the configuration is, whose `[storage]` keeps the history.
     #[command(flatten)]
     pub config: ConfigArgs,
     /// Show the files of this revision instead.
@@ -30,7 +30,7 @@ pub struct HistoryArgs {
 /// The arguments of `config rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct RollbackArgs {
-    /// Where the configuration is, whose [storage] keeps the history.
+    /// Where the configuration is, whose `[storage]` keeps the history.
     #[command(flatten)]
     pub config: ConfigArgs,
     /// The revision whose files to put in place.
