@@ -49,6 +49,8 @@ impl Stage {
             let api = http::Gateway {
                 orchestration: Arc::clone(gateway.orchestration()),
                 health: Arc::clone(gateway.health()),
+                pools: Arc::clone(gateway.pools()),
+                statistics: Arc::clone(gateway.statistics()),
                 metrics: Arc::new(String::new),
                 configuration: None,
             };

@@ -99,6 +99,8 @@ impl Fleet {
         let gates = http::Gateway {
             orchestration: Arc::clone(gateway.orchestration()),
             health: Arc::clone(gateway.health()),
+            pools: Arc::clone(gateway.pools()),
+            statistics: Arc::clone(gateway.statistics()),
             metrics: Arc::new(String::new),
             configuration: None,
         };

@@ -8,12 +8,18 @@ use std::{
 use proptest::prelude::*;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    pool::{Duty, Health, HealthPolicy, HealthStatus, Random, Unusable},
+    pool::{CheckKind, CheckPolicy, Duty, Health, HealthPolicy, HealthStatus, Random, Unusable},
 };
 
 use HealthStatus::{Degraded, Draining, Healthy, Maintenance, Recovering, Unhealthy};
 
 const SECOND: Duration = Duration::from_secs(1);
+const CHECKED: CheckPolicy = CheckPolicy {
+    kind: CheckKind::Models,
+    interval: Duration::from_secs(30),
+    timeout: Duration::from_secs(10),
+    daily_cost: 0,
+};
 
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -42,6 +48,7 @@ fn policy() -> HealthPolicy {
         success_threshold: NonZeroU32::new(2).unwrap(),
         recovery_time: SECOND * 10,
         max_recovery_time: SECOND * 35,
+        check: CHECKED,
     }
 }
 
@@ -341,6 +348,7 @@ fn policies() -> impl Strategy<Value = HealthPolicy> {
         success_threshold: NonZeroU32::new(successes).unwrap(),
         recovery_time: SECOND * recovery,
         max_recovery_time: SECOND * max,
+        check: CHECKED,
     })
 }
 

@@ -6,14 +6,14 @@ mod requests;
 mod simulated;
 mod streaming;
 
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::{future::poll_fn, pin::Pin, sync::OnceLock, time::Duration};
 
 use futures_core::Stream;
 use secrecy::SecretString;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        Call, ClientFactory, InferenceRequest, LlmClient, ParameterDefaults, Part, Reply, RequestId, Signals,
+        Call, ClientFactory, InferenceRequest, LlmClient, ParameterDefaults, Part, Quota, Reply, RequestId, Signals,
         StreamChunk, Usage,
     },
     name::{InstanceId, ProviderName},
@@ -54,18 +54,29 @@ fn client(base_url: &str) -> ProviderClient {
 }
 
 async fn send(client: &ProviderClient, body: &'static str) -> Result<Reply<ProviderStream>, Fault> {
+    send_and_tell(client, body).await.0
+}
+
+/// Sends, and returns what the answer says is left of our rate, too.
+async fn send_and_tell(
+    client: &ProviderClient,
+    body: &'static str,
+) -> (Result<Reply<ProviderStream>, Fault>, Option<Quota>) {
     let request = InferenceRequest::parse(body.as_bytes().into()).unwrap();
     let defaults = ParameterDefaults::default();
     let request_id = RequestId::new("req_1");
-    client
+    let quota = OnceLock::new();
+    let reply = client
         .send(Call {
             request: &request,
             model: "gpt-4o",
             defaults: &defaults,
             request_id: &request_id,
             part: Part::Whole,
+            quota: &quota,
         })
-        .await
+        .await;
+    (reply, quota.into_inner())
 }
 
 async fn next(stream: &mut ProviderStream) -> Option<Result<StreamChunk, Fault>> {

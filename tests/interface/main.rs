@@ -6,6 +6,7 @@ mod configuration;
 mod data_plane;
 mod framing;
 mod gateway;
+mod instances;
 mod lifecycle;
 mod limits;
 mod operations;

@@ -67,6 +67,8 @@ impl Pair {
         let gateway = http::Gateway {
             orchestration: Arc::clone(gateway.orchestration()),
             health: Arc::clone(gateway.health()),
+            pools: Arc::clone(gateway.pools()),
+            statistics: Arc::clone(gateway.statistics()),
             metrics: Arc::new(move || rendered.render()),
             configuration: None,
         };

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use layered_tests::world::{Diary, Plan};
-use tidegate_application::{Catalog, CatalogParts, HealthService, OrchestrationService, Routes};
+use tidegate_application::{Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes};
 use tidegate_domain::{
     admission::{Limits, RateLimitAlgorithm, RateLimitPolicy},
     config::Configuration,
@@ -95,7 +95,9 @@ fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
     }));
     let gateway = Gateway {
         orchestration: Arc::new(OrchestrationService::new(Arc::clone(&routes), clock.clone(), observer)),
-        health: Arc::new(HealthService::new(Arc::clone(&catalog), routes, clock)),
+        health: Arc::new(HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone())),
+        pools: Arc::new(PoolService::new(Arc::clone(&catalog), routes, clock)),
+        statistics: Arc::default(),
         metrics: Arc::new(|| "requests_total 1\n".to_owned()),
         configuration: None,
     };

@@ -20,7 +20,7 @@ use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        AnswerStream, BuildClientError, Call, ClientFactory, InferenceRequest, LlmClient, Part, Partial, Reply,
+        AnswerStream, BuildClientError, Call, ClientFactory, InferenceRequest, LlmClient, Part, Partial, Quota, Reply,
         Signals, StreamChunk, Succession, Usage, WholeAnswer,
     },
     pool::InstanceSpec,
@@ -137,6 +137,9 @@ impl std::fmt::Debug for Improviser {
 struct Script {
     queue: VecDeque<Act>,
     always: Option<Act>,
+    quota: Option<Quota>,
+    checks: usize,
+    check_fault: Option<Fault>,
     bodies: Vec<Bytes>,
     /// What it was to go on from, by attempt.
     beginnings: Vec<Option<String>>,
@@ -154,6 +157,22 @@ impl Scripts {
     /// Sets what `model` does whenever nothing is queued; it answers until told otherwise.
     pub fn always(&self, model: &str, act: Act) {
         self.with(model, |script| script.always = Some(act));
+    }
+
+    /// Sets what the next answer of `model` says is left of our rate.
+    pub fn says_left(&self, model: &str, quota: Quota) {
+        self.with(model, |script| script.quota = Some(quota));
+    }
+
+    /// Sets what every check of `model` comes to.
+    pub fn checks(&self, model: &str, result: Result<(), FaultKind>) {
+        let fault = result.err().map(|kind| Fault::new(kind, Work::Refused, "scripted"));
+        self.with(model, |script| script.check_fault = fault);
+    }
+
+    /// How often `model` was checked.
+    pub fn checked(&self, model: &str) -> usize {
+        self.with(model, |script| script.checks)
     }
 
     /// Makes checks wait for ever.
@@ -259,6 +278,7 @@ impl LlmClient for ScriptedClient {
         let act = self.scripts.with(call.model, |script| {
             script.bodies.push(body);
             script.beginnings.push(beginning);
+            call.note_quota(script.quota.take());
             script.queue.pop_front().or_else(|| script.always.clone())
         });
         self.scripts.burn();
@@ -285,10 +305,14 @@ impl LlmClient for ScriptedClient {
     }
 
     async fn check(&self) -> Result<(), Fault> {
+        let fault = self.scripts.with(&self.model, |script| {
+            script.checks += 1;
+            script.check_fault.clone()
+        });
         if self.scripts.silent.load(Relaxed) {
             return std::future::pending().await;
         }
-        Ok(())
+        fault.map_or(Ok(()), Err)
     }
 
     fn can_go_on(&self, _: &InferenceRequest) -> bool {

@@ -10,8 +10,9 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use tidegate_application::{
-    Answer, Catalog, CatalogParts, Completion, CompletionError, CompletionStream, HealthService, OrchestrationService,
-    PoolService, ReloadService, RequestContext, RequestLog, Routes, TaskGroupService, WrapperService,
+    Answer, Catalog, CatalogParts, Completion, CompletionError, CompletionStream, HealthChecks, HealthService,
+    OrchestrationService, PoolService, ReloadService, RequestContext, RequestLog, Routes, TargetStatistics,
+    TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
     admission::Limits,
@@ -29,6 +30,7 @@ use tidegate_domain::{
 use tidegate_infrastructure::{
     clock::TokioClock,
     persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
+    telemetry::Observers,
 };
 
 use crate::{
@@ -48,6 +50,9 @@ pub struct World {
     pub groups: TaskGroupService<ScriptedClient>,
     pub wrappers: WrapperService<ScriptedClient>,
     pub health: HealthService<ScriptedClient>,
+    pub checks: HealthChecks<ScriptedClient>,
+    /// What became of requests, by target.
+    pub statistics: Arc<TargetStatistics>,
     pub orchestration: OrchestrationService<ScriptedClient>,
     pub stored_pools: InMemoryPoolRepository,
     /// What the next reload finds.
@@ -165,6 +170,8 @@ impl Plan {
         }));
         catalog.load(self.configuration).await.unwrap();
         let written = Written::new(scripts.clone());
+        let statistics = Arc::new(TargetStatistics::default());
+        let watching = Observers::new(vec![Arc::new(diary.clone()), Arc::clone(&statistics) as _]);
         let observer = Arc::new(diary.clone());
         World {
             reloads: ReloadService::new(Arc::clone(&catalog), written.clone(), scripts.clone(), observer),
@@ -173,7 +180,9 @@ impl Plan {
             groups: TaskGroupService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
             wrappers: WrapperService::new(Arc::clone(&routes), clock.clone()),
             health: HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone()),
-            orchestration: OrchestrationService::new(routes, clock, Arc::new(diary.clone())).logging_to(self.requests),
+            checks: HealthChecks::new(Arc::clone(&routes), clock.clone(), Arc::new(diary.clone())),
+            orchestration: OrchestrationService::new(routes, clock, Arc::new(watching)).logging_to(self.requests),
+            statistics,
             scripts,
             diary,
             catalog,

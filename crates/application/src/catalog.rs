@@ -197,6 +197,11 @@ impl<C: LlmClient> Catalog<C> {
         Ok(version)
     }
 
+    /// Who is told of what happens.
+    pub(crate) fn observer(&self) -> &dyn Observer {
+        &*self.parts.observer
+    }
+
     /// Whether the store can be read.
     pub(crate) async fn check_store(&self) -> Result<(), RepositoryError> {
         self.parts.pools.list().await.map(drop)

@@ -5,11 +5,11 @@ use std::{fmt, sync::Arc};
 use tidegate_domain::{
     inference::LlmClient,
     name::{GroupName, PoolName, Target, WrapperName},
-    pool::PoolStatus,
+    pool::{InstanceStatistics, PoolStatus},
     time::Clock,
 };
 
-use crate::{catalog::Catalog, pool_service, routing_table::Routes, wrapper_service};
+use crate::{catalog::Catalog, live::Owned, pool_service, routing_table::Routes, wrapper_service};
 
 /// Reports on everything.
 pub struct HealthService<C> {
@@ -92,6 +92,20 @@ impl<C: LlmClient> HealthService<C> {
     /// Reports on what `routes` publishes and on the store of `catalog`.
     pub fn new(catalog: Arc<Catalog<C>>, routes: Arc<Routes<C>>, clock: Arc<dyn Clock>) -> Self {
         Self { catalog, routes, clock }
+    }
+
+    /// Every instance as it is now, by its name within the whole gateway. A model that is only asked by its own name is there
+    /// once it was asked.
+    pub fn instances(&self) -> Vec<InstanceStatistics> {
+        let (table, now) = (self.routes.load(), self.clock.now());
+        let statistics = table.instances().into_values().map(|instance| {
+            let idle = instance.owner == Owned::Directly;
+            (idle, instance.statistics(now))
+        });
+        statistics
+            .filter(|(idle, statistics)| !idle || statistics.attempts > 0)
+            .map(|(_, statistics)| statistics)
+            .collect()
     }
 
     /// How everything is doing now.

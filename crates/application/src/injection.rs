@@ -13,8 +13,8 @@ use tidegate_domain::{
 };
 
 use crate::{
-    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, RequestLog, Routes, TaskGroupService,
-    WrapperService,
+    Catalog, CatalogParts, HealthChecks, HealthService, OrchestrationService, PoolService, RequestLog, Routes,
+    TaskGroupService, WrapperService,
 };
 
 impl<M: Module, C: LlmClient> Component<M> for Routes<C> {
@@ -94,6 +94,23 @@ where
         Box::new(Self::new(
             <M as HasComponent<Routes<C>>>::build_component(context),
             <M as HasComponent<dyn Clock>>::build_component(context),
+        ))
+    }
+}
+
+impl<M, C> Component<M> for HealthChecks<C>
+where
+    C: LlmClient,
+    M: Module + HasComponent<Routes<C>> + HasComponent<dyn Clock> + HasComponent<dyn Observer>,
+{
+    type Interface = Self;
+    type Parameters = ();
+
+    fn build(context: &mut ModuleBuildContext<M>, (): ()) -> Box<Self> {
+        Box::new(Self::new(
+            <M as HasComponent<Routes<C>>>::build_component(context),
+            <M as HasComponent<dyn Clock>>::build_component(context),
+            <M as HasComponent<dyn Observer>>::build_component(context),
         ))
     }
 }

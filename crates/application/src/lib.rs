@@ -11,7 +11,9 @@
 //! | [`WrapperService`] | public names: list, get, where they lead |
 //! | [`OrchestrationService`] | answers a request: resolve the name, admit, drive attempts, account |
 //! | [`HealthService`] | how all of it is doing |
+//! | [`HealthChecks`] | checks instances in the background |
 //! | [`RequestLog`] | finds requests that are over, with everything that was decided for them |
+//! | [`TargetStatistics`] | counts what becomes of requests, by target |
 //! | [`ReloadService`] | puts another configuration in force while all of it serves |
 //!
 //! The services are generic over the client, so that an attempt costs no boxed future and a chunk no dynamic dispatch.
@@ -24,16 +26,19 @@ mod catalog;
 mod explain;
 mod fallback_policies;
 pub mod health;
+mod health_checks;
 #[cfg(feature = "shaku")]
 mod injection;
 mod instance_check;
 mod live;
+mod operation;
 pub mod orchestration;
 mod pool_service;
 mod reload_service;
 pub mod request_log;
 mod routing_table;
 mod sync;
+mod target_statistics;
 mod task_group_service;
 mod wrapper_service;
 mod wrappers;
@@ -42,7 +47,9 @@ pub use admission::{AdmissionError, Caller, RefusalReason, Scope};
 pub use catalog::{Catalog, CatalogParts, ChangeError, Definitions, Owner};
 pub use explain::{CandidateExplanation, Excluded, Explanation, LegExplanation, Scores};
 pub use health::{ConfigurationHealth, GroupHealth, HealthReport, HealthService, PoolHealth, WrapperHealth};
+pub use health_checks::HealthChecks;
 pub use instance_check::InstanceCheck;
+pub use operation::{InstanceOperation, OperateError};
 pub use orchestration::{
     Answer, Completion, CompletionError, CompletionHead, CompletionStream, Consent, ModelEntry, OrchestrationService,
     RequestContext, StreamMarks,
@@ -51,6 +58,7 @@ pub use pool_service::{PoolService, PoolStatistics, PoolView};
 pub use reload_service::{ConfigControl, ConfigHistory, ReloadService, RollbackError};
 pub use request_log::{RequestLog, RequestLogPolicy, RequestStore, RequestWriter};
 pub use routing_table::{CompileError, Routes, RoutingTable};
+pub use target_statistics::{LegTally, TargetStatistics, TargetTally};
 pub use task_group_service::{TaskGroupService, TaskGroupStatistics, TaskGroupView, TierStatistics};
 pub use tidegate_domain as domain;
 pub use wrapper_service::{WrapperService, WrapperView};

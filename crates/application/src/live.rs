@@ -5,15 +5,18 @@
 //! across an await.
 
 mod budget;
+mod checking;
 mod hedge;
 mod instance;
 #[cfg(all(test, loom_model))]
 mod models;
 mod permit;
 mod pool;
+mod tally;
 mod waiting_room;
 
 pub(crate) use budget::{Budgets, SharedBudget};
+pub(crate) use checking::{Checking, day_of};
 pub(crate) use hedge::Hedge;
 pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
 pub(crate) use permit::Permit;

@@ -1,10 +1,10 @@
 //! Use cases of pools.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use tidegate_domain::{
     inference::LlmClient,
-    name::PoolName,
+    name::{InstanceId, PoolName},
     pool::{InstanceStatistics, Lenience, Pool, PoolStatus, Verdict},
     repository::{RepositoryError, Version, Versioned},
     time::Clock,
@@ -14,6 +14,7 @@ use crate::{
     catalog::{Catalog, Change, ChangeError, Owner, owned},
     instance_check::{InstanceCheck, check_all},
     live::{LiveInstance, LivePool},
+    operation::{InstanceOperation, OperateError},
     routing_table::Routes,
 };
 
@@ -38,6 +39,8 @@ pub struct PoolView {
 pub struct PoolStatistics {
     /// The pool.
     pub name: PoolName,
+    /// When that was.
+    pub as_of: Instant,
     /// How it is.
     pub status: PoolStatus,
     /// Its instances, in declaration order.
@@ -122,6 +125,30 @@ impl<C: LlmClient> PoolService<C> {
         Some(check_all(table.pool(name)?.instances.clone()).await)
     }
 
+    /// Does to one instance of the pool what an operator says, and returns how it is then, and when that is. It holds until it is taken back, the
+    /// instance goes, or the process ends: a reload does not lift it.
+    ///
+    /// # Errors
+    /// [`OperateError`] if there is no such pool or instance.
+    pub fn operate(
+        &self,
+        pool: &PoolName,
+        instance: &InstanceId,
+        operation: InstanceOperation,
+    ) -> Result<(Instant, InstanceStatistics), OperateError> {
+        let table = self.routes.load();
+        let live = table.pool(pool).ok_or_else(|| OperateError::NoSuchPool(pool.clone()))?;
+        let found = live.instances.iter().find(|known| known.spec.id == *instance);
+        let found = found.ok_or_else(|| OperateError::NoSuchInstance {
+            pool: pool.clone(),
+            instance: instance.clone(),
+            known: live.instances.iter().map(|known| known.spec.id.as_str()).collect::<Vec<_>>().join(", "),
+        })?;
+        let now = self.clock.now();
+        found.operate(operation, now, self.catalog.observer());
+        Ok((now, found.statistics(now)))
+    }
+
     /// What the pool and its instances have done; `None` if there is no such pool.
     pub fn statistics(&self, name: &PoolName) -> Option<PoolStatistics> {
         self.routes.load().pool(name).map(|pool| statistics(pool, &*self.clock))
@@ -142,7 +169,7 @@ pub(crate) fn statistics<C>(pool: &LivePool<C>, clock: &dyn Clock) -> PoolStatis
     let somebody_is_asked = usable > 0 || leniences.contains(&Lenience::Broken);
     let status =
         if is_panic && somebody_is_asked { PoolStatus::Panic } else { PoolStatus::of(usable, instances.len()) };
-    PoolStatistics { name: pool.definition.name().clone(), status, instances }
+    PoolStatistics { name: pool.definition.name().clone(), as_of: now, status, instances }
 }
 
 impl<C> fmt::Debug for PoolService<C> {

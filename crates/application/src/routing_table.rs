@@ -6,20 +6,23 @@
 mod compile;
 mod resolve;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 pub use compile::CompileError;
 pub(crate) use compile::{Compiler, TableInput};
 use tidegate_domain::{
-    name::{GroupName, PoolName, Target, WrapperName},
+    name::{GroupName, InstanceId, PoolName, Target, WrapperName},
     task_group::TaskGroup,
     wrapper::Wrapper,
 };
 
 use crate::{
     admission::Level,
-    live::{LivePool, SharedBudget},
+    live::{LiveInstance, LivePool, SharedBudget},
     wrappers::{Leg, Route},
 };
 
@@ -108,6 +111,12 @@ impl<C> RoutingTable<C> {
         self.groups.values()
     }
 
+    /// Every instance, once, by its name within the whole gateway.
+    pub(crate) fn instances(&self) -> BTreeMap<&InstanceId, &Arc<LiveInstance<C>>> {
+        let all = self.entries.values().flat_map(|entry| entry.route.instances());
+        all.map(|instance| (&instance.label, instance)).collect()
+    }
+
     pub(crate) fn wrappers(&self) -> impl Iterator<Item = &Wrapper> {
         self.wrappers.values()
     }
@@ -134,7 +143,7 @@ impl<C> Routes<C> {
 
     /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
-        for instance in table.entries.values().flat_map(|entry| entry.route.instances()) {
+        for instance in table.instances().into_values() {
             instance.state.go_on(instance.policies, instance.credential);
             if instance.joins {
                 instance.state.join();

@@ -106,6 +106,56 @@ pub enum FallbackAdvice {
 }
 
 impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 20] = [
+        Self::Client,
+        Self::ContextLength,
+        Self::ContentFilter,
+        Self::Auth,
+        Self::Billing,
+        Self::ModelMissing,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::Transient,
+        Self::Timeout(Phase::Headers),
+        Self::Timeout(Phase::FirstContent),
+        Self::Timeout(Phase::Idle),
+        Self::Timeout(Phase::Pace),
+        Self::Timeout(Phase::Total),
+        Self::Transport(TransportFault::Dns),
+        Self::Transport(TransportFault::Connect),
+        Self::Transport(TransportFault::Tls),
+        Self::Transport(TransportFault::Reset),
+        Self::Malformed,
+        Self::Cancelled,
+    ];
+
+    /// The place of the kind in [`FaultKind::ALL`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::ContextLength => 1,
+            Self::ContentFilter => 2,
+            Self::Auth => 3,
+            Self::Billing => 4,
+            Self::ModelMissing => 5,
+            Self::RateLimited => 6,
+            Self::Overloaded => 7,
+            Self::Transient => 8,
+            Self::Timeout(Phase::Headers) => 9,
+            Self::Timeout(Phase::FirstContent) => 10,
+            Self::Timeout(Phase::Idle) => 11,
+            Self::Timeout(Phase::Pace) => 12,
+            Self::Timeout(Phase::Total) => 13,
+            Self::Transport(TransportFault::Dns) => 14,
+            Self::Transport(TransportFault::Connect) => 15,
+            Self::Transport(TransportFault::Tls) => 16,
+            Self::Transport(TransportFault::Reset) => 17,
+            Self::Malformed => 18,
+            Self::Cancelled => 19,
+        }
+    }
+
     /// Whether it counts as a failure of the instance, towards its breaker and its health. What the caller did, and
     /// backpressure, do not: a saturated engine must not be ejected into a stampede on its neighbours.
     pub fn counts_against_instance(self) -> bool {

@@ -13,6 +13,7 @@ mod envelope;
 mod needs;
 mod operation;
 mod parameter;
+mod quota;
 mod request;
 mod request_id;
 mod translation;
@@ -26,6 +27,7 @@ pub use defaults::{DefaultValues, ParameterDefaults, ReasoningEffort, ResponseFo
 pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH};
 pub use operation::{Dialect, Family, Operation, UnknownOperation};
 pub use parameter::Parameter;
+pub use quota::{Allowance, Quota};
 pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest};
 pub use request_id::RequestId;
 pub use translation::Translation;

@@ -7,8 +7,10 @@ mod affinity;
 mod ejection;
 mod exhaustion;
 mod health;
+mod histogram;
 mod instance;
 mod latency;
+mod observed_quota;
 mod performance;
 mod repository;
 mod rotation;
@@ -20,16 +22,18 @@ use std::num::NonZeroU32;
 pub use affinity::{AffinityHints, AffinityPolicy, AffinitySource, digest, pull};
 pub use ejection::{EjectionPolicy, Lenience, Standing, Verdict};
 pub use exhaustion::{OnExhausted, PoolQueue};
-pub use health::{Duty, Health, HealthPolicy, HealthStatus, HealthTransition, Unusable};
+pub use health::{CheckKind, CheckPolicy, Duty, Health, HealthPolicy, HealthStatus, HealthTransition, Unusable};
+pub use histogram::{Histogram, LatencySummary};
 pub use instance::{InstanceSpec, Weight};
 pub use latency::PeakLatency;
+pub use observed_quota::ObservedQuota;
 pub use performance::Performance;
 pub use repository::PoolRepository;
 #[cfg(test)]
 pub(crate) use rotation::tests as rotation_tests;
 pub use rotation::{Bend, Members, Random, Rotation, RotationKind};
 pub use slow_start::{Presence, SlowStart};
-pub use statistics::{InstanceStatistics, PoolStatus};
+pub use statistics::{InstanceStatistics, LastCheck, LastFault, PoolStatus};
 
 use crate::{
     admission::Limits,

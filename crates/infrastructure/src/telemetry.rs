@@ -5,6 +5,7 @@
 
 mod log;
 mod metrics;
+mod state;
 
 use std::{fmt, sync::Arc};
 
@@ -13,6 +14,7 @@ use tidegate_domain::observe::{Event, Observer};
 pub use self::{
     log::LogObserver,
     metrics::{MetricsError, MetricsHandle, PrometheusObserver},
+    state::state_series,
 };
 
 /// Several observers as one.

@@ -9,6 +9,8 @@
 //! | `models` | `GET /v1/models` |
 //! | `configuration` | `/admin/v1/config` |
 //! | `explanation` | `POST /admin/v1/explain` |
+//! | `instances` | `/admin/v1/pools/{pool}/instances` |
+//! | `statistics` | `/admin/v1/statistics` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
 //! | `requests` | `/admin/v1/requests`: what was decided for requests that are over |
 //! | `refusal` | every error a caller can see |
@@ -21,17 +23,23 @@ mod explanation;
 mod headers;
 mod health;
 mod ingress;
+mod instances;
 mod intake;
+mod latency;
 mod marks;
 mod models;
 mod operations;
 mod refusal;
 mod requests;
+mod statistics;
 mod wishes;
 
 use std::{fmt, sync::Arc};
 
-use tidegate_application::{domain::inference::LlmClient, health::HealthService, orchestration::OrchestrationService};
+use tidegate_application::{
+    PoolService, TargetStatistics, domain::inference::LlmClient, health::HealthService,
+    orchestration::OrchestrationService,
+};
 
 pub use self::configuration::Control;
 pub(crate) use self::{
@@ -53,6 +61,10 @@ pub struct Gateway<C: LlmClient> {
     pub orchestration: Arc<OrchestrationService<C>>,
     /// Knows how everything is.
     pub health: Arc<HealthService<C>>,
+    /// Knows the pools, and does to their instances what operators say.
+    pub pools: Arc<PoolService<C>>,
+    /// Counts what becomes of requests, by target.
+    pub statistics: Arc<TargetStatistics>,
     /// Renders the metrics.
     pub metrics: MetricsText,
     /// Looks at and changes the configuration, if it is of files.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use shaku::{HasComponent, module};
 use tidegate_application::{
-    Catalog, HealthService, OrchestrationService, PoolService, RequestLog, Routes, TaskGroupService, WrapperService,
+    Catalog, HealthChecks, HealthService, OrchestrationService, PoolService, RequestLog, Routes, TaskGroupService,
+    WrapperService,
 };
 use tidegate_domain::{pool::PoolRepository, task_group::TaskGroupRepository};
 use tidegate_infrastructure::{
@@ -50,7 +51,8 @@ module! {
             TaskGroupService<ProviderClient>,
             WrapperService<ProviderClient>,
             OrchestrationService<ProviderClient>,
-            HealthService<ProviderClient>
+            HealthService<ProviderClient>,
+            HealthChecks<ProviderClient>
         ],
         providers = [],
 
@@ -94,6 +96,7 @@ pub(crate) struct Services {
     pub(crate) wrappers: Arc<WrapperService<ProviderClient>>,
     pub(crate) orchestration: Arc<OrchestrationService<ProviderClient>>,
     pub(crate) health: Arc<HealthService<ProviderClient>>,
+    pub(crate) checks: Arc<HealthChecks<ProviderClient>>,
 }
 
 /// Composes every service.
@@ -110,5 +113,6 @@ pub(crate) fn compose(storage: Storage, providers: Providers, observers: Observe
         wrappers: module.resolve(),
         orchestration: module.resolve(),
         health: module.resolve(),
+        checks: module.resolve(),
     }
 }

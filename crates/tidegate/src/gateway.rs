@@ -3,8 +3,8 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use tidegate_application::{
-    Catalog, ChangeError, ConfigHistory, HealthService, OrchestrationService, PoolService, ReloadService,
-    TaskGroupService, WrapperService,
+    Catalog, ChangeError, ConfigHistory, HealthChecks, HealthService, OrchestrationService, PoolService, ReloadService,
+    TargetStatistics, TaskGroupService, WrapperService,
 };
 use tidegate_domain::{
     config::{Configuration, Declared, ReloadSource, Report, RevisionRepository},
@@ -31,6 +31,7 @@ pub struct Gateway {
     database: Option<Database>,
     providers: Providers,
     observers: Observers,
+    statistics: Arc<TargetStatistics>,
     history: ConfigHistory,
     writing: Option<Writing>,
 }
@@ -81,6 +82,16 @@ impl Gateway {
     /// Reports on everything.
     pub fn health(&self) -> &Arc<HealthService<ProviderClient>> {
         &self.services.health
+    }
+
+    /// Checks instances, as long as its future is polled; a program that wants active checks spawns it.
+    pub fn health_checks(&self) -> &Arc<HealthChecks<ProviderClient>> {
+        &self.services.checks
+    }
+
+    /// Counts what becomes of requests, by target.
+    pub fn statistics(&self) -> &Arc<TargetStatistics> {
+        &self.statistics
     }
 
     /// Holds every definition.
@@ -209,7 +220,7 @@ impl GatewayBuilder {
     /// # Errors
     /// [`BuildGatewayError`] says which of these failed, and why.
     pub async fn build(self) -> Result<Gateway, BuildGatewayError> {
-        let Self { configuration, providers, storage, requests, observers, fallbacks } = self;
+        let Self { configuration, providers, storage, requests, mut observers, fallbacks } = self;
         let database = match storage {
             StorageSettings::Memory => None,
             StorageSettings::Sqlite { path } => Some(Database::open(&DatabaseOptions::file(path)).await?),
@@ -219,6 +230,8 @@ impl GatewayBuilder {
             Some(database) => Arc::new(SqliteRevisionRepository::new(database.clone())),
         };
         let storage = database.clone().map_or(Storage::InMemory, Storage::Sqlite);
+        let statistics = Arc::new(TargetStatistics::default());
+        observers.push(Arc::clone(&statistics) as _);
         let (providers, observers) = (Providers::new(providers)?, Observers::new(observers));
         let (requests, writing) = request_log::build(requests, database.as_ref(), &observers);
         let services = compose(storage, providers.clone(), observers.clone(), requests);
@@ -227,7 +240,7 @@ impl GatewayBuilder {
         }
         services.catalog.load(configuration).await?;
         let history = ConfigHistory::new(revisions, Arc::new(TokioClock));
-        Ok(Gateway { services, database, providers, observers, history, writing })
+        Ok(Gateway { services, database, providers, observers, statistics, history, writing })
     }
 }
 

@@ -122,11 +122,12 @@ impl Day {
     /// Two minutes of little traffic without bad luck; then everything works again, and nothing that was reserved is missing.
     async fn recover(&self) {
         let world = &self.world;
+        let before = invariants::asked(world);
         for second in 0..120 {
             let _ = world.complete(["p", "g", "g.tier2", "g.tier3"][second % 4]).await;
             sleep(Duration::from_secs(1)).await;
         }
-        invariants::check_recovered(self);
+        invariants::check_recovered(self, &before);
         for round in 0..12 {
             for target in ["p", "g"] {
                 let ending = ask(world, target, &format!("req_{}_{target}_{round}", self.seed), round % 2 == 0).await;

@@ -14,8 +14,8 @@ use tidegate_domain::{
     inference::{DefaultValues, ParameterDefaults, ReasoningEffort, ResponseFormat, ToolChoice},
     name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
     pool::{
-        AffinityPolicy, AffinitySource, EjectionPolicy, HealthPolicy, InstanceSpec, OnExhausted, Pool, PoolFallback,
-        PoolMember, PoolPolicy, PoolQueue, RotationKind, SlowStart, Weight,
+        AffinityPolicy, AffinitySource, CheckKind, CheckPolicy, EjectionPolicy, HealthPolicy, InstanceSpec,
+        OnExhausted, Pool, PoolFallback, PoolMember, PoolPolicy, PoolQueue, RotationKind, SlowStart, Weight,
     },
     repository::{Version, Versioned},
     resilience::{Backoff, BreakerPolicy, Deadlines, HedgePolicy, MidStream, Pace, Rate, SlowCalls},
@@ -184,12 +184,15 @@ fn tier_limits() -> impl Strategy<Value = TierLimits> {
 }
 
 fn health_policies() -> impl Strategy<Value = HealthPolicy> {
-    (non_zero(), non_zero(), durations(), durations()).prop_map(
-        |(failure_threshold, success_threshold, recovery_time, max_recovery_time)| HealthPolicy {
+    let checks = (select(CheckKind::ALL.to_vec()), durations(), durations(), any::<u64>())
+        .prop_map(|(kind, interval, timeout, daily_cost)| CheckPolicy { kind, interval, timeout, daily_cost });
+    (non_zero(), non_zero(), durations(), durations(), checks).prop_map(
+        |(failure_threshold, success_threshold, recovery_time, max_recovery_time, check)| HealthPolicy {
             failure_threshold,
             success_threshold,
             recovery_time,
             max_recovery_time,
+            check,
         },
     )
 }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use layered_tests::upstream::{Behaviour, Failure, FaultyUpstream, Phase, Step, deserted_url};
-use tidegate_domain::fault::{FaultKind, TransportFault, Work};
+use tidegate_domain::{
+    fault::{FaultKind, TransportFault, Work},
+    inference::{Allowance, Quota},
+};
 use tokio::net::TcpListener;
 
-use super::{STREAM, WHOLE, client, client_with, outcome, send, settings, settle};
+use super::{STREAM, WHOLE, client, client_with, outcome, send, send_and_tell, settings, settle};
 
 const RESET: FaultKind = FaultKind::Transport(TransportFault::Reset);
 const MALFORMED: FaultKind = FaultKind::Malformed;
@@ -174,4 +177,19 @@ async fn a_pooled_connection_that_was_closed_is_replaced_unseen() {
     settle().await;
     assert_eq!(outcome(&client, WHOLE).await.fault, None);
     assert_eq!(upstream.connection_count(), 2);
+}
+
+#[tokio::test]
+async fn what_an_answer_says_is_left_of_our_rate_is_heard_be_it_a_success_or_a_refusal() {
+    let upstream = FaultyUpstream::start("a").await;
+    let client = client(&upstream.base_url());
+    let left = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1m30s")];
+    let spent = Allowance { remaining: 0, reset: Duration::from_secs(90) };
+    let heard = Some(Quota { requests: Some(spent), tokens: None });
+    for status in [200, 429, 500] {
+        let silent = left.into_iter().fold(Behaviour::status(status), |b, (name, value)| b.with_header(name, value));
+        upstream.enqueue(silent);
+        assert_eq!(send_and_tell(&client, WHOLE).await.1, heard, "{status}");
+    }
+    assert_eq!(send_and_tell(&client, WHOLE).await.1, None);
 }

@@ -3,25 +3,25 @@
 use std::{
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use tidegate_domain::{
     fault::Fault,
-    inference::Usage,
+    inference::Quota,
     model::ModelCard,
     name::{GroupName, InstanceId, PoolName, TierName},
     pool::{
-        Health, HealthPolicy, InstanceSpec, InstanceStatistics, Lenience, Performance, Presence, Random, SlowStart,
-        Standing, Unusable,
+        Duty, Health, HealthPolicy, HealthTransition, InstanceSpec, InstanceStatistics, LastFault, Lenience,
+        ObservedQuota, Performance, Presence, Random, SlowStart, Standing, Unusable,
     },
-    resilience::{BreakerPolicy, CircuitBreaker, Cooldown, Pass},
+    resilience::{BreakerOverride, BreakerPolicy, BreakerTransition, CircuitBreaker, Cooldown, Pass},
     task_group::Exclusion,
 };
 
-use super::WaitingRoom;
+use super::{WaitingRoom, checking::Checks, tally::Tally};
 use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
 /// To whom an instance belongs; together with its id this tells it from every other.
@@ -118,22 +118,31 @@ impl<C> LiveInstance<C> {
 
     /// Its statistics at `now`.
     pub(crate) fn statistics(&self, now: Instant) -> InstanceStatistics {
-        let tally = &self.state.tally;
-        let successes = tally.successes.load(Relaxed);
-        let latency = Duration::from_micros(tally.latency_micros.load(Relaxed));
-        // Not inside the literal: the lock would be held to its end, and the next field takes it again.
-        let health = self.state.lock().health.status(now);
+        let exclusion = self.exclusion(now);
+        let tallied = self.state.tally.read();
+        let guarded = self.state.lock();
         InstanceStatistics {
             id: self.spec.id.clone(),
+            label: self.label.clone(),
             spec: self.spec.clone(),
-            health,
-            available: self.exclusion(now).is_none(),
+            health: guarded.health.status(now),
+            breaker: guarded.breaker.state(now),
+            held: guarded.breaker.held(),
+            timeline: guarded.breaker.timeline().iter().collect(),
+            available: exclusion.is_none(),
+            exclusion,
             in_flight: self.state.in_flight(),
-            successes,
-            failures: tally.failures.load(Relaxed),
-            mean_latency: u32::try_from(successes).ok().and_then(|count| latency.checked_div(count)),
-            input_tokens: tally.input_tokens.load(Relaxed),
-            output_tokens: tally.output_tokens.load(Relaxed),
+            attempts: tallied.attempts,
+            successes: tallied.successes,
+            failures: tallied.failures.iter().map(|(_, count)| count).sum(),
+            failures_by_kind: tallied.failures,
+            consecutive_faults: tallied.consecutive_faults,
+            last_fault: guarded.last_fault,
+            last_check: guarded.checks.last,
+            first_content: tallied.first_content,
+            duration: tallied.duration,
+            input_tokens: tallied.input_tokens,
+            output_tokens: tallied.output_tokens,
         }
     }
 }
@@ -143,6 +152,8 @@ impl<C> LiveInstance<C> {
 pub(crate) struct InstanceState {
     in_flight: AtomicU32,
     guarded: Mutex<Guarded>,
+    /// Whether a check is under way.
+    pub(super) checking: AtomicBool,
     pub(super) tally: Tally,
 }
 
@@ -155,6 +166,8 @@ pub(super) struct Guarded {
     pub(super) credential: Credential,
     pub(super) last_dispatch: Option<Instant>,
     pub(super) random: Random,
+    pub(super) last_fault: Option<LastFault>,
+    pub(super) checks: Checks,
     pub(super) performance: Performance,
     pub(super) presence: Presence,
 }
@@ -165,6 +178,7 @@ pub(super) struct Credential {
     /// Counts the credentials that the instance has had.
     number: u32,
     refusal: Cooldown,
+    quota: ObservedQuota,
 }
 
 impl Credential {
@@ -175,34 +189,8 @@ impl Credential {
 
     fn replace(&mut self, number: u32) {
         if !self.is_current(number) {
-            *self = Self { number, refusal: Cooldown::default() };
+            *self = Self { number, ..Self::default() };
         }
-    }
-}
-
-/// What an instance has done since the process started.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    successes: AtomicU64,
-    failures: AtomicU64,
-    latency_micros: AtomicU64,
-    input_tokens: AtomicU64,
-    output_tokens: AtomicU64,
-}
-
-impl Tally {
-    pub(super) fn success(&self, latency: Duration) {
-        self.successes.fetch_add(1, Relaxed);
-        self.latency_micros.fetch_add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    pub(super) fn failure(&self) {
-        self.failures.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn tokens(&self, usage: Usage) {
-        self.input_tokens.fetch_add(usage.input_tokens, Relaxed);
-        self.output_tokens.fetch_add(usage.output_tokens, Relaxed);
     }
 }
 
@@ -216,6 +204,11 @@ impl Guarded {
     }
 
     /// The attempt that has just failed may have taken it out: then it comes back to a slow start.
+    /// Whether it, or the credential in use, is left alone because it asked for it.
+    pub(super) fn is_benched(&self, now: Instant) -> bool {
+        self.cooldown.until(now).max(self.credential.refusal.until(now)).is_some()
+    }
+
     pub(super) fn goes_out(&mut self, now: Instant) {
         let benched = self.cooldown.until(now).max(self.credential.refusal.until(now));
         let unhealthy = match self.health.usable(now) {
@@ -228,7 +221,7 @@ impl Guarded {
         }
     }
 
-    fn exclusion(&self, now: Instant, lenience: Lenience) -> Option<Exclusion> {
+    pub(super) fn exclusion(&self, now: Instant, lenience: Lenience) -> Option<Exclusion> {
         let usable = self.health.usable(now);
         match usable {
             Err(Unusable::Maintenance) => return Some(Exclusion::Maintenance),
@@ -237,6 +230,9 @@ impl Guarded {
         }
         if let Some(until) = self.cooldown.until(now).max(self.credential.refusal.until(now)) {
             return Some(Exclusion::CoolingDown(until));
+        }
+        if let Some(until) = self.credential.quota.spent(0, now) {
+            return Some(Exclusion::QuotaSpent(until));
         }
         let unhealthy = match usable {
             Err(Unusable::Unhealthy(until)) => Some(Exclusion::Unhealthy(until)),
@@ -258,6 +254,7 @@ impl InstanceState {
     pub(crate) fn new(policies: InstancePolicies, seed: u64) -> Self {
         Self {
             in_flight: AtomicU32::new(0),
+            checking: AtomicBool::new(false),
             guarded: Mutex::new(Guarded {
                 health: Health::new(policies.health),
                 breaker: CircuitBreaker::new(policies.breaker),
@@ -265,6 +262,8 @@ impl InstanceState {
                 credential: Credential::default(),
                 last_dispatch: None,
                 random: Random::with_seed(seed),
+                last_fault: None,
+                checks: Checks::default(),
                 performance: Performance::default(),
                 presence: Presence::default(),
             }),
@@ -288,6 +287,36 @@ impl InstanceState {
     /// The percentage of its share that it takes at `now`.
     pub(crate) fn readiness(&self, slow_start: &SlowStart, now: Instant) -> u32 {
         slow_start.readiness(&mut self.lock().presence, now)
+    }
+
+    /// Puts it on that duty.
+    pub(crate) fn put_on(&self, duty: Duty, now: Instant) -> Option<HealthTransition> {
+        let mut guarded = self.lock();
+        if duty == Duty::Serving && guarded.health.duty() != Duty::Serving {
+            guarded.presence = Presence::Joining;
+        }
+        guarded.health.put_on(duty, now)
+    }
+
+    /// Forgets whatever it has been through.
+    pub(crate) fn reset(&self, now: Instant) -> (Option<HealthTransition>, Option<BreakerTransition>) {
+        let mut guarded = self.lock();
+        guarded.cooldown = Cooldown::default();
+        guarded.credential = Credential { number: guarded.credential.number, ..Credential::default() };
+        (guarded.health.reset(now), guarded.breaker.reset(now))
+    }
+
+    /// Holds its circuit, or leaves it to itself again.
+    pub(crate) fn hold_breaker(&self, word: Option<BreakerOverride>, now: Instant) -> Option<BreakerTransition> {
+        self.lock().breaker.hold(word, now)
+    }
+
+    /// Takes in what an answer says is left of our rate, to a client with the credential of that number.
+    pub(crate) fn observe_quota(&self, quota: Quota, credential: u32, now: Instant) {
+        let mut guarded = self.lock();
+        if guarded.credential.is_current(credential) {
+            guarded.credential.quota.observe(quota, now);
+        }
     }
 
     /// Requests that it is serving.
@@ -320,7 +349,10 @@ impl InstanceState {
             },
         };
         match &entered {
-            Ok(_) => guarded.last_dispatch = Some(now),
+            Ok(_) => {
+                guarded.last_dispatch = Some(now);
+                self.tally.attempt();
+            }
             Err(_) => self.leave(),
         }
         entered

@@ -10,7 +10,7 @@ use tidegate_domain::{
     inference::Usage,
     name::InstanceId,
     observe::{Event, Observer},
-    pool::{HealthStatus, HealthTransition, Lenience},
+    pool::{HealthStatus, HealthTransition, LastFault, Lenience},
     resilience::{BreakerState, BreakerTransition, Pass},
     task_group::Exclusion,
 };
@@ -95,7 +95,8 @@ impl Permit {
 
     /// The answer is complete.
     pub(crate) fn completed(mut self, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
-        self.state.tally.success(self.latency.unwrap_or_default());
+        let took = now - self.sent;
+        self.state.tally.success(self.latency.unwrap_or(took), took);
         if let Some(usage) = usage {
             self.state.tally.tokens(usage);
         }
@@ -106,11 +107,12 @@ impl Permit {
 
     /// The attempt failed, before or amid the answer. Returns how long the instance is left alone for it, if it is.
     pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) -> Option<Duration> {
-        self.state.tally.failure();
         let (sent, credential, latency) = (self.sent, self.credential, self.latency);
         let counts = self.counts(fault);
+        self.state.tally.failure(fault.kind, counts);
         let mut benched = None;
         self.settle(observer, |guarded, pass| {
+            guarded.last_fault = Some(LastFault { kind: fault.kind, at: now });
             // A refusal of a credential that was replaced meanwhile says nothing about the instance under the new one.
             let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
             if !outdated {
@@ -160,6 +162,7 @@ impl Permit {
         self.settle(observer, |guarded, pass| {
             guarded.performance.answered(latency, now);
             guarded.cooldown.on_success();
+            guarded.checks.last_success = Some(now);
             let Guarded { health, breaker, random, .. } = guarded;
             Transitions {
                 health: (!health.outdates(sent)).then(|| health.on_success(now)).flatten(),

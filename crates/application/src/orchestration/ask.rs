@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tidegate_domain::{
@@ -43,19 +43,25 @@ impl<C: LlmClient> Question<C> {
     /// Asks for `part` of the answer to `request`.
     pub(super) async fn ask(self, request: &InferenceRequest, part: Part<'_>) -> Result<Beginning<C::Stream>, Fault> {
         let began = Instant::now();
+        let quota = OnceLock::new();
         let call = Call {
             request,
             model: self.instance.spec.model.model(),
             defaults: &self.leg.defaults,
             request_id: &self.request_id,
             part,
+            quota: &quota,
         };
         let Deadlines { headers, first_content, idle, total, pace } = self.leg.deadlines;
         let end = self.deadline.min(later(began, total));
         let share = self.share.min(end);
         // The head of a whole answer comes with its last token: only the attempt's time bounds it.
         let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
-        match within((Phase::Headers, head), end, self.instance.client.send(call)).await? {
+        let reply = within((Phase::Headers, head), end, self.instance.client.send(call)).await;
+        if let Some(quota) = quota.get() {
+            self.instance.state.observe_quota(*quota, self.instance.credential, Instant::now().into_std());
+        }
+        match reply? {
             Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
             Reply::Stream(stream) => {
                 let first = share.min(later(began, first_content));

@@ -76,3 +76,10 @@ fn a_deadline_that_ran_out_names_its_phase_and_leaves_open_what_was_done() {
         assert!(fault.to_string().starts_with(&format!("{}: no ", fault.kind)), "{fault}");
     }
 }
+
+#[test]
+fn every_kind_is_at_its_place() {
+    for (at, kind) in FaultKind::ALL.into_iter().enumerate() {
+        assert_eq!(kind.index(), at, "{kind}");
+    }
+}

@@ -1,8 +1,8 @@
 //! The port through which a provider is asked, and the port that makes one for an instance.
 
-use std::future::Future;
+use std::{future::Future, sync::OnceLock};
 
-use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Part, Reply, RequestId, Unfit};
+use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Part, Quota, Reply, RequestId, Unfit};
 use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
 
 /// One attempt at one upstream.
@@ -18,6 +18,18 @@ pub struct Call<'a> {
     pub request_id: &'a RequestId,
     /// Which part of the answer is asked for.
     pub part: Part<'a>,
+    /// Where what the answer says of our rate is put, be it a success or a refusal.
+    pub quota: &'a OnceLock<Quota>,
+}
+
+impl Call<'_> {
+    /// Notes what the answer says is left of our rate, if it says so.
+    pub fn note_quota(&self, quota: Option<Quota>) {
+        if let Some(quota) = quota {
+            // An answer has one head, and so says it once.
+            let _ = self.quota.set(quota);
+        }
+    }
 }
 
 /// Asks one provider.
@@ -58,6 +70,14 @@ pub trait LlmClient: Send + Sync + 'static {
     /// # Errors
     /// A [`Fault`] says why it does not.
     fn check(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Connects to the provider, and no more. A client that connects to nothing need not say anything: it is checked instead.
+    ///
+    /// # Errors
+    /// A [`Fault`] says why no connection came to stand.
+    fn connect(&self) -> impl Future<Output = Result<(), Fault>> + Send {
+        self.check()
+    }
 
     /// What this client has in common with the one it takes over from, for the same instance. What is known of the
     /// instance is kept or forgotten accordingly.

@@ -49,6 +49,7 @@ impl Standing {
             Some(Exclusion::Drained | Exclusion::Maintenance | Exclusion::HeldOpen) => Self::Absent,
             Some(
                 Exclusion::CoolingDown(_)
+                | Exclusion::QuotaSpent(_)
                 | Exclusion::ExcludedByCaller
                 | Exclusion::FallsShort(_)
                 | Exclusion::Unfit
@@ -90,6 +91,7 @@ impl Lenience {
             | Exclusion::TooSlow
             | Exclusion::OtherRegion
             | Exclusion::CoolingDown(_)
+            | Exclusion::QuotaSpent(_)
             | Exclusion::AtCapacity
             | Exclusion::AtLimit(_) => false,
         }

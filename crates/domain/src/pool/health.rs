@@ -9,6 +9,7 @@
 //!
 //! An operator's word stands above both: under maintenance or draining an instance gets no traffic, whatever it is.
 
+mod check;
 mod status;
 mod track;
 
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use check::{CheckKind, CheckPolicy};
 pub use status::{HealthStatus, HealthTransition};
 
 use self::track::Track;
@@ -33,6 +35,8 @@ pub struct HealthPolicy {
     pub recovery_time: Duration,
     /// The longest that it is ever left alone, unless its upstream asks for more.
     pub max_recovery_time: Duration,
+    /// How it is learnt.
+    pub check: CheckPolicy,
 }
 
 impl Default for HealthPolicy {
@@ -42,6 +46,7 @@ impl Default for HealthPolicy {
             success_threshold: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),
             recovery_time: Duration::from_mins(1),
             max_recovery_time: Duration::from_mins(10),
+            check: CheckPolicy::default(),
         }
     }
 }
@@ -86,6 +91,13 @@ impl Health {
 
     /// Goes on under another policy, from the same state.
     pub fn set_policy(&mut self, policy: HealthPolicy) {
+        // What nobody looks at any more cannot heal.
+        if !policy.check.kind.is_active() {
+            self.checks.reset();
+        }
+        if policy.check.kind == CheckKind::None {
+            self.requests.reset();
+        }
         self.policy = policy;
     }
 
@@ -126,6 +138,9 @@ impl Health {
     /// Records that an attempt succeeded.
     pub fn on_success(&mut self, now: Instant) -> Option<HealthTransition> {
         self.changing(now, |health| {
+            if health.policy.check.kind == CheckKind::None {
+                return;
+            }
             health.requests.on_success(health.policy, now);
             health.checks.reset();
         })
@@ -133,7 +148,11 @@ impl Health {
 
     /// Records that an attempt failed in a way that counts.
     pub fn on_fault(&mut self, fault: &Fault, now: Instant, random: &mut Random) -> Option<HealthTransition> {
-        self.changing(now, |health| health.requests.on_fault(health.policy, (fault, now), random))
+        self.changing(now, |health| {
+            if health.policy.check.kind != CheckKind::None {
+                health.requests.on_fault(health.policy, (fault, now), random);
+            }
+        })
     }
 
     /// Records that a check succeeded.
@@ -170,5 +189,32 @@ impl Health {
         change(self);
         let to = self.status(now);
         (from != to).then_some(HealthTransition { from, to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{FaultKind, Work};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
+    fn what_is_not_looked_at_any_more_is_forgotten() {
+        let with =
+            |kind| HealthPolicy { check: CheckPolicy { kind, ..CheckPolicy::default() }, ..HealthPolicy::default() };
+        let (fault, now) = (Fault::new(FaultKind::Transient, Work::Refused, "test"), Instant::now());
+        let (mut health, mut random) = (Health::new(with(CheckKind::Models)), Random::with_seed(1));
+        for _ in 0..3 {
+            health.on_check_fault(&fault, now, &mut random);
+        }
+        health.on_fault(&fault, now, &mut random);
+        assert_eq!(health.status(now), HealthStatus::Unhealthy);
+        health.set_policy(with(CheckKind::Passive));
+        assert_eq!(health.status(now), HealthStatus::Degraded, "the request's fault stands");
+        health.set_policy(with(CheckKind::None));
+        for _ in 0..10 {
+            health.on_fault(&fault, now, &mut random);
+        }
+        assert_eq!(health.status(now), HealthStatus::Healthy);
     }
 }

@@ -1,33 +1,78 @@
 //! What an instance has done, and what that makes of its pool.
 
-use std::{fmt, time::Duration};
+use std::{fmt, time::Instant};
 
-use super::{HealthStatus, InstanceSpec};
-use crate::name::InstanceId;
+use super::{HealthStatus, InstanceSpec, LatencySummary};
+use crate::{
+    fault::FaultKind,
+    name::InstanceId,
+    resilience::{BreakerOverride, BreakerState},
+    task_group::Exclusion,
+};
 
 /// A snapshot of one instance: its definition, its state and its tally since the process started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstanceStatistics {
-    /// The instance.
+    /// The instance, within its pool or tier.
     pub id: InstanceId,
+    /// The instance within the whole gateway, as in logs and metrics.
+    pub label: InstanceId,
     /// Its definition.
     pub spec: InstanceSpec,
     /// Its health.
     pub health: HealthStatus,
+    /// Its circuit.
+    pub breaker: BreakerState,
+    /// The operator's word that holds its circuit, if one does.
+    pub held: Option<BreakerOverride>,
+    /// The last changes of its circuit, oldest first.
+    pub timeline: Vec<(Instant, BreakerState)>,
     /// Whether a request could be sent to it now.
     pub available: bool,
+    /// Why none would be; `None` if one could.
+    pub exclusion: Option<Exclusion>,
     /// Requests it is serving.
     pub in_flight: u32,
+    /// Attempts that were sent to it. What neither succeeded nor failed and is not in flight was abandoned by its caller.
+    pub attempts: u64,
     /// Attempts that it answered.
     pub successes: u64,
     /// Attempts that it failed, those included that do not count against it.
     pub failures: u64,
-    /// Mean time to the whole answer or the first content, over its successes.
-    pub mean_latency: Option<Duration>,
+    /// The same by kind, without those that never happened.
+    pub failures_by_kind: Vec<(FaultKind, u64)>,
+    /// Failures in a row, up to now, that count against it.
+    pub consecutive_faults: u32,
+    /// The last failure.
+    pub last_fault: Option<LastFault>,
+    /// The last check; `None` if it was never checked.
+    pub last_check: Option<LastCheck>,
+    /// Time to the whole answer, or to the first content of a stream, over its successes.
+    pub first_content: Option<LatencySummary>,
+    /// Time to the end of the answer, streaming included, over its successes.
+    pub duration: Option<LatencySummary>,
     /// Tokens it read, as reported by it.
     pub input_tokens: u64,
     /// Tokens it generated, as reported by it.
     pub output_tokens: u64,
+}
+
+/// The last check of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastCheck {
+    /// When it ended.
+    pub at: Instant,
+    /// What failed it, if anything.
+    pub fault: Option<FaultKind>,
+}
+
+/// The last failure of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastFault {
+    /// Its kind.
+    pub kind: FaultKind,
+    /// When it happened.
+    pub at: Instant,
 }
 
 impl InstanceStatistics {

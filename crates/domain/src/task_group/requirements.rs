@@ -119,6 +119,8 @@ pub enum Exclusion {
     CircuitOpen(Instant),
     /// Its upstream asked to be left alone until then.
     CoolingDown(Instant),
+    /// Its upstream says that nothing is left of our rate until then.
+    QuotaSpent(Instant),
     /// It serves as many requests as it may.
     AtCapacity,
     /// It cannot go on where another one's answer broke off.
@@ -133,7 +135,9 @@ impl Exclusion {
     /// When the candidate can be asked again, if a moment is known.
     pub fn until(self) -> Option<Instant> {
         match self {
-            Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) => Some(until),
+            Self::Unhealthy(until) | Self::CircuitOpen(until) | Self::CoolingDown(until) | Self::QuotaSpent(until) => {
+                Some(until)
+            }
             Self::AtLimit(until) => until,
             Self::Drained
             | Self::Maintenance
@@ -165,6 +169,7 @@ impl Exclusion {
             | Self::Unhealthy(_)
             | Self::CircuitOpen(_)
             | Self::CoolingDown(_)
+            | Self::QuotaSpent(_)
             | Self::AtCapacity
             | Self::AtLimit(_) => false,
         }
@@ -184,6 +189,7 @@ impl Exclusion {
             Self::Unhealthy(_) => "unhealthy",
             Self::CircuitOpen(_) => "circuit_open",
             Self::CoolingDown(_) => "cooling_down",
+            Self::QuotaSpent(_) => "quota_spent",
             Self::AtCapacity => "at_capacity",
             Self::CannotGoOn => "cannot_go_on",
             Self::AtLimit(_) => "at_limit",

@@ -6,6 +6,7 @@
 
 mod defaults;
 mod fallback;
+mod health;
 mod limits;
 mod picking;
 mod pool;
@@ -13,6 +14,7 @@ mod task_group;
 
 use std::{num::NonZeroU32, time::Duration};
 
+use health::HealthDocument;
 use limits::LimitsDocument;
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{

@@ -120,6 +120,13 @@ impl LlmClient for ProviderClient {
         }
     }
 
+    async fn connect(&self) -> Result<(), Fault> {
+        match self {
+            Self::Http(client) => client.connect().await,
+            Self::Simulated(client) => client.connect().await,
+        }
+    }
+
     fn succession(&self, predecessor: &Self) -> Succession {
         match (self, predecessor) {
             (Self::Http(client), Self::Http(predecessor)) => client.succession(predecessor),

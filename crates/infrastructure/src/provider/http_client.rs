@@ -26,6 +26,7 @@ use super::{
     endpoint::Endpoint,
     network_stream::NetworkStream,
     openai::{self, AnswerReader, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
+    retry_after::quota,
     transport::{AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
     watched::WatchedReader,
 };
@@ -158,6 +159,7 @@ impl HttpClient {
     /// Sends one request that the provider has itself.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
         let response = self.transport.send(self.request(&call)?).await?;
+        call.note_quota(quota(response.headers()));
         if !response.status().is_success() {
             return Err(refusal(response).await);
         }
@@ -208,6 +210,11 @@ impl HttpClient {
         }
         drain(response.into_body());
         Ok(())
+    }
+
+    /// Connects, with TLS where the provider speaks it, and hangs up.
+    pub(super) async fn connect(&self) -> Result<(), Fault> {
+        self.transport.connect(&self.endpoint.models).await
     }
 
     /// Headers count as the credential: some providers take their key in one.

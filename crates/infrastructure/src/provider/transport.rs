@@ -91,6 +91,11 @@ impl Transport {
         Ok(body::answer(head, connection, host))
     }
 
+    /// Opens a connection to the host of `uri`, and closes it.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<(), Fault> {
+        self.connector.clone().call(uri.clone()).await.map(drop).map_err(|error| connect_fault(&error))
+    }
+
     fn host(&self, uri: &Uri) -> Result<Arc<Host>, Fault> {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Fault::new(

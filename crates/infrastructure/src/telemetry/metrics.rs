@@ -19,7 +19,6 @@ use tidegate_domain::{
     inference::Usage,
     name::{InstanceId, Target},
     observe::{Event, Observer, Outcome},
-    resilience::BreakerState,
 };
 
 /// Upper bounds of the duration buckets, in seconds: those of the OpenTelemetry conventions for generative AI.
@@ -36,7 +35,6 @@ pub struct PrometheusObserver {
     recorder: PrometheusRecorder,
     requests: Handles<(Target, &'static str), (Counter, Histogram)>,
     attempts: Handles<(InstanceId, &'static str), (Counter, Histogram)>,
-    breakers: Handles<InstanceId, Gauge>,
     panics: Handles<InstanceId, Counter>,
     tokens: Tokens,
     cost: Counter,
@@ -144,7 +142,6 @@ impl PrometheusObserver {
             recorder,
             requests: Handles::default(),
             attempts: Handles::default(),
-            breakers: Handles::default(),
             panics: Handles::default(),
             tokens,
             cost,
@@ -192,17 +189,6 @@ impl PrometheusObserver {
         });
         counter.increment(1);
     }
-
-    fn breaker(&self, instance: &InstanceId, state: BreakerState) {
-        let gauge = self.breakers.get(instance.clone(), |instance| {
-            gauge(&self.recorder, "tidegate_breaker_state", vec![Label::new("instance", instance.to_string())])
-        });
-        gauge.set(match state {
-            BreakerState::Closed => 0.0,
-            BreakerState::HalfOpen => 1.0,
-            BreakerState::Open => 2.0,
-        });
-    }
 }
 
 impl Observer for PrometheusObserver {
@@ -214,9 +200,9 @@ impl Observer for PrometheusObserver {
                 self.tokens.count(*usage);
                 self.cost.increment(trace.cost().map_or(0, |cost| cost.micro_dollars));
             }
-            Event::Breaker { instance, transition } => self.breaker(instance, transition.to),
             Event::Panic { instance } => self.panic(instance),
-            Event::Health { .. } => {}
+            // A state is read when somebody looks: see `state`.
+            Event::Breaker { .. } | Event::Health { .. } => {}
             Event::RequestsNotStored { count, reason } => {
                 let counter = self.not_stored.get(reason.as_str(), |reason| {
                     let labels = vec![Label::new("reason", *reason)];
@@ -287,7 +273,6 @@ fn describe(recorder: &PrometheusRecorder) {
         "tidegate_panic_attempts_total",
         "Attempts past an open circuit, for want of better instances, by instance",
     );
-    gauge("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open");
     counter("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason");
     counter("tidegate_config_reloads_total", "Reloads of the configuration by result");
     gauge(

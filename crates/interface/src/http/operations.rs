@@ -12,7 +12,9 @@ use axum::{
 use http::{StatusCode, header};
 use tidegate_application::{domain::inference::LlmClient, health::HealthService};
 
-use super::{Gateway, HealthWire, MetricsText, configuration, explanation, refusal::Refusal, requests};
+use super::{
+    Gateway, HealthWire, MetricsText, configuration, explanation, instances, refusal::Refusal, requests, statistics,
+};
 use crate::server::Lifecycle;
 
 /// Serves `gateway`'s operations endpoints.
@@ -21,6 +23,8 @@ pub(crate) fn operations<C: LlmClient>(gateway: &Gateway<C>, lifecycle: Lifecycl
     Router::new()
         .merge(configuration)
         .merge(explanation::routes(&gateway.orchestration))
+        .merge(instances::routes(Arc::clone(&gateway.pools)))
+        .merge(statistics::routes(Arc::clone(&gateway.statistics)))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(lifecycle))
         .route("/healthz", get(health::<C>).with_state(Arc::clone(&gateway.health)))

@@ -135,6 +135,11 @@ impl Refusal {
         Self::invalid(StatusCode::BAD_REQUEST, "invalid_body", "the body could not be read to its end").closing()
     }
 
+    /// There is no such pool or instance.
+    pub(super) fn no_such_instance(message: String) -> Self {
+        Self::invalid(StatusCode::NOT_FOUND, "no_such_instance", message)
+    }
+
     /// The body is of a kind that is not taken.
     pub(super) fn unsupported_media_type(message: &str) -> Self {
         Self::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message).closing()

@@ -9,7 +9,8 @@ use anyhow::Context;
 use tidegate_domain::config::Reason;
 use tidegate_infrastructure::{
     config::{Attempt, ServerSettings, Settings, TomlReloadSource},
-    telemetry::{LogObserver, MetricsHandle, PrometheusObserver},
+    provider::ProviderClient,
+    telemetry::{LogObserver, MetricsHandle, PrometheusObserver, state_series},
 };
 use tidegate_interface::{
     cli::ServeArgs,
@@ -61,15 +62,13 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
             let reloading = Reloading::new(&gateway, source, reload)?;
             let configuration: http::Control = Arc::clone(reloading.service()) as _;
             let reloading = tokio::spawn(reloading.follow());
-            let served = http::Gateway {
-                orchestration: Arc::clone(gateway.orchestration()),
-                health: Arc::clone(gateway.health()),
-                metrics: Arc::new(move || rendered.render()),
-                configuration: Some(configuration),
-            };
+            let checks = Arc::clone(gateway.health_checks());
+            let checking = tokio::spawn(async move { checks.run().await });
+            let served = served(&gateway, rendered, configuration);
             let ended = server.serve(served, lifecycle).await;
             upkeep.abort();
             reloading.abort();
+            checking.abort();
             gateway.close().await;
             match ended {
                 Ended::Drained => tracing::info!("every request was answered"),
@@ -80,6 +79,19 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
         .context("the gateway cannot serve")?;
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is served over HTTP. The state of instances is read when it is scraped.
+fn served(gateway: &Gateway, counted: MetricsHandle, configuration: http::Control) -> http::Gateway<ProviderClient> {
+    let watched = Arc::clone(gateway.health());
+    http::Gateway {
+        orchestration: Arc::clone(gateway.orchestration()),
+        health: Arc::clone(gateway.health()),
+        pools: Arc::clone(gateway.pools()),
+        statistics: Arc::clone(gateway.statistics()),
+        metrics: Arc::new(move || counted.render() + &state_series(&watched.instances())),
+        configuration: Some(configuration),
+    }
 }
 
 fn started() -> Reason {

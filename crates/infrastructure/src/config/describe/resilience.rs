@@ -56,4 +56,12 @@ pub(super) const KEYS: &[Description] = &[
     or("health_check.success_threshold", "2", "Successes in a row that make it healthy again."),
     or("health_check.recovery_time", "60", "Seconds until it is tried again."),
     or("health_check.max_recovery_time", "600", "The longest such wait, in seconds."),
+    or(
+        "health_check.kind",
+        "\"passive\"",
+        "How health is learnt besides by requests; `none` keeps it out of the decision.",
+    ),
+    or("health_check.interval", "30", "Seconds between two checks, give or take a fifth."),
+    or("health_check.timeout", "10", "Seconds that a check may take."),
+    or("health_check.max_daily_cost", "0.1", "Dollars that the checks of one instance may cost on one day (UTC)."),
 ];

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use tidegate_domain::{
-    pool::{HealthPolicy, RotationKind},
+    pool::{CheckKind, CheckPolicy, HealthPolicy, RotationKind},
     resilience::{BreakerPolicy, Deadlines, MidStream, Pace, Rate, RetryBudgetPolicy, SlowCalls},
 };
 use validator::Validate;
@@ -76,6 +76,12 @@ struct HealthToml {
     recovery_time: Option<f64>,
     #[validate(range(min = 0.001, max = 86400.0))]
     max_recovery_time: Option<f64>,
+    #[validate(range(min = 1.0, max = 86400.0))]
+    interval: Option<f64>,
+    #[validate(range(min = 0.1, max = 3600.0))]
+    timeout: Option<f64>,
+    #[validate(range(min = 0.0, max = 10000.0))]
+    max_daily_cost: Option<f64>,
 }
 
 /// The deadlines of `fields`, over `base`; `None` if it sets none. `timeout` is another word for the total.
@@ -230,14 +236,40 @@ fn slow_calls(rate: Option<Rate>, duration: Option<f64>) -> Option<SlowCalls> {
 /// The policy of `health_check`, if it is there.
 pub(in crate::config) fn health(fields: &mut Fields<'_>) -> Option<HealthPolicy> {
     let mut table = fields.table("health_check")?;
+    let kind = table.choice("kind", &CheckKind::ALL.map(CheckKind::as_str), CheckKind::of_name).unwrap_or_default();
     let read = HealthToml {
         failure_threshold: table.integer("failure_threshold"),
         success_threshold: table.integer("success_threshold"),
         recovery_time: table.number("recovery_time"),
         max_recovery_time: table.number("max_recovery_time"),
+        interval: table.number("interval"),
+        timeout: table.number("timeout"),
+        max_daily_cost: table.number("max_daily_cost"),
     };
     table.check(&read);
-    let HealthToml { failure_threshold, success_threshold, recovery_time, max_recovery_time } = read;
+    let HealthToml {
+        failure_threshold,
+        success_threshold,
+        recovery_time,
+        max_recovery_time,
+        interval,
+        timeout,
+        max_daily_cost,
+    } = read;
+    if !kind.is_active() {
+        for (key, value) in [("interval", interval), ("timeout", timeout)] {
+            if value.is_some() {
+                table.error(
+                    key,
+                    "has no effect",
+                    "say how instances are checked: kind = \"models_endpoint\" or \"tcp\"",
+                );
+            }
+        }
+    }
+    if max_daily_cost.is_some() && kind != CheckKind::Completion {
+        table.error("max_daily_cost", "has no effect", "only kind = \"completion\" costs something");
+    }
     let base = HealthPolicy::default();
     let (recovery_time, max_recovery_time) =
         recovery(&table, (recovery_time, max_recovery_time), (base.recovery_time, base.max_recovery_time));
@@ -247,7 +279,19 @@ pub(in crate::config) fn health(fields: &mut Fields<'_>) -> Option<HealthPolicy>
         success_threshold: success_threshold.map_or(base.success_threshold, count),
         recovery_time,
         max_recovery_time,
+        check: CheckPolicy {
+            kind,
+            interval: interval.map_or(base.check.interval, seconds),
+            timeout: timeout.map_or(base.check.timeout, seconds),
+            daily_cost: max_daily_cost.map_or(base.check.daily_cost, micro_dollars),
+        },
     })
+}
+
+/// Dollars whose range has been checked, in micro-dollars.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 10000 dollars")]
+fn micro_dollars(dollars: f64) -> u64 {
+    (dollars * 1e6).round() as u64
 }
 
 /// The order of `rotation`: a word, or a table with the word as its `type` (formerly `strategy`).

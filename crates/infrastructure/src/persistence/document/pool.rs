@@ -1,15 +1,15 @@
 //! A pool as a document.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
     name::{GroupName, InstanceId, PoolName, TierName},
-    pool::{HealthPolicy, InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
+    pool::{InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
 };
 
 use super::{
-    BreakerDocument, DeadlinesDocument, LimitsDocument, mid_stream_of,
+    BreakerDocument, DeadlinesDocument, HealthDocument, LimitsDocument, mid_stream_of,
     picking::{AffinityDocument, EjectionDocument, OnExhaustedDocument, SlowStartDocument},
     rotation_of,
 };
@@ -185,7 +185,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             affinity: affinity.map(TryInto::try_into).transpose()?,
             ejection: ejection.into(),
             on_exhausted: on_exhausted.into(),
-            health: health.into(),
+            health: health.try_into()?,
             breaker: breaker.into(),
             fallback: fallback.into(),
             fallback_pools: fallback_pools.iter().map(|pool| PoolName::new(pool)).collect::<Result<_, _>>()?,
@@ -194,29 +194,6 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             limits: limits.try_into()?,
             mid_stream: mid_stream_of(mid_stream)?,
         })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HealthDocument {
-    failure_threshold: NonZeroU32,
-    success_threshold: NonZeroU32,
-    recovery_time: Duration,
-    max_recovery_time: Duration,
-}
-
-impl From<&HealthPolicy> for HealthDocument {
-    fn from(policy: &HealthPolicy) -> Self {
-        let &HealthPolicy { failure_threshold, success_threshold, recovery_time, max_recovery_time } = policy;
-        Self { failure_threshold, success_threshold, recovery_time, max_recovery_time }
-    }
-}
-
-impl From<HealthDocument> for HealthPolicy {
-    fn from(document: HealthDocument) -> Self {
-        let HealthDocument { failure_threshold, success_threshold, recovery_time, max_recovery_time } = document;
-        Self { failure_threshold, success_threshold, recovery_time, max_recovery_time }
     }
 }
 

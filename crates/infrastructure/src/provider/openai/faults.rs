@@ -23,7 +23,7 @@ pub(in crate::provider) const MAX_ERROR_BYTES: usize = 64 * 1024;
 pub(in crate::provider) fn answered(status: u16, headers: &HeaderMap, body: &Bytes) -> Fault {
     let error = ErrorBody::parse(body);
     let mut kind = kind_of(status, &error);
-    let wait = wait_for(kind, headers);
+    let wait = wait_for(kind, headers, &error);
     if status == 503 && kind == FaultKind::Transient && wait.is_some() {
         kind = FaultKind::Overloaded;
     }
@@ -45,7 +45,7 @@ pub(in crate::provider) fn in_band(json: &[u8], work: Work) -> Fault {
     Fault {
         kind,
         work: if refused { Work::Refused } else { work },
-        retry_after: None,
+        retry_after: wait_for(kind, &HeaderMap::new(), &error),
         upstream: relayable(kind, if status == 200 { 400 } else { status }, &Bytes::copy_from_slice(json), &error),
         detail: detail("reported, inside an answer,", status, &error).into(),
     }
@@ -91,10 +91,10 @@ fn work_of(status: u16, error: &ErrorBody) -> Work {
 
 /// How long to stay away. The resets of rate limits come with every answer and mean a wait only where one was hit; no wait
 /// fills an account or mends a key, so there none may shorten the cooldown.
-fn wait_for(kind: FaultKind, headers: &HeaderMap) -> Option<Duration> {
+fn wait_for(kind: FaultKind, headers: &HeaderMap, error: &ErrorBody) -> Option<Duration> {
     match kind {
-        FaultKind::RateLimited => retry_after(headers).or_else(|| rate_limit_reset(headers)),
-        FaultKind::Overloaded | FaultKind::Transient => retry_after(headers),
+        FaultKind::RateLimited => retry_after(headers).or_else(|| rate_limit_reset(headers)).or(error.retry_info),
+        FaultKind::Overloaded | FaultKind::Transient => retry_after(headers).or(error.retry_info),
         _ => None,
     }
 }

@@ -3,11 +3,14 @@
 //! `{"error":{..}}` is OpenAI's; others wrap it in a list, flatten it (`{"object":"error",..}`), give a bare text
 //! (`{"error":"..."}`) or their framework's (`{"detail":..}`). Errors are rare, so this reads a tree.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidegate_domain::fault::FaultKind;
 
 use super::{MAX_ERROR_BYTES, words};
+use crate::provider::retry_after::retry_info;
 
 /// What an error body says; empty if it is none.
 #[derive(Debug, Default)]
@@ -18,6 +21,8 @@ pub(super) struct ErrorBody {
     pub(super) status: Option<u16>,
     /// Whether it is an error of the protocol, and so from the model server rather than from an edge before it.
     pub(super) is_shaped: bool,
+    /// How long Google's APIs ask us to stay away.
+    pub(super) retry_info: Option<Duration>,
     param: Option<String>,
     /// Codes and types, the most specific first.
     words: Vec<String>,
@@ -40,6 +45,7 @@ impl ErrorBody {
             message: message(fields, error),
             status: ["code", "status", "status_code"].iter().find_map(|name| status(fields.get(name)?)),
             is_shaped: error.is_some() || root.get("object").is_some_and(|object| object == "error"),
+            retry_info: retry_info(fields),
             param: fields.get("param").and_then(Value::as_str).map(str::to_owned),
             words: words_of(&root, fields),
             is_protocol: !wrapped && root.get("error").is_some_and(Value::is_object),
