@@ -12,6 +12,7 @@ mod limits;
 mod operations;
 mod protocols;
 mod scenarios;
+mod second_reader;
 mod simulation;
 mod stage;
 mod streams;

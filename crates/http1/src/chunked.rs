@@ -1,6 +1,7 @@
 //! The chunked coding (RFC 9112, section 7.1). Extensions and trailers are read over: nothing here acts on them.
 
 use bytes::{Buf, BytesMut};
+use http::HeaderName;
 use memchr::memchr;
 
 use crate::{BodyError, Progress};
@@ -61,6 +62,9 @@ impl Chunked {
                     let Some(line) = line(buffer, MAX_TRAILERS.saturating_sub(*seen))? else {
                         return Ok(Progress::Starved);
                     };
+                    if line != 0 && !is_field(&buffer[..line]) {
+                        return Err(BodyError::Framing);
+                    }
                     *seen += line + 2;
                     buffer.advance(line + 2);
                     if line == 0 {
@@ -100,13 +104,24 @@ fn line(buffer: &[u8], max: usize) -> Result<Option<usize>, BodyError> {
 fn size(line: &[u8]) -> Result<u64, BodyError> {
     let end = line.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(line.len());
     let (digits, rest) = line.split_at(end);
-    let rest = rest.trim_ascii_start();
-    let is_extension = rest.first().is_none_or(|byte| *byte == b';');
+    let extension = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    let is_extension = extension.is_none_or(|byte| *byte == b';') && rest.iter().copied().all(is_text);
     // Sixteen digits are all that a u64 holds.
-    if digits.is_empty() || digits.len() > 16 || !is_extension || rest.contains(&b'\r') {
+    if digits.is_empty() || digits.len() > 16 || !is_extension {
         return Err(BodyError::Framing);
     }
     std::str::from_utf8(digits).ok().and_then(|text| u64::from_str_radix(text, 16).ok()).ok_or(BodyError::Framing)
+}
+
+/// Whether a line of the trailers is a header field. It is not kept, but where a reader that asks for one stops, we stop too.
+fn is_field(line: &[u8]) -> bool {
+    let Some(colon) = memchr(b':', line) else { return false };
+    HeaderName::from_bytes(&line[..colon]).is_ok() && line[colon..].iter().copied().all(is_text)
+}
+
+/// Whether a line may hold the byte: a lone carriage return is the end of the line to some readers.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || !byte.is_ascii_control()
 }
 
 /// Appends the line that announces a chunk of `length` bytes.
@@ -165,7 +180,12 @@ mod tests {
             b"3 3\r\nabc\r\n",
             b"11111111111111111\r\n",
             b"3;a\rb\r\nabc\r\n0\r\n\r\n",
+            b"3\r\r\nabc\r\n0\r\n\r\n",
             b"0\r\nx: y\n\r\n",
+            b"0\r\nx; y\r\n\r\n",
+            b"0\r\nx : y\r\n\r\n",
+            b"0\r\nx: y\0\r\n\r\n",
+            b"0\r\n\r\0GET / HTTP/1.1\r\nhost: test\r\n\r\n",
         ] {
             assert_eq!(read(framed, &[]), Err(BodyError::Framing), "{}", String::from_utf8_lossy(framed));
         }

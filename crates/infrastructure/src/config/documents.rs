@@ -2,11 +2,9 @@
 //! out are left out, and filled in again from the files of the day if somebody goes back.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     ops::Range,
     path::{Path, PathBuf},
-    sync::LazyLock,
 };
 
 use tidegate_domain::config::Document;
@@ -15,23 +13,16 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
-    findings::join,
-    journal::Form,
-    keys::{keys, last},
-    redaction::tells,
-};
+use super::{findings::join, redaction::tells};
 
 /// Stands for a secret that was written out.
 const NOT_KEPT: &str = "<secret, not kept>";
 /// Stands for a comment that may hold one.
 const NO_COMMENT: &str = "# <comment, not kept: it may hold a secret>";
 
-/// The keys whose values are secrets.
-static SECRET_KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let is_secret = |form: &Form| matches!(form, Form::Secret | Form::Secrets);
-    keys().iter().filter(|key| key.forms.iter().any(is_secret)).map(|key| last(&key.path).to_owned()).collect()
-});
+/// The keys whose values are secrets. Written out, because learning every key takes a tenth of a second and some MiB, and every
+/// start needs these; a test holds them against what the loader asks for.
+const SECRET_KEYS: [&str; 2] = ["api_key", "headers"];
 
 /// What files say, secrets included; its `Debug` shows none of it.
 #[derive(Clone, Default)]
@@ -109,7 +100,7 @@ fn texts(text: &str) -> Option<Vec<Text>> {
 fn below(table: &DeTable<'_>, texts: &mut Vec<Text>, (path, is_secret): (&str, bool)) {
     for (key, value) in table {
         let key = key.get_ref();
-        let is_secret = is_secret || SECRET_KEYS.contains(&**key) || tells(key);
+        let is_secret = is_secret || SECRET_KEYS.contains(&&**key) || tells(key);
         collect(value, texts, (join(path, key), is_secret));
     }
 }
@@ -187,7 +178,21 @@ fn comment_of(line: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::config::{
+        journal::Form,
+        keys::{keys, last},
+    };
+
+    #[test]
+    fn the_secret_keys_are_those_that_the_loader_asks_for_as_secrets() {
+        let is_secret = |form: &Form| matches!(form, Form::Secret | Form::Secrets);
+        let secret = keys().iter().filter(|key| key.forms.iter().any(is_secret));
+        let spelled: BTreeSet<_> = secret.flat_map(|key| key.older.iter().copied().chain([last(&key.path)])).collect();
+        assert_eq!(spelled, SECRET_KEYS.into());
+    }
 
     const FILE: &str = r#"# the old one was sk-canary
 [providers.a]
