@@ -13,6 +13,7 @@
 //! | `conversation` | a request in nobody's words |
 //! | `answer` | an answer in nobody's words, whole and as events |
 //! | `chat`, `messages` | one dialect each: request, answer, stream, both ways |
+//! | `responses` | the same for those who ask; nobody is asked in it by translation |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
 
@@ -22,6 +23,7 @@ mod conversation;
 mod fields;
 mod json;
 mod messages;
+mod responses;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -44,7 +46,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
     let conversation = match from {
         Dialect::Chat => chat::read_request(body, &mut dropped)?,
         Dialect::Messages => messages::read_request(body, &mut dropped)?,
-        Dialect::Responses => return Err(Unfit::Operation(request.operation())),
+        Dialect::Responses => responses::read_request(body, &mut dropped)?,
     };
     let model = request.envelope().model();
     let written = match to {
@@ -72,11 +74,12 @@ pub(crate) fn answer(body: &[u8], from: Dialect, to: Dialect) -> Result<Bytes, F
         Dialect::Responses => return Err(malformed(Work::Ambiguous)),
     };
     let answer = read.map_err(|_| malformed(Work::Ambiguous))?;
-    match to {
-        Dialect::Chat => Ok(chat::write_answer(&answer).freeze()),
-        Dialect::Messages => Ok(messages::write_answer(&answer).freeze()),
-        Dialect::Responses => Err(malformed(Work::Ambiguous)),
-    }
+    let written = match to {
+        Dialect::Chat => chat::write_answer(&answer),
+        Dialect::Messages => messages::write_answer(&answer),
+        Dialect::Responses => responses::write_answer(&answer),
+    };
+    Ok(written.freeze())
 }
 
 /// The fault with the upstream's own words, if it has any, as the caller's family words them.

@@ -108,6 +108,13 @@ pub(crate) enum Source {
     Text(String),
 }
 
+/// What a `data:` URL holds, if it is one in base64.
+pub(crate) fn source_of(url: &str) -> Option<Source> {
+    let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
+    let media_type = media_type.split(';').next().unwrap_or_default();
+    Some(Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
+}
+
 /// The model's wish to have a tool called.
 #[derive(Debug, Clone)]
 pub(crate) struct ToolCall {

@@ -8,7 +8,7 @@ use tidegate_domain::{
 
 use super::{
     answer::{Event, Sink},
-    chat, malformed, messages,
+    chat, malformed, messages, responses,
 };
 use crate::provider::sse;
 
@@ -31,6 +31,8 @@ enum Reader {
 enum Writer {
     Chat(chat::StreamWriter),
     Messages(messages::StreamWriter),
+    /// Boxed: it keeps the whole answer.
+    Responses(Box<responses::StreamWriter>),
 }
 
 impl StreamTranslator {
@@ -45,7 +47,7 @@ impl StreamTranslator {
         let writer = match to {
             Dialect::Chat => Writer::Chat(chat::StreamWriter::new(wants_usage)),
             Dialect::Messages => Writer::Messages(messages::StreamWriter::default()),
-            Dialect::Responses => return None,
+            Dialect::Responses => Writer::Responses(Box::default()),
         };
         Some(Self { reader, writer, out: BytesMut::new() })
     }
@@ -88,6 +90,7 @@ impl Sink for Written<'_> {
         match self.writer {
             Writer::Chat(writer) => writer.write(&event, self.out),
             Writer::Messages(writer) => writer.write(&event, self.out),
+            Writer::Responses(writer) => writer.write(&event, self.out),
         }
     }
 }
@@ -97,6 +100,7 @@ impl Writer {
         match self {
             Self::Chat(_) => false,
             Self::Messages(writer) => writer.has_lost(),
+            Self::Responses(writer) => writer.has_lost(),
         }
     }
 }

@@ -22,11 +22,16 @@ fn snapshot(kind: &str, Text { dialect, name, .. }: &Text, to: Dialect, text: &s
     insta::assert_snapshot!(format!("{kind}_{name}_{}_to_{}", words[0], words[1]), text);
 }
 
-/// The dialects that are translated into each other.
+/// The dialects that providers are asked in by translation.
 const TRANSLATED: [Dialect; 2] = [Dialect::Chat, Dialect::Messages];
 
 fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
     TRANSLATED.into_iter().filter(move |other| *other != dialect)
+}
+
+/// The dialects that callers may ask in whose provider speaks `dialect`.
+fn callers(dialect: Dialect) -> impl Iterator<Item = Dialect> {
+    Dialect::ALL.into_iter().filter(move |other| *other != dialect)
 }
 
 #[test]
@@ -47,7 +52,7 @@ fn requests_say_the_same_in_every_other_dialect() {
 #[test]
 fn answers_say_the_same_in_every_other_dialect() {
     for recorded in ANSWERS {
-        for to in others(recorded.dialect) {
+        for to in callers(recorded.dialect) {
             let translated = answer(recorded.text.as_bytes(), recorded.dialect, to).unwrap();
             snapshot("answer", recorded, to, &pretty(&translated));
         }
@@ -89,6 +94,35 @@ fn what_would_change_the_answer_is_refused_by_its_field() {
     messages(r#""tools":[{"type":"web_search_20250305","name":"web_search"}]"#, "tools[0].type");
     check_unfit(Dialect::Messages, Dialect::Chat, r#"{"model":"m","messages":[{"role":"user"}]}"#, "max_tokens");
     check_unfit(Dialect::Messages, Dialect::Chat, r#"{"model":"m","max_tokens":9}"#, "messages");
+}
+
+#[test]
+fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
+    let responses = |extra: &str, field: &str| {
+        for to in TRANSLATED {
+            check_unfit(Dialect::Responses, to, &format!(r#"{{"model":"m","input":"Hi",{extra}}}"#), field);
+        }
+    };
+    responses(r#""previous_response_id":"resp_1""#, "previous_response_id");
+    responses(r#""conversation":{"id":"c"}"#, "conversation");
+    responses(r#""prompt":{"id":"p"}"#, "prompt");
+    responses(r#""background":true"#, "background");
+    responses(r#""stop":["END"]"#, "stop");
+    responses(r#""top_logprobs":2"#, "top_logprobs");
+    responses(r#""include":["message.output_text.logprobs"]"#, "include[0]");
+    responses(r#""tools":[{"type":"web_search"}]"#, "tools[0].type");
+    responses(r#""tool_choice":{"type":"web_search"}"#, "tool_choice.type");
+    responses(r#""text":{"format":{"type":"grammar"}}"#, "text.format.type");
+    let items = |items: &str, field: &str| {
+        for to in TRANSLATED {
+            check_unfit(Dialect::Responses, to, &format!(r#"{{"model":"m","input":{items}}}"#), field);
+        }
+    };
+    items("[]", "input");
+    items("7", "input");
+    items(r#"[{"type":"item_reference","id":"msg_1"}]"#, "input[0].type");
+    items(r#"[{"role":"user","content":[{"type":"input_audio"}]}]"#, "input[0].content[0].type");
+    items(r#"[{"type":"function_call","name":"f","arguments":"{}"}]"#, "input[0].call_id");
 }
 
 #[test]

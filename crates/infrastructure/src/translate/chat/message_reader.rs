@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
-    conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn},
+    conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::{Fields, elements},
 };
 
@@ -110,11 +110,4 @@ fn read_file(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
     }
     let id = file.text("file_id")?.ok_or_else(|| file.wrong("file_data", "is missing"))?;
     Ok(Content::Document { source: Source::File(id), name })
-}
-
-/// What a `data:` URL holds, if it is one in base64.
-fn source_of(url: &str) -> Option<Source> {
-    let (media_type, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
-    let media_type = media_type.split(';').next().unwrap_or_default();
-    Some(Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
 }

@@ -17,6 +17,10 @@ const fn messages(name: &'static str, text: &'static str) -> Text {
     Text { dialect: Dialect::Messages, name, text }
 }
 
+const fn responses(name: &'static str, text: &'static str) -> Text {
+    Text { dialect: Dialect::Responses, name, text }
+}
+
 pub(super) const REQUESTS: &[Text] = &[
     chat(
         "text",
@@ -98,6 +102,41 @@ pub(super) const REQUESTS: &[Text] = &[
         r#"{"model":"m","max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":4096},
         "tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool","name":"f"},
         "messages":[{"role":"user","content":"Hi"}]}"#,
+    ),
+    responses(
+        "plain",
+        r#"{"model":"m","input":"Hi","instructions":"Be brief.","max_output_tokens":50,"temperature":0.5,"top_p":0.9,"user":"ada",
+        "store":true,"truncation":"auto","service_tier":"auto","text":{"format":{"type":"text"},"verbosity":"low"},
+        "include":["reasoning.encrypted_content"],"metadata":{"a":"b"},"unknown":1}"#,
+    ),
+    responses(
+        "tools",
+        r#"{"model":"m","stream":true,"store":false,"parallel_tool_calls":false,"tool_choice":{"type":"function","name":"add"},
+        "max_output_tokens":9000,"tools":[{"type":"function","name":"add","description":"Adds.","strict":true,
+        "parameters":{"type":"object","properties":{"a":{"type":"number","default":1.10}}}}],
+        "input":[{"role":"developer","content":"Be brief."},{"type":"message","role":"user","content":"2+3, and the time?"},
+        {"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"so"}],"encrypted_content":"signature:s"},
+        {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"sealed:d"},
+        {"type":"reasoning","id":"rs_3","summary":[],"encrypted_content":"gAAAA"},
+        {"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[
+        {"type":"output_text","text":"One moment","annotations":[],"logprobs":[]}]},
+        {"type":"function_call","id":"fc_1","status":"completed","call_id":"c1","name":"add","arguments":"{\"a\": 1e400}"},
+        {"type":"function_call","call_id":"c2","name":"add","arguments":""},
+        {"type":"function_call_output","call_id":"c1","output":"5"},
+        {"type":"function_call_output","call_id":"c2","output":[{"type":"input_text","text":"noon"}]},
+        {"role":"user","content":"Thanks"}]}"#,
+    ),
+    responses(
+        "media",
+        r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"What is this?"},
+        {"type":"input_image","image_url":"data:image/png;base64,iVBO","detail":"low"},
+        {"type":"input_image","image_url":"https://e.example/a.png","detail":"auto"},
+        {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,JVBE"}]}]}"#,
+    ),
+    responses(
+        "structured",
+        r#"{"model":"m","max_output_tokens":40000,"reasoning":{"effort":"high","summary":"auto"},
+        "text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":{"type":"object"}}},"input":"Hi"}"#,
     ),
 ];
 

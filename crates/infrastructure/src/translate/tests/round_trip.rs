@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn no_body_brings_a_reader_down(body in "\\PC{0,200}") {
-        for from in TRANSLATED {
+        for from in Dialect::ALL {
             for to in others(from) {
                 if let Ok(request) = InferenceRequest::read(Operation::Converse(from), body.clone().into()) {
                     let _ = super::super::request(&request, from, to);

@@ -24,7 +24,7 @@ fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (
 #[test]
 fn streams_say_the_same_in_every_other_dialect() {
     for stream in STREAMS {
-        for to in others(stream.dialect) {
+        for to in callers(stream.dialect) {
             let (text, signals) = translated(stream.dialect, to, stream.text.as_bytes(), &[]);
             assert!(signals.content && signals.finished && signals.done && signals.usage.is_some());
             snapshot("stream", stream, to, &text);
@@ -37,7 +37,7 @@ fn no_cut_changes_what_is_said() {
     for stream in STREAMS {
         let bytes = stream.text.as_bytes();
         let every_byte: Vec<usize> = (1..bytes.len()).collect();
-        for to in others(stream.dialect) {
+        for to in callers(stream.dialect) {
             let whole = translated(stream.dialect, to, bytes, &[]);
             for cut in 1..bytes.len() {
                 assert_eq!(translated(stream.dialect, to, bytes, &[cut]), whole, "cut at {cut}");

@@ -1,0 +1,134 @@
+//! Reads the items of the input.
+
+use serde_json::value::RawValue;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use super::{SEALED, SIGNED};
+use crate::translate::{
+    conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
+    fields::{Fields, elements},
+};
+
+/// Reads the input. Items of one side that follow each other are one turn: parallel calls belong together.
+pub(super) fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn>, Unfit> {
+    let path = fields.at("input");
+    let Some(value) = fields.take("input") else { return Ok(Vec::new()) };
+    if !value.get().starts_with('[') {
+        let text: String = serde_json::from_str(value.get())
+            .map_err(|_| Unfit::field(&path, "must be a string or a list of items"))?;
+        return Ok(vec![Turn { role: Role::User, parts: vec![Content::Text(text).into()], path }]);
+    }
+    let mut turns: Vec<Turn> = Vec::new();
+    for (path, item) in elements(&path, value)? {
+        let (role, parts) = read_item(Fields::of(path.clone(), item)?, dropped)?;
+        match turns.last_mut() {
+            _ if parts.is_empty() => {}
+            Some(turn) if turn.role == role && role != Role::System => turn.parts.extend(parts),
+            _ => turns.push(Turn { role, parts, path }),
+        }
+    }
+    Ok(turns)
+}
+
+fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(Role, Vec<Part>), Unfit> {
+    for key in ["id", "status", "phase"] {
+        fields.ignore(key);
+    }
+    let kind = fields.text("type")?;
+    let read = match kind.as_deref() {
+        None | Some("message") => {
+            let role = match &*fields.required_text("role")? {
+                "system" | "developer" => Role::System,
+                "user" => Role::User,
+                "assistant" => Role::Assistant,
+                _ => return Err(fields.wrong("role", "must be 'system', 'developer', 'user' or 'assistant'")),
+            };
+            (role, read_content(&mut fields, "content", dropped)?)
+        }
+        Some("function_call") => {
+            let call = ToolCall {
+                id: fields.required_text("call_id")?,
+                name: fields.required_text("name")?,
+                arguments: fields.text("arguments")?.unwrap_or_default(),
+            };
+            (Role::Assistant, vec![Content::ToolCall(call).into()])
+        }
+        Some("function_call_output") => {
+            let call = fields.required_text("call_id")?;
+            let parts = read_content(&mut fields, "output", dropped)?;
+            (Role::User, vec![Content::ToolResult(ToolResult { call, parts, is_error: false }).into()])
+        }
+        Some("reasoning") => {
+            (Role::Assistant, read_reasoning(&mut fields, dropped)?.map(Part::from).into_iter().collect())
+        }
+        Some(_) => return Err(fields.wrong("type", "names a kind of item that this model's provider does not take")),
+    };
+    fields.finish(dropped);
+    Ok(read)
+}
+
+/// What was thought, as [`write_answer`](super::write_answer) gives it out: the text as a summary, the proof as encrypted. A proof
+/// of OpenAI's own is none to anybody else.
+fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Option<Content>, Unfit> {
+    fields.ignore("content");
+    let mut text = String::new();
+    for (path, part) in fields.list("summary")? {
+        text.push_str(&Fields::of(path, part)?.text("text")?.unwrap_or_default());
+    }
+    let proof = fields.text("encrypted_content")?.unwrap_or_default();
+    if let Some(data) = proof.strip_prefix(SEALED) {
+        return Ok(Some(Content::SealedReasoning(data.to_owned())));
+    }
+    let signature = proof.strip_prefix(SIGNED).map(str::to_owned);
+    if signature.is_none() && !proof.is_empty() {
+        dropped.note(fields.at("encrypted_content"));
+    }
+    Ok((signature.is_some() || !text.is_empty()).then_some(Content::Reasoning { text, signature }))
+}
+
+/// A text, or a list of parts.
+fn read_content(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
+    let path = fields.at(key);
+    let Some(value) = fields.take(key) else { return Ok(Vec::new()) };
+    if value.get().starts_with('[') {
+        return elements(&path, value)?.into_iter().map(|(path, part)| read_part(path, part, dropped)).collect();
+    }
+    let text: String =
+        serde_json::from_str(value.get()).map_err(|_| Unfit::field(&path, "must be a string or a list of parts"))?;
+    Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+}
+
+fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+    let mut fields = Fields::of(path, part)?;
+    let content = match &*fields.required_text("type")? {
+        "input_text" | "output_text" | "text" => Content::Text(fields.required_text("text")?),
+        "refusal" => Content::Refusal(fields.required_text("refusal")?),
+        "input_image" => {
+            let detail = fields.text("detail")?.filter(|detail| detail != "auto");
+            let source = match fields.text("image_url")? {
+                Some(url) => source_of(&url).unwrap_or(Source::Url(url)),
+                None => Source::File(fields.required_text("file_id")?),
+            };
+            Content::Image { source, detail }
+        }
+        "input_file" => read_file(&mut fields)?,
+        _ => return Err(fields.wrong("type", "names a kind of content that this model's provider does not take")),
+    };
+    for key in ["annotations", "logprobs"] {
+        fields.ignore(key);
+    }
+    fields.finish(dropped);
+    Ok(content.into())
+}
+
+fn read_file(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
+    let name = fields.text("filename")?;
+    let source = if let Some(data) = fields.text("file_data")? {
+        source_of(&data).ok_or_else(|| fields.wrong("file_data", "must be a data URL in base64"))?
+    } else if let Some(url) = fields.text("file_url")? {
+        Source::Url(url)
+    } else {
+        Source::File(fields.required_text("file_id")?)
+    };
+    Ok(Content::Document { source, name })
+}

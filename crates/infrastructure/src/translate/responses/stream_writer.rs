@@ -1,0 +1,253 @@
+//! Writes a stream, event by event.
+//!
+//! Here a stream repeats at the end of each item, and at its own, everything that was said: the writer keeps the answer.
+
+use bytes::BytesMut;
+
+use super::answer::{Status, arguments_of, item_id, write_call, write_item, write_part, write_response};
+use crate::translate::{
+    answer::{Answer, Event},
+    conversation::{Content, ToolCall},
+    json::{Object, object},
+};
+
+/// How far a stream is written.
+#[derive(Debug, Default)]
+pub(in crate::translate) struct StreamWriter {
+    answer: Answer,
+    open: Option<Open>,
+    sequence: u64,
+    has_lost: bool,
+}
+
+/// The item that is open, with what it says so far.
+#[derive(Debug)]
+struct Open {
+    id: String,
+    content: Content,
+    /// The index of a call upstream.
+    call: Option<u32>,
+}
+
+impl StreamWriter {
+    /// Writes what an event comes to.
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+        match event {
+            Event::Begin { id, model, created } => {
+                (self.answer.id, self.answer.model) = ((*id).to_owned(), (*model).to_owned());
+                self.answer.created = *created;
+                self.response("response.created", Status::InProgress, out);
+                self.response("response.in_progress", Status::InProgress, out);
+            }
+            Event::Text(text) => {
+                self.within(Content::Text(String::new()), out);
+                self.more(text, "response.output_text.delta", out);
+            }
+            Event::Refusal(text) => {
+                self.within(Content::Refusal(String::new()), out);
+                self.more(text, "response.refusal.delta", out);
+            }
+            Event::Reasoning(text) => {
+                self.within(Content::Reasoning { text: String::new(), signature: None }, out);
+                self.more(text, "response.reasoning_summary_text.delta", out);
+            }
+            Event::Signature(proof) => self.sign(proof, out),
+            Event::SealedReasoning(data) => {
+                self.begin(Content::SealedReasoning((*data).to_owned()), None, out);
+                self.close(out);
+            }
+            Event::ToolCall { index, id, name } => {
+                let call = ToolCall { id: (*id).to_owned(), name: (*name).to_owned(), arguments: String::new() };
+                self.begin(Content::ToolCall(call), Some(*index), out);
+            }
+            Event::Arguments { index, json } => {
+                if self.open.as_ref().is_some_and(|open| open.call == Some(*index)) {
+                    self.more(json, "response.function_call_arguments.delta", out);
+                } else {
+                    self.has_lost = true;
+                }
+            }
+            Event::Tokens(tokens) => self.answer.tokens = *tokens,
+            Event::Stop(stop) => self.answer.stop = Some(stop.clone()),
+            Event::End => {
+                self.close(out);
+                let status = Status::of(self.answer.stop.as_ref());
+                let kind = if status == Status::Completed { "response.completed" } else { "response.incomplete" };
+                self.response(kind, status, out);
+            }
+        }
+    }
+
+    /// Whether something of the answer could not be written: the stream must not be passed off as whole.
+    pub(in crate::translate) fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
+    fn response(&mut self, kind: &str, status: Status, out: &mut BytesMut) {
+        let Self { answer, sequence, .. } = self;
+        write_event(out, kind, sequence, |event| {
+            event.object("response", |response| write_response(response, answer, status));
+        });
+    }
+
+    /// Sees to it that an item of that kind is open.
+    fn within(&mut self, empty: Content, out: &mut BytesMut) {
+        let is_open = |open: &Open| std::mem::discriminant(&open.content) == std::mem::discriminant(&empty);
+        if !self.open.as_ref().is_some_and(is_open) {
+            self.begin(empty, None, out);
+        }
+    }
+
+    fn begin(&mut self, content: Content, call: Option<u32>, out: &mut BytesMut) {
+        self.close(out);
+        let at = self.answer.parts.len();
+        let id = item_id(&self.answer.id, at, &content);
+        write_event(out, "response.output_item.added", &mut self.sequence, |event| {
+            event.put("output_index", &at);
+            event.object("item", |item| {
+                item.put("id", &id);
+                begin_item(item, &content);
+            });
+        });
+        if let Some((kind, _, _)) = part_of(&content) {
+            write_event(out, kind, &mut self.sequence, |event| {
+                locate(event, &id, at, &content);
+                event.object("part", |part| write_any_part(part, &content));
+            });
+        }
+        self.open = Some(Open { id, content, call });
+    }
+
+    fn more(&mut self, text: &str, kind: &str, out: &mut BytesMut) {
+        let at = self.answer.parts.len();
+        let Some(Open { id, content, .. }) = &mut self.open else { return };
+        match content {
+            Content::Text(said) | Content::Refusal(said) | Content::Reasoning { text: said, .. } => said.push_str(text),
+            Content::ToolCall(call) => call.arguments.push_str(text),
+            _ => {}
+        }
+        write_event(out, kind, &mut self.sequence, |event| {
+            locate(event, id, at, content);
+            event.put("delta", text);
+            put_logprobs(event, content);
+        });
+    }
+
+    fn sign(&mut self, proof: &str, out: &mut BytesMut) {
+        self.within(Content::Reasoning { text: String::new(), signature: None }, out);
+        if let Some(Open { content: Content::Reasoning { signature, .. }, .. }) = &mut self.open {
+            signature.get_or_insert_default().push_str(proof);
+        }
+    }
+
+    /// Ends the item that is open, and says once more what it said.
+    fn close(&mut self, out: &mut BytesMut) {
+        if self.open.as_ref().is_some_and(Open::is_bare_call) {
+            self.more("{}", "response.function_call_arguments.delta", out);
+        }
+        let Some(Open { id, content, .. }) = self.open.take() else { return };
+        let at = self.answer.parts.len();
+        if let Some((kind, key, text)) = done(&content) {
+            write_event(out, kind, &mut self.sequence, |event| {
+                locate(event, &id, at, &content);
+                event.put(key, text);
+                put_logprobs(event, &content);
+            });
+        }
+        if let Some((_, kind, _)) = part_of(&content) {
+            write_event(out, kind, &mut self.sequence, |event| {
+                locate(event, &id, at, &content);
+                event.object("part", |part| write_any_part(part, &content));
+            });
+        }
+        write_event(out, "response.output_item.done", &mut self.sequence, |event| {
+            event.put("output_index", &at);
+            event.object("item", |item| write_item(item, &id, &content));
+        });
+        self.answer.parts.push(content.into());
+    }
+}
+
+impl Open {
+    fn is_bare_call(&self) -> bool {
+        matches!(&self.content, Content::ToolCall(call) if call.arguments.is_empty())
+    }
+}
+
+/// The part that an item consists of, if it has parts: the events of its beginning and its end, and the key of its index.
+fn part_of(content: &Content) -> Option<(&'static str, &'static str, &'static str)> {
+    match content {
+        Content::Text(_) | Content::Refusal(_) => {
+            Some(("response.content_part.added", "response.content_part.done", "content_index"))
+        }
+        Content::Reasoning { .. } => {
+            Some(("response.reasoning_summary_part.added", "response.reasoning_summary_part.done", "summary_index"))
+        }
+        _ => None,
+    }
+}
+
+/// The event that repeats what an item said: its kind, its key, and the text.
+fn done(content: &Content) -> Option<(&'static str, &'static str, &str)> {
+    match content {
+        Content::Text(text) => Some(("response.output_text.done", "text", text)),
+        Content::Refusal(text) => Some(("response.refusal.done", "refusal", text)),
+        Content::Reasoning { text, .. } => Some(("response.reasoning_summary_text.done", "text", text)),
+        Content::ToolCall(call) => Some(("response.function_call_arguments.done", "arguments", arguments_of(call))),
+        _ => None,
+    }
+}
+
+fn locate(event: &mut Object<'_>, id: &str, at: usize, content: &Content) {
+    event.put("item_id", id);
+    event.put("output_index", &at);
+    if let Some((_, _, index)) = part_of(content) {
+        event.put(index, &0);
+    }
+}
+
+/// What events about a text have besides.
+fn put_logprobs(event: &mut Object<'_>, content: &Content) {
+    if let Content::Text(_) = content {
+        event.list("logprobs", |_| {});
+    }
+}
+
+fn begin_item(item: &mut Object<'_>, content: &Content) {
+    match content {
+        Content::ToolCall(call) => write_call(item, call, "in_progress", ""),
+        Content::Reasoning { .. } | Content::SealedReasoning(_) => {
+            item.put("type", "reasoning");
+            item.list("summary", |_| {});
+        }
+        _ => {
+            item.put("type", "message");
+            item.put("status", "in_progress");
+            item.put("role", "assistant");
+            item.list("content", |_| {});
+        }
+    }
+}
+
+/// Writes a part with what it says so far.
+fn write_any_part(part: &mut Object<'_>, content: &Content) {
+    if let Content::Reasoning { text, .. } = content {
+        part.put("type", "summary_text");
+        part.put("text", text);
+    } else {
+        write_part(part, content);
+    }
+}
+
+fn write_event(out: &mut BytesMut, kind: &str, sequence: &mut u64, fill: impl FnOnce(&mut Object<'_>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    object(out, |event| {
+        event.put("type", kind);
+        event.put("sequence_number", sequence);
+        fill(event);
+    });
+    out.extend_from_slice(b"\n\n");
+    *sequence += 1;
+}
