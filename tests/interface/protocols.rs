@@ -1,5 +1,7 @@
 //! Callers and providers of different protocols, end to end: each caller gets its own grammar, whoever answers.
 
+mod responses;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use layered_tests::upstream::{Behaviour, FaultyUpstream};
@@ -23,7 +25,6 @@ use crate::wire::{Answer, exchange, post};
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
-const RESPONSES: &str = "/v1/responses";
 
 /// A gateway before one provider that speaks OpenAI's protocol, one that speaks no more of it than its chat, and one that speaks
 /// Anthropic's. The pools `openai`, `chat` and `anthropic` hold one instance each, `both` holds the first and the last.
@@ -323,94 +324,6 @@ async fn a_stream_of_what_does_not_stream_is_refused_before_anybody_is_asked() {
         border.ask("/v1/images/generations", &json!({ "model": "openai", "prompt": "p", "stream": true })).await;
     assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("stream")));
     assert_eq!(border.openai.request_count(), 0);
-}
-
-#[tokio::test]
-async fn within_responses_every_byte_is_the_upstreams() {
-    let border = Border::start().await;
-    let response = |status: &str| json!({ "object": "response", "status": status, "error": null, "output": [] });
-    let whole = response("completed").to_string();
-    border.openai.enqueue(says("application/json", &whole));
-    let answer = border.ask(RESPONSES, &json!({ "model": "openai", "input": "Hi" })).await;
-    assert_eq!((answer.status, &answer.body[..]), (200, whole.as_bytes()));
-
-    let stream = [
-        json!({ "type": "response.created", "response": response("in_progress") }),
-        json!({ "type": "response.output_text.delta", "delta": "Hi" }),
-        json!({ "type": "response.completed", "response": response("completed") }),
-    ];
-    border.openai.enqueue(events(&stream));
-    let asked = json!({ "model": "openai", "input": "Hi", "stream": true });
-    assert_eq!(data(&border.ask(RESPONSES, &asked).await), stream);
-    assert_eq!(border.openai.requests()[1].json(), json!({ "model": "model", "input": "Hi", "stream": true }));
-
-    border.openai.enqueue(events(&stream[..2]));
-    let last = data(&border.ask(RESPONSES, &asked).await).pop().unwrap();
-    assert_eq!(last["error"]["code"], "upstream_stream_error");
-}
-
-#[tokio::test]
-async fn a_caller_of_responses_gets_its_grammar_from_either() {
-    let border = Border::start().await;
-    border.anthropic.enqueue(says("application/json", &message().to_string()));
-    for (model, text) in [("anthropic", "Hello"), ("chat", "chat-0 chat-1 chat-2 ")] {
-        let asked = json!({ "model": model, "instructions": "Be brief.", "input": "Hi", "max_output_tokens": 100 });
-        let answer = border.ask(RESPONSES, &asked).await.json();
-        assert_eq!((&answer["object"], &answer["status"]), (&json!("response"), &json!("completed")));
-        assert_eq!(answer["output"][0]["content"][0]["text"], text);
-        assert!(answer["usage"]["output_tokens"].as_u64() > Some(0));
-    }
-    let sent = border.anthropic.requests()[0].json();
-    assert_eq!((&sent["system"][0]["text"], &sent["max_tokens"]), (&json!("Be brief."), &json!(100)));
-    let sent = &border.chat.requests()[0];
-    assert_eq!((sent.path.as_str(), &sent.json()["messages"][0]["role"]), (CHAT, &json!("system")));
-}
-
-#[tokio::test]
-async fn a_stream_of_responses_has_its_whole_grammar() {
-    let border = Border::start().await;
-    border.anthropic.enqueue(events(&message_events()));
-    let delta = "response.output_text.delta";
-    for (model, deltas, text) in [("anthropic", 2, "Hello"), ("chat", 3, "chat-0 chat-1 chat-2 ")] {
-        let asked = json!({ "model": model, "input": "Hi", "stream": true });
-        let events = data(&border.ask(RESPONSES, &asked).await);
-        let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
-        let begin = ["created", "in_progress", "output_item.added", "content_part.added"];
-        let end = ["output_text.done", "content_part.done", "output_item.done", "completed"];
-        let named = |names: [&str; 4]| names.map(|name| format!("response.{name}"));
-        let expected = [&named(begin)[..], &vec![delta.to_owned(); deltas], &named(end)].concat();
-        assert_eq!(kinds, expected);
-        assert!(events.iter().enumerate().all(|(at, event)| event["sequence_number"] == at));
-        assert_eq!(events.last().unwrap()["response"]["output"][0]["content"][0]["text"], text);
-    }
-}
-
-#[tokio::test]
-async fn a_stream_of_responses_that_was_cut_or_never_began_is_never_completed() {
-    let border = Border::start().await;
-    let asked = json!({ "model": "anthropic", "input": "Hi", "stream": true });
-    border.anthropic.enqueue(events(&message_events()[..5]));
-    let events = data(&border.ask(RESPONSES, &asked).await);
-    assert_eq!(events.last().unwrap()["error"]["code"], "upstream_stream_error");
-    assert!(events.iter().all(|event| event["type"] != "response.completed"));
-
-    let objection = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "too odd" } });
-    border.anthropic.always(Behaviour::status(400).with_body(&objection.to_string()));
-    let answer = border.ask(RESPONSES, &asked).await;
-    assert_eq!((answer.status, &answer.json()["error"]["message"]), (400, &json!("too odd")));
-}
-
-#[tokio::test]
-async fn what_openai_keeps_is_refused_by_its_field_and_left_to_openai_where_a_pool_has_it() {
-    let border = Border::start().await;
-    let asked = |model: &str| json!({ "model": model, "input": "Hi", "previous_response_id": "resp_1" });
-    let answer = border.ask(RESPONSES, &asked("anthropic")).await;
-    assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("previous_response_id")));
-    let whole = json!({ "object": "response", "status": "completed", "error": null, "output": [] }).to_string();
-    border.openai.enqueue(says("application/json", &whole));
-    let answer = border.ask(RESPONSES, &asked("both")).await;
-    assert_eq!((answer.status, answer.header("x-tidegate-instance")), (200, Some("both/openai")));
-    assert_eq!(border.anthropic.request_count(), 0);
 }
 
 #[tokio::test]
