@@ -11,6 +11,7 @@ use tidegate_application::{Completion, CompletionError, Consent, RequestContext,
 use tidegate_domain::{
     fault::{Fault, FaultKind, Phase, TransportFault, Work},
     inference::{InferenceRequest, RequestId, Usage},
+    model::{Capability, ModelCard},
     observe::Outcome,
     pool::PoolPolicy,
     resilience::{Deadlines, MidStream},
@@ -79,6 +80,22 @@ async fn another_instance_goes_on_from_the_last_character_that_was_shown() {
     assert_eq!(world.scripts.beginnings("b"), [Some("one ".to_owned())]);
     assert_eq!(world.diary.outcomes(), [Outcome::Completed]);
     assert_eq!(world.in_flight("p"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_card_says_that_it_cannot_go_on_is_not_asked_to() {
+    let policy = PoolPolicy { mid_stream: MidStream::Continue, ..PoolPolicy::default() };
+    let able = |capabilities: &[Capability]| ModelCard {
+        capabilities: Some(capabilities.iter().copied().collect()),
+        ..ModelCard::default()
+    };
+    let plan = Plan::default().pool_with("p", &["a", "b", "c"], policy).card("sim:b", able(&[Capability::Streaming]));
+    let world = plan.card("sim:c", able(&[Capability::Streaming, Capability::Prefill])).start().await;
+    world.scripts.next("a", broken("one "));
+    world.scripts.next("c", whole("two"));
+    let (text, fault) = told(&world, ASKED, Consent::Seam).await;
+    assert_eq!((text.as_str(), fault), ("role one (p/c goes on)twoend", None));
+    assert_eq!(world.scripts.asked("b"), 0);
 }
 
 #[tokio::test(start_paused = true)]

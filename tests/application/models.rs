@@ -1,6 +1,6 @@
 //! What is known of models: what requests cost, and who is passed over for them.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use layered_tests::{
     scripted::{Act, Beat},
@@ -8,7 +8,7 @@ use layered_tests::{
 };
 use tidegate_application::CompletionError;
 use tidegate_domain::{
-    fault::{Fault, FaultKind, Work},
+    fault::{Fault, FaultKind, Phase, Work},
     model::{Capability, Cost, ModelCard, Prices, Shortfall},
     observe::Outcome,
 };
@@ -168,4 +168,19 @@ async fn those_that_cannot_serve_do_not_use_up_the_attempts_of_a_pool() {
         .await;
     world.scripts.always("l1", Act::fail(FaultKind::Transient));
     assert_eq!(served_by(&world.send(&prompt("p", 5000, ""), None).await.unwrap()), "l2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_thinks_may_take_five_times_as_long_to_begin() {
+    let late = || Act::Stream(vec![Beat::Wait(Duration::from_mins(2)), Beat::content("so"), Beat::finish()]);
+    let plan = Plan::default().pool("p", &["thinks", "other"]).group("g", &[&["sim:thinks"], &["sim:other"]]);
+    let world = plan.card("sim:thinks", able(&[Capability::Reasoning, Capability::Streaming])).start().await;
+    for target in ["p", "g", "sim:thinks"] {
+        world.scripts.next("thinks", late());
+        assert!(served_by(&world.stream(target).await.unwrap()).ends_with("thinks"), "{target}");
+    }
+    world.scripts.next("other", late());
+    let error = world.stream("sim:other").await.unwrap_err();
+    let late = FaultKind::Timeout(Phase::FirstContent);
+    assert!(matches!(error, CompletionError::Upstream { fault, .. } if fault.kind == late));
 }

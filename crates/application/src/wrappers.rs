@@ -6,24 +6,27 @@
 mod confines;
 mod custom;
 mod direct;
+mod leg_members;
+mod manner;
+mod member;
 mod pool;
 mod task_group;
 mod wishes;
 
 use std::{
     collections::HashMap,
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 pub(crate) use confines::Confines;
 pub(crate) use custom::choose;
+pub(crate) use leg_members::LegMembers;
+pub(crate) use manner::Manner;
+pub(crate) use member::LegMember;
 use tidegate_domain::{
-    inference::ParameterDefaults,
     model::Doubts,
     name::{GroupName, PoolName, ProviderName, Target, TierName},
-    pool::{Bend, Members},
     resilience::{Deadlines, MidStream},
     routing::{Trace, WalkPolicy},
     task_group::Exclusion,
@@ -97,8 +100,8 @@ pub(crate) struct Leg<C> {
     pub(crate) tier: Option<TierName>,
     pub(crate) members: Vec<LegMember<C>>,
     pub(crate) picker: Picker,
-    pub(crate) deadlines: Deadlines,
-    pub(crate) defaults: ParameterDefaults,
+    /// How its models are asked.
+    pub(crate) manner: Manner,
     /// Rounds over the route that this leg permits after the first one.
     pub(crate) max_retries: u32,
     /// What its tier lets in, if anything is limited.
@@ -150,14 +153,6 @@ impl<C> Asking<'_, C> {
         let mut others = self.reach.iter().flat_map(|leg| leg.instances()).filter(|instance| !pool.owns(instance));
         !others.any(|instance| instance.exclusion(self.now).is_none())
     }
-}
-
-/// One candidate of a leg.
-#[derive(Debug)]
-pub(crate) enum LegMember<C> {
-    Instance(Arc<LiveInstance<C>>),
-    /// With the level that an attempt passes here; none where the whole request has passed it already.
-    Pool(Arc<LivePool<C>>, Option<Level>),
 }
 
 impl<C> Asking<'_, C> {
@@ -247,154 +242,5 @@ impl<C> Leg<C> {
             permit.places.hold(place);
         }
         Some((instance, permit))
-    }
-}
-
-impl<C> LegMember<C> {
-    /// What tells it from the other members of its leg.
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Self::Instance(instance) => instance.spec.id.as_str(),
-            Self::Pool(pool, _) => pool.definition.name().as_str(),
-        }
-    }
-
-    /// Its instances.
-    pub(crate) fn instances(&self) -> &[Arc<LiveInstance<C>>] {
-        match self {
-            Self::Instance(instance) => std::slice::from_ref(instance),
-            Self::Pool(pool, _) => &pool.instances,
-        }
-    }
-
-    fn is_usable(&self, now: Instant) -> bool {
-        match self {
-            Self::Instance(instance) => instance.exclusion(now).is_none(),
-            Self::Pool(pool, _) => pool.is_usable(now),
-        }
-    }
-
-    fn is_usable_for(&self, asking: &Asking<'_, C>) -> bool {
-        match self {
-            Self::Instance(instance) => instance.exclusion(asking.now).is_none(),
-            Self::Pool(pool, _) => pool.is_usable_for(asking),
-        }
-    }
-
-    /// Whether the member still has somebody to ask for this request, and, if it is a pool, attempts left.
-    pub(crate) fn has_more(&self, asking: &Asking<'_, C>) -> bool {
-        match self {
-            Self::Instance(instance) => !asking.leaves_out(instance),
-            Self::Pool(pool, _) => {
-                let asked = asking.tried.iter().filter(|instance| pool.owns(instance)).count();
-                asked < pool.attempts_per_request() && pool.instances.iter().any(|it| !asking.leaves_out(it))
-            }
-        }
-    }
-
-    fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
-        match self {
-            Self::Instance(instance) => {
-                Permit::acquire(instance, asking.now).ok().map(|permit| (Arc::clone(instance), permit))
-            }
-            Self::Pool(pool, level) => {
-                let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
-                let (instance, mut permit) = pool.pick(asking, trace)?;
-                permit.places.hold(place);
-                Some((instance, permit))
-            }
-        }
-    }
-
-    /// A picker that picks as its pool's would, and moves nobody's turn.
-    pub(crate) fn fork(&self) -> Option<Picker> {
-        match self {
-            Self::Instance(_) => None,
-            Self::Pool(pool, _) => Some(pool.picker.fork()),
-        }
-    }
-
-    /// Why its pool lets nobody in now; `None` if it does.
-    pub(crate) fn at_limit(&self, asking: &Asking<'_, C>) -> Option<Exclusion> {
-        match self {
-            Self::Instance(_) | Self::Pool(_, None) => None,
-            Self::Pool(_, Some(level)) => level.exclusion(asking.tokens, asking.now),
-        }
-    }
-
-    /// Notes why none of its instances is asked.
-    fn explain(&self, asking: &Asking<'_, C>, trace: &mut Trace) {
-        let at_limit = self.at_limit(asking);
-        for instance in self.instances() {
-            if let Some(reason) = at_limit.or_else(|| instance.exclusion(asking.now)) {
-                trace.exclude(&instance.label, reason);
-            }
-        }
-    }
-}
-
-/// The members of a leg, as its rotation sees them.
-pub(crate) struct LegMembers<'a, C> {
-    pub(crate) leg: &'a Leg<C>,
-    pub(crate) asking: &'a Asking<'a, C>,
-}
-
-impl<C> Members for LegMembers<'_, C> {
-    fn count(&self) -> usize {
-        self.leg.members.len()
-    }
-
-    fn weight(&self, _: usize) -> u32 {
-        1
-    }
-
-    fn in_flight(&self, member: usize) -> u32 {
-        self.leg.members[member].instances().iter().map(|instance| instance.state.in_flight()).sum()
-    }
-
-    fn last_dispatch(&self, member: usize) -> Option<Instant> {
-        self.leg.members[member].instances().iter().filter_map(|instance| instance.state.last_dispatch()).max()
-    }
-
-    /// The best of a pool speaks for it.
-    fn latency(&self, member: usize) -> Option<Duration> {
-        let now = self.asking.now;
-        let latency = |instance: &Arc<LiveInstance<C>>| instance.state.performance().latency(now);
-        self.leg.members[member].instances().iter().filter_map(latency).min()
-    }
-
-    fn success_rate(&self, member: usize) -> u32 {
-        let rates = self.leg.members[member].instances().iter();
-        rates.map(|instance| instance.state.performance().success_rate()).max().unwrap_or(0)
-    }
-
-    fn capacity(&self, member: usize) -> Option<u32> {
-        let of = |instance: &Arc<LiveInstance<C>>| instance.spec.max_concurrency.map(NonZeroU32::get);
-        let capacities = self.leg.members[member].instances().iter().map(of);
-        capacities.reduce(|all, one| Some(all?.saturating_add(one?))).flatten()
-    }
-
-    /// The cheapest of a pool speaks for it.
-    fn cost(&self, member: usize) -> Option<u64> {
-        let cost = |instance: &Arc<LiveInstance<C>>| self.asking.wishes.cost_at(instance.card.as_deref());
-        self.leg.members[member].instances().iter().filter_map(cost).min()
-    }
-
-    fn bend(&self) -> Bend {
-        Bend::default()
-    }
-
-    fn readiness(&self, _: usize) -> u32 {
-        100
-    }
-
-    fn pull(&self, _: usize) -> u64 {
-        0
-    }
-
-    fn is_eligible(&self, member: usize) -> bool {
-        let member = &self.leg.members[member];
-        let asking = self.asking;
-        member.has_more(asking) && member.is_usable_for(asking) && member.at_limit(asking).is_none()
     }
 }

@@ -44,15 +44,16 @@ impl<C: LlmClient> Question<C> {
     pub(super) async fn ask(self, request: &InferenceRequest, part: Part<'_>) -> Result<Beginning<C::Stream>, Fault> {
         let began = Instant::now();
         let quota = OnceLock::new();
+        let card = self.instance.card.as_deref();
         let call = Call {
             request,
             model: self.instance.spec.model.model(),
-            defaults: &self.leg.defaults,
+            defaults: self.leg.manner.defaults_for(card),
             request_id: &self.request_id,
             part,
             quota: &quota,
         };
-        let Deadlines { headers, first_content, idle, total, pace } = self.leg.deadlines;
+        let Deadlines { headers, first_content, idle, total, pace } = self.leg.manner.deadlines(card);
         let end = self.deadline.min(later(began, total));
         let share = self.share.min(end);
         // The head of a whole answer comes with its last token: only the attempt's time bounds it.

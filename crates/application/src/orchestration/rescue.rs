@@ -10,6 +10,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use tidegate_domain::{
     fault::{FallbackAdvice, Fault, FaultKind, RetryAdvice, Work},
     inference::{InferenceRequest, LlmClient, Part, Partial, Usage},
+    model::Capability,
     routing::AttemptRole,
 };
 
@@ -138,7 +139,11 @@ impl<C: LlmClient> Rescuer<C> {
         attempts.leave_out(&broken);
         if self.way == Way::Continue {
             let route = Arc::clone(&attempts.route);
-            for instance in route.instances().filter(|instance| !instance.client.can_go_on(&self.request)) {
+            let can_go_on = |instance: &LiveInstance<C>| {
+                let is_ruled_out = instance.card.as_ref().is_some_and(|card| card.lacks(Capability::Prefill));
+                !is_ruled_out && instance.client.can_go_on(&self.request)
+            };
+            for instance in route.instances().filter(|instance| !can_go_on(instance)) {
                 attempts.pass_over_for_rest(instance);
             }
         }

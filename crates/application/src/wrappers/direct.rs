@@ -3,7 +3,6 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use tidegate_domain::{
-    inference::ParameterDefaults,
     model::Doubts,
     name::Target,
     pool::RotationKind,
@@ -11,7 +10,7 @@ use tidegate_domain::{
     routing::{Reach, WalkPolicy},
 };
 
-use super::{Leg, LegMember, Order, Route, WrapperFactory};
+use super::{Leg, LegMember, Manner, Order, Route, WrapperFactory};
 use crate::live::{LiveInstance, Picker};
 
 impl<C> WrapperFactory<'_, C> {
@@ -24,8 +23,7 @@ impl<C> WrapperFactory<'_, C> {
                 tier: None,
                 members: vec![LegMember::Instance(instance)],
                 picker: Picker::new(RotationKind::Declared, 0),
-                deadlines: self.deadlines,
-                defaults: ParameterDefaults::default(),
+                manner: Manner::plain(self.deadlines, self.deadlines),
                 max_retries: 0,
                 level: None,
                 group_level: None,

@@ -3,7 +3,6 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use tidegate_domain::{
-    inference::ParameterDefaults,
     name::Target,
     pool::{PoolFallback, RotationKind},
     resilience::Backoff,
@@ -11,7 +10,7 @@ use tidegate_domain::{
     task_group::FallbackTarget,
 };
 
-use super::{Leg, LegMember, Order, Route, WrapperFactory, task_group::doubts};
+use super::{Leg, LegMember, Manner, Order, Route, WrapperFactory, task_group::doubts};
 use crate::{
     admission::Level,
     live::{LivePool, Picker},
@@ -23,7 +22,7 @@ impl<C> WrapperFactory<'_, C> {
     pub(crate) fn pool(&self, pool: &Arc<LivePool<C>>) -> Result<Route<C>, CompileError> {
         let policy = pool.definition.policy();
         let target = Target::Pool(pool.definition.name().clone());
-        let mut legs = vec![Arc::new(Self::pool_leg(pool, None))];
+        let mut legs = vec![Arc::new(self.pool_leg(pool, None))];
         let others = policy.fallback_pools.iter().cloned().map(FallbackTarget::Pool);
         self.add_targets(&target, others, &mut legs)?;
         let of_others = legs[1..].iter().flat_map(|leg| leg.pools()).map(|pool| pool.definition.policy());
@@ -35,7 +34,7 @@ impl<C> WrapperFactory<'_, C> {
             PoolFallback::SimpleRetry => (Reach::Instance, attempts, attempts.get() - 1),
             PoolFallback::FailFast => (Reach::Nowhere, NonZeroU32::MIN, 0),
         };
-        let longest = |total, leg: &Arc<Leg<C>>| leg.deadlines.total.max(total);
+        let longest = |total, leg: &Arc<Leg<C>>| leg.manner.total().max(total);
         Ok(Route {
             total: legs.iter().fold(policy.deadlines.total, longest),
             doubts: doubts(legs.iter()),
@@ -56,13 +55,12 @@ impl<C> WrapperFactory<'_, C> {
     }
 
     /// A pool as a leg; with `level`, an attempt passes it here.
-    pub(super) fn pool_leg(pool: &Arc<LivePool<C>>, level: Option<Level>) -> Leg<C> {
+    pub(super) fn pool_leg(&self, pool: &Arc<LivePool<C>>, level: Option<Level>) -> Leg<C> {
         Leg {
             tier: None,
             members: vec![LegMember::Pool(Arc::clone(pool), level)],
             picker: Picker::new(RotationKind::Declared, 0),
-            deadlines: pool.definition.policy().deadlines,
-            defaults: ParameterDefaults::default(),
+            manner: Manner::plain(pool.definition.policy().deadlines, self.deadlines),
             max_retries: 0,
             level: None,
             group_level: None,

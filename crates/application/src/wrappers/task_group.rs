@@ -94,7 +94,7 @@ impl<C> WrapperFactory<'_, C> {
                 FallbackTarget::Pool(name) => {
                     let pool = self.pools.get(name).ok_or_else(dangling)?;
                     if *who != Target::Pool(name.clone()) && !legs.iter().any(|leg| leg.is_pool(name)) {
-                        legs.push(Arc::new(Self::pool_leg(pool, pool.level.clone())));
+                        legs.push(Arc::new(self.pool_leg(pool, pool.level.clone())));
                     }
                 }
             }
@@ -104,7 +104,7 @@ impl<C> WrapperFactory<'_, C> {
 
     /// A leg's own total bounds its attempts; together they have at least as long as the longest of them.
     pub(super) fn total(&self, legs: &[Arc<Leg<C>>]) -> Duration {
-        legs.iter().map(|leg| leg.deadlines.total).fold(self.deadlines.total, Duration::max)
+        legs.iter().map(|leg| leg.manner.total()).fold(self.deadlines.total, Duration::max)
     }
 }
 

@@ -138,6 +138,19 @@ impl ParameterDefaults {
         }
     }
 
+    /// The same defaults, for a model that cannot reason: it refuses to be told how to.
+    #[must_use]
+    pub fn without_reasoning(&self) -> Self {
+        Self::new(DefaultValues { reasoning_effort: None, thinking_budget: None, ..self.values })
+    }
+
+    /// Whether they tell a model to think.
+    pub fn ask_for_reasoning(&self) -> bool {
+        let DefaultValues { reasoning_effort, thinking_budget, .. } = self.values;
+        reasoning_effort.is_some_and(|effort| effort != ReasoningEffort::None)
+            || thinking_budget.is_some_and(|budget| budget > 0)
+    }
+
     pub(super) fn missing_in<'a>(&'a self, envelope: &'a Envelope) -> impl Iterator<Item = (Parameter, &'a str)> {
         self.rendered.iter().filter(|(parameter, _)| !is_given(envelope, *parameter)).map(|(p, value)| (*p, &**value))
     }

@@ -1,4 +1,4 @@
-//! What a chat request needs of a model, read off its body.
+//! What a request needs of a model, read off its body, in whatever dialect it is.
 //!
 //! It is read only where somebody's card could exclude a candidate for it. Whatever is not understood asks for nothing: the
 //! provider has the last word.
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{InferenceRequest, Parameter};
+use super::{Dialect, InferenceRequest, Operation, Parameter};
 use crate::model::{Capabilities, Capability, Doubts, RequestNeeds};
 
 /// Bytes of a prompt for each of its tokens: rather too many, so that nobody is passed over for a prompt that may fit.
@@ -16,29 +16,46 @@ use crate::model::{Capabilities, Capability, Doubts, RequestNeeds};
 const BYTES_PER_TOKEN: usize = 5;
 
 /// What parts of a message say beside text, and what that needs.
-const MEDIA: [(&str, Option<Capability>); 5] = [
+const MEDIA: [(&str, Option<Capability>); 7] = [
     ("image_url", Some(Capability::Vision)),
     ("image", Some(Capability::Vision)),
+    ("input_image", Some(Capability::Vision)),
     ("input_audio", Some(Capability::Audio)),
     ("file", None),
+    ("input_file", None),
     ("document", None),
 ];
+
+/// How deep a part may stand in a conversation: in a tool's result, in a message, in the list.
+const DEEPEST_PART: usize = 3;
 
 impl InferenceRequest {
     /// What the request needs of the model that serves it, as far as there are `doubts` that everybody has it.
     pub fn needs(&self, doubts: &Doubts) -> RequestNeeds {
         let mut capabilities: Capabilities =
             doubts.lacking.iter().filter(|capability| self.plainly_needs(*capability)).collect();
-        let messages = self.value(Parameter::Messages).unwrap_or_default();
-        let tools = self.value(Parameter::Tools).unwrap_or_default();
-        let mut bytes = messages.len() + tools.len();
+        let (conversation, beside) = self.prompt();
+        let conversation = self.value(conversation).unwrap_or_default();
+        let mut bytes =
+            conversation.len() + beside.iter().filter_map(|part| Some(self.value(*part)?.len())).sum::<usize>();
         let is_long = doubts.window.is_some_and(|window| bytes / BYTES_PER_TOKEN > window.get() as usize / 2);
         // To look for pictures in every prompt would cost more than all the rest.
         if is_long || MEDIA.iter().any(|(_, needed)| needed.is_some_and(|needed| doubts.lacking.contains(needed))) {
-            bytes -= media(messages, &mut capabilities);
+            bytes -= media(conversation, DEEPEST_PART, &mut capabilities);
         }
         let prompt_tokens = u32::try_from(bytes / BYTES_PER_TOKEN).unwrap_or(u32::MAX);
         RequestNeeds { capabilities, prompt_tokens, max_output: self.asked_answer() }
+    }
+
+    /// Where its conversation stands, and what else is part of the prompt.
+    fn prompt(&self) -> (Parameter, &'static [Parameter]) {
+        match self.operation() {
+            Operation::Converse(Dialect::Responses) => (Parameter::Input, &[Parameter::Tools, Parameter::Instructions]),
+            Operation::Converse(Dialect::Messages) | Operation::CountTokens => {
+                (Parameter::Messages, &[Parameter::Tools, Parameter::System])
+            }
+            _ => (Parameter::Messages, &[Parameter::Tools]),
+        }
     }
 
     /// Whether a field says that it needs `capability`; what only its messages tell is not looked for.
@@ -46,7 +63,7 @@ impl InferenceRequest {
         match capability {
             Capability::Streaming => self.envelope().stream(),
             Capability::Tools => self.has_items(Parameter::Tools) || self.has_items(Parameter::Functions),
-            Capability::JsonSchema => self.word(Parameter::ResponseFormat).is_some_and(|kind| kind == "json_schema"),
+            Capability::JsonSchema => self.answer_form().is_some_and(|kind| kind == "json_schema"),
             Capability::Reasoning => self.asks_for_reasoning(),
             Capability::Vision | Capability::Audio | Capability::Prefill => false,
         }
@@ -57,46 +74,80 @@ impl InferenceRequest {
         inner.is_some_and(|inner| !inner.trim_start().starts_with(']'))
     }
 
-    /// The `type` of an object.
-    fn word(&self, parameter: Parameter) -> Option<Cow<'_, str>> {
-        serde_json::from_str::<Typed<'_>>(self.value(parameter)?).ok()?.r#type
+    /// What of an object bears on this.
+    fn options(&self, parameter: Parameter) -> Options<'_> {
+        self.value(parameter).and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default()
+    }
+
+    /// The form that its answer must have, by name.
+    fn answer_form(&self) -> Option<Cow<'_, str>> {
+        match self.operation() {
+            Operation::Converse(Dialect::Responses) => {
+                serde_json::from_str::<Options<'_>>(self.options(Parameter::Text).format?.get()).ok()?.r#type
+            }
+            _ => self.options(Parameter::ResponseFormat).r#type,
+        }
     }
 
     fn asks_for_reasoning(&self) -> bool {
-        let effort = self.value(Parameter::ReasoningEffort);
-        effort.is_some_and(|effort| !matches!(effort, "null" | "\"none\""))
-            || self.word(Parameter::Thinking).is_some_and(|kind| kind == "enabled")
+        let thinks = || {
+            let kind = self.options(Parameter::Thinking).r#type;
+            kind.is_some_and(|kind| matches!(&*kind, "enabled" | "adaptive"))
+        };
+        match self.operation() {
+            Operation::Converse(Dialect::Messages) => thinks(),
+            Operation::Converse(Dialect::Responses) => {
+                self.options(Parameter::Reasoning).effort.is_some_and(|effort| effort != "none")
+            }
+            _ => {
+                let effort = self.value(Parameter::ReasoningEffort);
+                effort.is_some_and(|effort| !matches!(effort, "null" | "\"none\"")) || thinks()
+            }
+        }
     }
 }
 
-#[derive(Deserialize)]
-struct Typed<'a> {
+/// What of an object bears on what a request needs.
+#[derive(Default, Deserialize)]
+struct Options<'a> {
     #[serde(borrow)]
     r#type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    effort: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    format: Option<&'a RawValue>,
 }
 
+/// A message, a part of one, or a tool's result; the last has parts again.
 #[derive(Deserialize)]
-struct Message<'a> {
+struct Part<'a> {
+    #[serde(borrow)]
+    r#type: Option<Cow<'a, str>>,
     #[serde(borrow)]
     content: Option<&'a RawValue>,
+    /// What a tool gave back, in the words of Responses.
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
 }
 
-/// The bytes of `messages` that are no text, such as images; what they need is added to `capabilities`.
-fn media(messages: &str, capabilities: &mut Capabilities) -> usize {
+/// The bytes of `list` that are no text, such as images, down to some depth; what they need is added to `capabilities`.
+fn media(list: &str, depth: usize, capabilities: &mut Capabilities) -> usize {
     // Without one of these words there is nothing to look for, and to parse every prompt would cost more than all the rest.
-    if !MEDIA.iter().any(|(kind, _)| messages.contains(kind)) {
+    if depth == 0 || !list.starts_with('[') || !MEDIA.iter().any(|(kind, _)| list.contains(kind)) {
         return 0;
     }
-    let messages: Vec<Message<'_>> = serde_json::from_str(messages).unwrap_or_default();
-    let contents = messages.iter().filter_map(|message| message.content);
-    let parts = contents.flat_map(|content| serde_json::from_str::<Vec<&RawValue>>(content.get()).unwrap_or_default());
     let mut bytes = 0;
-    for part in parts {
-        let kind = serde_json::from_str::<Typed<'_>>(part.get()).ok().and_then(|part| part.r#type);
-        let Some((_, needed)) = MEDIA.iter().find(|(known, _)| kind.as_deref() == Some(known)) else { continue };
-        bytes += part.get().len();
-        if let Some(capability) = needed {
-            capabilities.insert(*capability);
+    for raw in serde_json::from_str::<Vec<&RawValue>>(list).unwrap_or_default() {
+        let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else { continue };
+        match MEDIA.iter().find(|(known, _)| part.r#type.as_deref() == Some(known)) {
+            Some((_, needed)) => {
+                bytes += raw.get().len();
+                needed.iter().for_each(|capability| capabilities.insert(*capability));
+            }
+            None => {
+                let inner = part.content.into_iter().chain(part.output);
+                bytes += inner.map(|inner| media(inner.get(), depth - 1, capabilities)).sum::<usize>();
+            }
         }
     }
     bytes
@@ -107,13 +158,23 @@ mod tests {
     use super::*;
 
     fn needs(body: &str) -> RequestNeeds {
+        needs_in(Dialect::Chat, body)
+    }
+
+    fn needs_in(dialect: Dialect, body: &str) -> RequestNeeds {
         let doubts = Doubts { lacking: Capability::ALL.into_iter().collect(), ..Doubts::default() };
-        InferenceRequest::parse(body.to_owned().into()).unwrap().needs(&doubts)
+        let request = InferenceRequest::read(Operation::Converse(dialect), body.to_owned().into());
+        request.unwrap().needs(&doubts)
     }
 
     #[track_caller]
     fn check(fields: &str, expected: &[Capability]) {
-        let capabilities = needs(&format!(r#"{{"model":"m",{fields}}}"#)).capabilities;
+        check_in(Dialect::Chat, fields, expected);
+    }
+
+    #[track_caller]
+    fn check_in(dialect: Dialect, fields: &str, expected: &[Capability]) {
+        let capabilities = needs_in(dialect, &format!(r#"{{"model":"m",{fields}}}"#)).capabilities;
         assert_eq!(capabilities.iter().collect::<Vec<_>>(), expected, "{fields}");
     }
 
@@ -142,6 +203,60 @@ mod tests {
             &format!(r#""messages":[{{"content":"x"}},{{"content":[{sound},{image}]}}]"#),
             &[Capability::Vision, Capability::Audio],
         );
+    }
+
+    #[test]
+    fn messages_say_what_they_need_in_words_of_their_own() {
+        let check = |fields: &str, expected: &[Capability]| check_in(Dialect::Messages, fields, expected);
+        let image = r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#;
+        check(&format!(r#""messages":[{{"role":"user","content":[{image}]}}]"#), &[Capability::Vision]);
+        let result = format!(r#"{{"type":"tool_result","tool_use_id":"t","content":[{image}]}}"#);
+        check(&format!(r#""messages":[{{"role":"user","content":[{result}]}}]"#), &[Capability::Vision]);
+        check(r#""messages":[{"role":"user","content":[{"type":"document","source":{}}]}]"#, &[]);
+        check(r#""tools":[{"name":"f","input_schema":{}}]"#, &[Capability::Tools]);
+        check(r#""thinking":{"type":"enabled","budget_tokens":1024}"#, &[Capability::Reasoning]);
+        check(r#""thinking":{"type":"adaptive"}"#, &[Capability::Reasoning]);
+        check(r#""thinking":{"type":"disabled"}"#, &[]);
+        check(r#""reasoning_effort":"high","reasoning":{"effort":"high"}"#, &[]);
+    }
+
+    #[test]
+    fn responses_say_what_they_need_in_words_of_their_own() {
+        let check = |fields: &str, expected: &[Capability]| check_in(Dialect::Responses, fields, expected);
+        let image = r#"{"type":"input_image","image_url":"data:image/png;base64,AAAA"}"#;
+        check(&format!(r#""input":[{{"role":"user","content":[{image}]}}]"#), &[Capability::Vision]);
+        let output = format!(r#"{{"type":"function_call_output","call_id":"c","output":[{image}]}}"#);
+        check(&format!(r#""input":[{output}]"#), &[Capability::Vision]);
+        check(r#""input":"a text about an input_image""#, &[]);
+        check(r#""tools":[{"type":"web_search"}]"#, &[Capability::Tools]);
+        check(r#""reasoning":{"effort":"low"}"#, &[Capability::Reasoning]);
+        check(r#""reasoning":{"effort":"none"}"#, &[]);
+        check(r#""reasoning":{"summary":"auto"}"#, &[]);
+        check(r#""text":{"format":{"type":"json_schema","name":"n","schema":{}}}"#, &[Capability::JsonSchema]);
+        check(r#""text":{"format":{"type":"text"},"verbosity":"low"}"#, &[]);
+    }
+
+    #[test]
+    fn each_dialect_counts_its_prompt_and_the_answer_that_it_allows() {
+        let text = "x".repeat(1000);
+        let file = format!(r#"{{"type":"input_file","file_data":"{}"}}"#, "A".repeat(100_000));
+        let bodies = [
+            (Dialect::Messages, format!(r#""system":"{text}","max_tokens":7,"messages":[{{"content":"{text}"}}]"#)),
+            (Dialect::Responses, format!(r#""instructions":"{text}","max_output_tokens":7,"input":"{text}""#)),
+            (
+                Dialect::Responses,
+                format!(
+                    r#""instructions":"{text}","max_output_tokens":7,
+                    "input":[{{"content":[{file},{{"type":"input_text","text":"{text}"}}]}}]"#
+                ),
+            ),
+        ];
+        for (dialect, fields) in bodies {
+            let RequestNeeds { prompt_tokens, max_output, .. } =
+                needs_in(dialect, &format!(r#"{{"model":"m",{fields}}}"#));
+            assert!((400..420).contains(&prompt_tokens), "{dialect:?}: {prompt_tokens}");
+            assert_eq!(max_output, Some(7));
+        }
     }
 
     #[test]

@@ -41,10 +41,20 @@ pub enum Parameter {
     User,
     /// `prompt_cache_key`
     PromptCacheKey,
+    /// `input`, the conversation in the words of Responses
+    Input,
+    /// `instructions`, what Responses puts before it
+    Instructions,
+    /// `system`, what Messages puts before it
+    System,
+    /// `reasoning`, how Responses is told to think
+    Reasoning,
+    /// `text`, the form of the answer in the words of Responses
+    Text,
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -64,6 +74,11 @@ impl Parameter {
         Self::Functions,
         Self::User,
         Self::PromptCacheKey,
+        Self::Input,
+        Self::Instructions,
+        Self::System,
+        Self::Reasoning,
+        Self::Text,
     ];
 
     /// The key, as the protocol spells it.
@@ -88,6 +103,11 @@ impl Parameter {
             Self::Functions => "functions",
             Self::User => "user",
             Self::PromptCacheKey => "prompt_cache_key",
+            Self::Input => "input",
+            Self::Instructions => "instructions",
+            Self::System => "system",
+            Self::Reasoning => "reasoning",
+            Self::Text => "text",
         }
     }
 

@@ -25,6 +25,11 @@ impl ModelCard {
         self.capabilities.is_some_and(|capabilities| capabilities.contains(capability))
     }
 
+    /// Whether it is known not to be able to.
+    pub fn lacks(&self, capability: Capability) -> bool {
+        self.capabilities.is_some_and(|capabilities| !capabilities.contains(capability))
+    }
+
     /// Why the model cannot serve a request of these needs; `None` if it can, or if nobody knows.
     pub fn shortfall_for(&self, needs: &RequestNeeds) -> Option<Shortfall> {
         let lacking = self.capabilities.and_then(|offered| needs.capabilities.first_beyond(offered));

@@ -85,8 +85,8 @@ impl Doubts {
             let smaller = |known: Option<NonZeroU32>, next: Option<NonZeroU32>| known.into_iter().chain(next).min();
             doubts.window = smaller(doubts.window, card.context_window);
             doubts.max_output = smaller(doubts.max_output, card.max_output);
-            let lacks = |capability: &Capability| card.capabilities.is_some_and(|known| !known.contains(*capability));
-            Capability::ALL.into_iter().filter(lacks).for_each(|capability| doubts.lacking.insert(capability));
+            let lacking = Capability::ALL.into_iter().filter(|capability| card.lacks(*capability));
+            lacking.for_each(|capability| doubts.lacking.insert(capability));
         }
         doubts
     }

@@ -15,7 +15,7 @@ use crate::{
     admission::{Level, Scope},
     live::{Hedge, InstancePolicies, LiveInstance, Owned, Picker},
     routing_table::LiveGroup,
-    wrappers::{Leg, LegMember},
+    wrappers::{Leg, LegMember, Manner},
 };
 
 impl<C: LlmClient> Compiler<'_, C> {
@@ -33,7 +33,8 @@ impl<C: LlmClient> Compiler<'_, C> {
             .group(group.name())
             .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())));
         let predecessors: Vec<_> = previous.map(|leg| leg.own_instances().cloned().collect()).unwrap_or_default();
-        let deadlines = tier.policy().deadlines.unwrap_or(self.input.configuration.deadlines);
+        let usual = self.input.configuration.deadlines;
+        let deadlines = tier.policy().deadlines.unwrap_or(usual);
         let member = |model: &TierModel| match model {
             TierModel::Direct(model) => {
                 self.direct((&owner, model), (*group.breaker(), deadlines), &predecessors).map(LegMember::Instance)
@@ -60,8 +61,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             tier: Some(tier.name().clone()),
             members,
             picker,
-            deadlines,
-            defaults: policy.defaults.clone(),
+            manner: Manner::new((deadlines, usual), policy.defaults.clone()),
             max_retries: policy.max_retries,
             level,
             group_level,
