@@ -1,5 +1,6 @@
 //! The provider adapters, over real sockets and on simulated time.
 
+mod connecting;
 mod disconnects;
 mod faults;
 mod requests;
@@ -36,6 +37,9 @@ fn settings(base_url: &str) -> ProviderSettings {
         api_key: Some(SecretString::from("sk-canary")),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        allow_link_local: false,
+        authorities: None,
+        proxy: None,
         prefill: None,
         simulated: None,
     }

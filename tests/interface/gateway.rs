@@ -38,6 +38,9 @@ fn simulated(name: &str) -> ProviderSettings {
         api_key: None,
         headers: Vec::new(),
         connect_timeout: std::time::Duration::from_secs(1),
+        allow_link_local: false,
+        authorities: None,
+        proxy: None,
         prefill: None,
         simulated: Some(SimulatedSettings { latency: std::time::Duration::ZERO, ..SimulatedSettings::default() }),
     }

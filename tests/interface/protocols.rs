@@ -83,6 +83,9 @@ fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSetting
         api_key: Some("sk-upstream".to_owned().into()),
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        allow_link_local: false,
+        authorities: None,
+        proxy: None,
         prefill: None,
         simulated: None,
     }

@@ -92,6 +92,9 @@ fn provider(name: &str, upstream: &FaultyUpstream) -> ProviderSettings {
         api_key: None,
         headers: Vec::new(),
         connect_timeout: Duration::from_secs(5),
+        allow_link_local: false,
+        authorities: None,
+        proxy: None,
         prefill: Some(Prefill::ContinueFinalMessage),
         simulated: None,
     }

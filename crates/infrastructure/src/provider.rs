@@ -12,17 +12,20 @@
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
+//! | `connecting`, `reach` | how a provider is reached, and where none is |
 //! | `transport` | connections |
 //! | `simulated` | a provider inside the gateway |
 
 mod anthropic;
 pub(crate) mod catalogue;
 mod client;
+mod connecting;
 mod endpoint;
 mod http_client;
 mod http_provider;
 mod network_stream;
 mod openai;
+pub(crate) mod reach;
 mod retry_after;
 mod settings;
 mod simulated;
@@ -44,6 +47,7 @@ use tidegate_domain::{
 
 pub use self::{
     client::{ProviderClient, ProviderStream},
+    connecting::{Authorities, InvalidAuthorities, InvalidProxy, Proxy},
     http_client::{HttpClient, HttpStream},
     settings::{Protocol, ProviderSettings, SimulatedFailure, SimulatedSettings},
     simulated::{SimulatedClient, SimulatedStream},
@@ -53,7 +57,7 @@ use self::{
     endpoint::InvalidHeader,
     http_provider::HttpProvider,
     simulated::Simulation,
-    transport::{TlsRoots, Transport, read_body},
+    transport::{TlsRoots, Transport, Way, read_body},
 };
 
 pub(crate) use self::simulated::status_fault;
@@ -127,7 +131,12 @@ impl Provider {
         predecessor: Option<&Self>,
         roots: &mut Option<TlsRoots>,
     ) -> Result<Self, BuildProvidersError> {
-        let connect_timeout = settings.connect_timeout;
+        let way = Way {
+            connect_timeout: settings.connect_timeout,
+            allow_link_local: settings.allow_link_local,
+            authorities: settings.authorities.clone(),
+            proxy: settings.proxy.clone(),
+        };
         let http = HttpProvider::new(&settings);
         let http = http
             .map_err(|InvalidHeader(header)| BuildProvidersError::Header { provider: settings.name.clone(), header })?;
@@ -139,15 +148,16 @@ impl Provider {
             });
         };
         if let Some(Self::Http(_, transport)) = predecessor
-            && transport.connect_timeout() == connect_timeout
+            && *transport.way() == way
         {
             return Ok(Self::Http(Box::new(http), transport.clone()));
         }
-        let roots = match roots {
-            Some(roots) => roots,
-            None => roots.insert(TlsRoots::public()?),
+        let roots = match (&way.authorities, roots) {
+            (Some(authorities), _) => &TlsRoots::of(authorities)?,
+            (None, Some(roots)) => roots,
+            (None, roots) => roots.insert(TlsRoots::public()?),
         };
-        Ok(Self::Http(Box::new(http), Transport::new(connect_timeout, roots)))
+        Ok(Self::Http(Box::new(http), Transport::new(way, roots)))
     }
 }
 
@@ -173,7 +183,8 @@ pub(crate) async fn get(
     request: Request<Bytes>,
     connect_timeout: Duration,
 ) -> Result<Result<(StatusCode, Bytes), Fault>, TlsError> {
-    let transport = Transport::new(connect_timeout, &TlsRoots::public()?);
+    let way = Way { connect_timeout, allow_link_local: true, authorities: None, proxy: None };
+    let transport = Transport::new(way, &TlsRoots::public()?);
     let answer = async {
         let response = transport.send(request).await?;
         let status = response.status();

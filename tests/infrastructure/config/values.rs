@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use secrecy::SecretString;
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     inference::{DefaultValues, Prefill, ReasoningEffort, ResponseFormat, ToolChoice},
@@ -12,7 +13,7 @@ use tidegate_domain::{
 };
 use tidegate_infrastructure::{
     config::{LogFormat, RequestLogSettings, StorageSettings},
-    provider::{Protocol, SimulatedFailure},
+    provider::{Authorities, Protocol, Proxy, SimulatedFailure},
 };
 
 use super::{BASE, load_text};
@@ -243,6 +244,27 @@ fn a_provider_says_how_it_is_reached() {
     assert_eq!((simulated.latency, simulated.failure), (Duration::from_millis(5), SimulatedFailure::Status(429)));
     assert_eq!(simulated.reply.as_deref(), Some("hello"));
     assert_eq!(c.simulated.as_ref().unwrap().failure, SimulatedFailure::Hang);
+}
+
+#[test]
+fn a_provider_may_be_behind_a_proxy_and_off_limits() {
+    let text = "[providers.a]\nprotocol = 'openai'\nbase_url = 'http://169.254.7.7'\nallow_link_local = true\n\
+        proxy = 'http://proxy.example:3128'\nproxy_credentials = '${ME}:secret'\n[providers.b]\nprotocol = 'openai'";
+    let loaded = load_text(text, &[("ME", "me")]).unwrap();
+    let [a, b] = &loaded.settings.providers[..] else { panic!("two providers") };
+    assert_eq!((a.allow_link_local, b.allow_link_local), (true, false));
+    let credentials = SecretString::from("me:secret");
+    assert_eq!(a.proxy, Some(Proxy::new("http://proxy.example:3128", Some(&credentials)).unwrap()));
+    assert_eq!((&b.proxy, &b.authorities), (&None, &None));
+}
+
+#[test]
+fn authorities_come_from_a_file_beside_the_configuration() {
+    let pem = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    let text = format!("{BASE}[providers.x]\nprotocol = 'openai'\nca_certificates = '${{file:ca.pem}}'");
+    let directory = super::directory(&[("tidegate.toml", &text), ("ca.pem", &pem)]);
+    let loaded = super::load_with(directory.path(), None, &[]).unwrap();
+    assert_eq!(loaded.settings.providers[1].authorities, Some(Authorities::from_pem(&pem).unwrap()));
 }
 
 #[test]

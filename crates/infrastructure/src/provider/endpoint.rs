@@ -65,6 +65,11 @@ impl Endpoint {
         self.routes.iter().find(|(known, _)| *known == operation).map(|(_, uri)| uri)
     }
 
+    /// The host that everything is asked of.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.models.host()
+    }
+
     /// Whether it is where `other` is.
     pub(super) fn is_place_of(&self, other: &Self) -> bool {
         self.models == other.models

@@ -13,11 +13,14 @@ use super::{
     endpoint::{Endpoint, InvalidBaseUrl, InvalidHeader, KeyHeader, credentials},
     http_client::Wire,
     openai,
+    reach::is_host_off_limits,
     transport::Transport,
 };
 
 /// The header in which Azure takes a key.
 const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
+
+const OFF_LIMITS: &str = "it is a link-local or metadata address; its provider may say allow_link_local = true";
 
 /// A provider that is asked over HTTP.
 #[derive(Debug, Clone)]
@@ -28,6 +31,7 @@ pub(super) struct HttpProvider {
     headers: HeaderMap,
     operations: Vec<Operation>,
     prefill: Option<Prefill>,
+    allow_link_local: bool,
 }
 
 /// Where the paths of a provider are, seen from its base URL.
@@ -60,7 +64,8 @@ impl HttpProvider {
             None => wire.everywhere().to_vec(),
         };
         let headers = credentials((&key_header, settings.api_key.as_ref()), &settings.headers)?;
-        Ok(Some(Self { wire, layout, base_url, headers, operations, prefill: settings.prefill }))
+        let (prefill, allow_link_local) = (settings.prefill, settings.allow_link_local);
+        Ok(Some(Self { wire, layout, base_url, headers, operations, prefill, allow_link_local }))
     }
 
     /// The client of an instance.
@@ -70,9 +75,12 @@ impl HttpProvider {
         transport: &Transport,
     ) -> Result<HttpClient, BuildClientError> {
         let url = instance.base_url.as_deref().unwrap_or(&self.base_url);
-        let endpoint = self.endpoint(url, instance.model.model()).map_err(|InvalidBaseUrl(problem)| {
-            BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_owned() }
-        })?;
+        let invalid = |problem: &str| BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_owned() };
+        let endpoint =
+            self.endpoint(url, instance.model.model()).map_err(|InvalidBaseUrl(problem)| invalid(problem))?;
+        if !self.allow_link_local && endpoint.host().is_some_and(is_host_off_limits) {
+            return Err(invalid(OFF_LIMITS));
+        }
         Ok(HttpClient::new(self.wire, transport.clone(), Arc::new(endpoint)).going_on(self.prefill))
     }
 

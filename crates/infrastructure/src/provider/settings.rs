@@ -8,6 +8,8 @@ use tidegate_domain::{
     name::ProviderName,
 };
 
+use super::connecting::{Authorities, Proxy};
+
 /// Everything that describes one provider.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
@@ -28,6 +30,12 @@ pub struct ProviderSettings {
     pub headers: Vec<(String, SecretString)>,
     /// How long a connection may take to stand, name resolution and TLS included.
     pub connect_timeout: Duration,
+    /// Whether it may be at a link-local or metadata address.
+    pub allow_link_local: bool,
+    /// Whom its certificate is checked against; the public authorities if absent.
+    pub authorities: Option<Authorities>,
+    /// The proxy to reach it through; nothing is taken from the environment.
+    pub proxy: Option<Proxy>,
     /// How it is told to go on where another provider's answer broke off; it cannot if absent.
     pub prefill: Option<Prefill>,
     /// How it behaves, for [`Protocol::Simulated`]; the defaults if absent.
@@ -46,6 +54,9 @@ impl ProviderSettings {
             api_key: None,
             headers: Vec::new(),
             connect_timeout: Duration::from_secs(5),
+            allow_link_local: false,
+            authorities: None,
+            proxy: None,
             prefill: None,
             simulated: None,
         }

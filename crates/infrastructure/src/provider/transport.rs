@@ -2,7 +2,7 @@
 //!
 //! The only module that knows how HTTP is spoken to a provider. Whoever asks writes to the connection and reads from it himself: no task and no channel
 //! stands between (ADR 0018). It keeps one deadline, for connecting; it follows
-//! no redirect and uses no proxy, so a credential goes to the configured host or nowhere. HTTP/2 is left out on purpose: one
+//! no redirect, and a proxy sees a tunnel only, so a credential goes to the configured host or nowhere. HTTP/2 is left out on purpose: one
 //! connection per host queues past its stream limit and fails as a whole.
 
 mod body;
@@ -10,6 +10,8 @@ mod connection;
 mod connector;
 mod message;
 mod pool;
+mod resolver;
+mod tunnel;
 mod wire;
 
 use std::{
@@ -34,13 +36,27 @@ use self::{
     connector::{ConnectError, Connector},
     pool::Host,
 };
+use super::connecting::{Authorities, Proxy};
 
 /// The connections to one provider. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     connector: Connector,
     hosts: Arc<RwLock<Hosts>>,
-    connect_timeout: Duration,
+    way: Way,
+}
+
+/// How a provider is connected to. Connections that were opened in one way serve no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    /// How long a connection may take to stand.
+    pub(super) connect_timeout: Duration,
+    /// Whether it may be at a link-local or metadata address.
+    pub(super) allow_link_local: bool,
+    /// Whom to trust in place of the public authorities.
+    pub(super) authorities: Option<Authorities>,
+    /// What to go through.
+    pub(super) proxy: Option<Proxy>,
 }
 
 /// The hosts of each authority: what two requests have in common that can go over one connection is that and the scheme.
@@ -64,13 +80,13 @@ impl Hasher for AuthorityHasher {
 
 impl Transport {
     /// Makes the pool; nothing is connected yet.
-    pub(super) fn new(connect_timeout: Duration, roots: &TlsRoots) -> Self {
-        Self { connector: Connector::new(connect_timeout, roots), hosts: Arc::default(), connect_timeout }
+    pub(super) fn new(way: Way, roots: &TlsRoots) -> Self {
+        Self { connector: Connector::new(&way, roots), hosts: Arc::default(), way }
     }
 
-    /// How long a connection may take to stand.
-    pub(super) fn connect_timeout(&self) -> Duration {
-        self.connect_timeout
+    /// How it connects.
+    pub(super) fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.

@@ -27,6 +27,20 @@ pub(super) const KEYS: &[Description] = &[
     ),
     key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
     or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),
+    or(
+        "providers.*.allow_link_local",
+        "false",
+        "Whether the upstream may be at a link-local or metadata address; nobody is asked there otherwise.",
+    ),
+    key(
+        "providers.*.ca_certificates",
+        "Certificate authorities in PEM to check the upstream's certificate against, in place of the public ones: `\"${file:our-ca.pem}\"`.",
+    ),
+    key(
+        "providers.*.proxy",
+        "An HTTP proxy that opens a tunnel to the upstream, e.g. `http://proxy.example:3128`. The environment's is not used.",
+    ),
+    key("providers.*.proxy_credentials", "`user:password` for the proxy. Write it as a variable or a secret file."),
     key(
         "providers.*.prefill",
         "How the provider is told to go on where another one's answer broke off, for `mid_stream = \"continue\"`. Without it, it is not asked to.",

@@ -11,13 +11,27 @@ use super::{name, policy::seconds, simulated};
 use crate::{
     config::{fields::Fields, word::Word},
     provider::{
-        Protocol, ProviderSettings, SimulatedSettings,
+        Authorities, Protocol, ProviderSettings, Proxy, SimulatedSettings,
         catalogue::{Preset, preset, presets},
+        reach::is_host_off_limits,
     },
 };
 
 /// Headers that belong to the connection or are made from other keys.
 const RESERVED_HEADERS: [&str; 5] = ["host", "connection", "content-length", "content-type", "transfer-encoding"];
+
+/// What a provider without a network has no use for.
+const CONNECTION_KEYS: [&str; 9] = [
+    "base_url",
+    "operations",
+    "api_key",
+    "headers",
+    "connect_timeout",
+    "allow_link_local",
+    "ca_certificates",
+    "proxy",
+    "proxy_credentials",
+];
 
 #[derive(Validate)]
 struct ConnectToml {
@@ -46,15 +60,18 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         fields.error("preset", "is one of the protocol \"openai\"", "remove it, or 'protocol'");
     }
     let simulated = read_simulated(protocol, fields);
+    let allow_link_local = fields.flag("allow_link_local").unwrap_or(false);
     let base_url = base_url(fields).or_else(|| preset.map(|preset| preset.base_url.clone()));
     if protocol == Some(Protocol::Azure) {
         fields.require("base_url", "write where your resource is: base_url = \"https://NAME.openai.azure.com\"");
     }
+    refuse_off_limits(base_url.as_deref(), allow_link_local, fields);
     let base_url = base_url.or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
     let operations = operations(fields).or_else(|| preset.map(|preset| preset.operations.clone()));
     let api_version = api_version(protocol, fields);
     let api_key = fields.secret("api_key");
     let headers = headers(fields, api_key.is_some());
+    let (authorities, proxy) = (authorities(fields), proxy(fields));
     let prefill = prefill(fields, protocol);
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };
     fields.check(&connect);
@@ -68,6 +85,9 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         api_key,
         headers,
         connect_timeout: seconds(connect_timeout.unwrap_or(5.0)),
+        allow_link_local,
+        authorities,
+        proxy,
         prefill,
         simulated,
     })
@@ -96,7 +116,7 @@ fn read_preset(fields: &mut Fields<'_>) -> Option<&'static Preset> {
 fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<SimulatedSettings> {
     match protocol {
         Some(Protocol::Simulated) => {
-            for key in ["base_url", "operations", "api_key", "headers", "connect_timeout"] {
+            for key in CONNECTION_KEYS {
                 fields.refuse(key, "has no effect: a simulated provider makes no connection", "remove it");
             }
             Some(simulated::read(fields))
@@ -166,6 +186,45 @@ fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)
         }
     }
     headers
+}
+
+/// Refuses a host where no provider is.
+fn refuse_off_limits(base_url: Option<&str>, allow_link_local: bool, fields: &Fields<'_>) {
+    let uri = base_url.and_then(|url| url.parse::<http::Uri>().ok());
+    if !allow_link_local && uri.as_ref().and_then(http::Uri::host).is_some_and(is_host_off_limits) {
+        let help = "if the provider is really there, write allow_link_local = true";
+        fields.error("base_url", "is a link-local or metadata address, where machines keep their credentials", help);
+    }
+}
+
+/// Whom the provider's certificate is checked against.
+fn authorities(fields: &mut Fields<'_>) -> Option<Authorities> {
+    let pem = fields.text("ca_certificates")?;
+    match Authorities::from_pem(&pem) {
+        Ok(authorities) => Some(authorities),
+        Err(invalid) => {
+            fields.error("ca_certificates", invalid.to_string(), "write e.g. \"${file:/etc/ssl/our-ca.pem}\"");
+            None
+        }
+    }
+}
+
+/// What the provider is reached through.
+fn proxy(fields: &mut Fields<'_>) -> Option<Proxy> {
+    let credentials = fields.secret("proxy_credentials");
+    let Some(url) = fields.word("proxy") else {
+        if credentials.is_some() {
+            fields.error("proxy_credentials", "has no effect without 'proxy'", "remove it, or name the proxy");
+        }
+        return None;
+    };
+    match Proxy::new(&url.text, credentials.as_ref()) {
+        Ok(proxy) => Some(proxy),
+        Err(invalid) => {
+            fields.error("proxy", invalid.to_string(), "write e.g. http://proxy.example:3128");
+            None
+        }
+    }
 }
 
 /// The checked URL of `base_url`, without a slash at its end.
