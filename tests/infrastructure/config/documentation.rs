@@ -7,8 +7,12 @@ use tempfile::TempDir;
 
 use super::load_with;
 
-const VARIABLES: [(&str, &str); 3] =
-    [("OPENAI_API_KEY", "key"), ("ANTHROPIC_API_KEY", "key"), ("PROVIDER_API_KEY", "key")];
+const VARIABLES: [(&str, &str); 4] = [
+    ("OPENAI_API_KEY", "key"),
+    ("ANTHROPIC_API_KEY", "key"),
+    ("PROVIDER_API_KEY", "key"),
+    ("PROXY_CREDENTIALS", "me:secret"),
+];
 
 #[test]
 fn every_block_of_the_documentation_loads() {
