@@ -71,6 +71,7 @@ pub struct Providers {
     by_name: BTreeMap<ProviderName, Provider>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each provider, and nearly all are over HTTP")]
 #[derive(Debug, Clone)]
 enum Provider {
     Http(Box<HttpProvider>, Transport),

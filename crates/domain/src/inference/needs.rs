@@ -139,15 +139,14 @@ fn media(list: &str, depth: usize, capabilities: &mut Capabilities) -> usize {
     let mut bytes = 0;
     for raw in serde_json::from_str::<Vec<&RawValue>>(list).unwrap_or_default() {
         let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else { continue };
-        match MEDIA.iter().find(|(known, _)| part.r#type.as_deref() == Some(known)) {
-            Some((_, needed)) => {
-                bytes += raw.get().len();
-                needed.iter().for_each(|capability| capabilities.insert(*capability));
+        if let Some((_, needed)) = MEDIA.iter().find(|(known, _)| part.r#type.as_deref() == Some(known)) {
+            bytes += raw.get().len();
+            if let Some(capability) = needed {
+                capabilities.insert(*capability);
             }
-            None => {
-                let inner = part.content.into_iter().chain(part.output);
-                bytes += inner.map(|inner| media(inner.get(), depth - 1, capabilities)).sum::<usize>();
-            }
+        } else {
+            let inner = part.content.into_iter().chain(part.output);
+            bytes += inner.map(|inner| media(inner.get(), depth - 1, capabilities)).sum::<usize>();
         }
     }
     bytes

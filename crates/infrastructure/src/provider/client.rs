@@ -23,6 +23,10 @@ use crate::translate::{self, StreamTranslator};
 const MAX_TOKENS: u32 = 8192;
 
 /// The client of an instance, for whichever protocol its provider speaks.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every client is one over HTTP; a box would cost each attempt a step"
+)]
 #[derive(Debug, Clone)]
 pub enum ProviderClient {
     /// Over HTTP.

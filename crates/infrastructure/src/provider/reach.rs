@@ -33,13 +33,11 @@ pub(crate) fn is_host_off_limits(host: &str) -> bool {
     let plain = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
     // A zone belongs to a link-local address, and is not part of it.
     let plain = plain.split('%').next().unwrap_or(plain);
-    match plain.parse() {
-        Ok(address) => is_off_limits(address),
-        Err(_) => {
-            let name = plain.strip_suffix('.').unwrap_or(plain);
-            METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
-        }
+    if let Ok(address) = plain.parse() {
+        return is_off_limits(address);
     }
+    let name = plain.strip_suffix('.').unwrap_or(plain);
+    METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The IPv4 address that a translator (NAT64, RFC 6052) or a tunnel (6to4, RFC 3056) takes out of an IPv6 address.
