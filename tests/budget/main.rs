@@ -5,9 +5,10 @@
 
 mod peers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use allocation_counter::measure;
+use layered_tests::served::serve;
 use tidegate::{
     Gateway,
     domain::{
@@ -15,10 +16,6 @@ use tidegate::{
         pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
     },
     infrastructure::provider::{Protocol, ProviderSettings},
-    interface::{
-        http,
-        server::{Lifecycle, Server, ServerOptions},
-    },
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -42,20 +39,7 @@ impl Stage {
         let upstream = start_upstream();
         let address = runtime.block_on(async {
             let gateway = gateway(&format!("http://{upstream}/v1")).await;
-            let free = "127.0.0.1:0".parse().unwrap();
-            let server = Server::bind(ServerOptions { listen: free, admin_listen: free, ..ServerOptions::default() });
-            let server = server.unwrap();
-            let address = server.address();
-            let api = http::Gateway {
-                orchestration: Arc::clone(gateway.orchestration()),
-                health: Arc::clone(gateway.health()),
-                pools: Arc::clone(gateway.pools()),
-                statistics: Arc::clone(gateway.statistics()),
-                metrics: Arc::new(String::new),
-                configuration: None,
-            };
-            tokio::spawn(async move { server.serve(api, Lifecycle::default()).await });
-            address
+            serve(&gateway, Arc::new(String::new)).unwrap().address
         });
         Self { runtime, caller: Caller::start(address) }
     }
@@ -69,19 +53,9 @@ impl Stage {
 
 async fn gateway(base_url: &str) -> Gateway {
     let provider = ProviderSettings {
-        name: ProviderName::new("upstream").unwrap(),
-        protocol: Protocol::OpenAi,
         base_url: Some(base_url.to_owned()),
-        operations: None,
-        api_version: None,
         api_key: Some("sk-test".into()),
-        headers: Vec::new(),
-        allow_link_local: false,
-        authorities: None,
-        proxy: None,
-        prefill: None,
-        connect_timeout: Duration::from_secs(5),
-        simulated: None,
+        ..ProviderSettings::new(ProviderName::new("upstream").unwrap(), Protocol::OpenAi)
     };
     let instance = InstanceSpec::new(InstanceId::new("one").unwrap(), "upstream:model".parse().unwrap());
     let pool = Pool::new(PoolName::new("fast").unwrap(), vec![PoolMember::Instance(instance)], PoolPolicy::default());

@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use layered_tests::upstream::{Answer, Behaviour, Failure, FaultyUpstream, Phase, Transcript};
+use layered_tests::{
+    served::{Served, serve},
+    upstream::{Answer, Behaviour, Failure, FaultyUpstream, Phase, Transcript},
+};
 use tempfile::TempDir;
 use tidegate::{
     Gateway,
@@ -24,10 +27,6 @@ use tidegate::{
         pool::Random,
     },
     infrastructure::config::{Attempt, ConfigLocation, Environment, TomlConfigSource, TomlReloadSource},
-};
-use tidegate_interface::{
-    http,
-    server::{Lifecycle, Server, ServerOptions},
 };
 use tokio::time::sleep;
 
@@ -93,18 +92,7 @@ impl Fleet {
             .observer(Arc::clone(&watched) as Arc<dyn Observer>)
             .build()
             .await?;
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(ServerOptions { listen: free, admin_listen: free, ..ServerOptions::default() })?;
-        let address = server.address();
-        let gates = http::Gateway {
-            orchestration: Arc::clone(gateway.orchestration()),
-            health: Arc::clone(gateway.health()),
-            pools: Arc::clone(gateway.pools()),
-            statistics: Arc::clone(gateway.statistics()),
-            metrics: Arc::new(String::new),
-            configuration: None,
-        };
-        tokio::spawn(server.serve(gates, Lifecycle::default()));
+        let Served { address, .. } = serve(&gateway, Arc::new(String::new))?;
         let requests = Arc::clone(gateway.orchestration().requests());
         let reloads = Arc::new(gateway.reload_service(source));
         Ok(Self { address, gateway, directory, bases, reloads, requests, watched, _upstreams: upstreams })

@@ -7,7 +7,7 @@ mod requests;
 mod simulated;
 mod streaming;
 
-use std::{future::poll_fn, pin::Pin, sync::OnceLock, time::Duration};
+use std::{future::poll_fn, pin::Pin, sync::OnceLock};
 
 use futures_core::Stream;
 use secrecy::SecretString;
@@ -29,19 +29,9 @@ const STREAM_WITH_USAGE: &str =
 
 fn settings(base_url: &str) -> ProviderSettings {
     ProviderSettings {
-        name: ProviderName::new("up").unwrap(),
-        protocol: Protocol::OpenAi,
         base_url: Some(base_url.to_owned()),
-        operations: None,
-        api_version: None,
         api_key: Some(SecretString::from("sk-canary")),
-        headers: Vec::new(),
-        connect_timeout: Duration::from_secs(5),
-        allow_link_local: false,
-        authorities: None,
-        proxy: None,
-        prefill: None,
-        simulated: None,
+        ..ProviderSettings::new(ProviderName::new("up").unwrap(), Protocol::OpenAi)
     }
 }
 

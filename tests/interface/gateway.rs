@@ -30,19 +30,10 @@ const STORE: &str = "TIDEGATE_TEST_GATEWAY_STORE";
 
 fn simulated(name: &str) -> ProviderSettings {
     ProviderSettings {
-        name: ProviderName::new(name).unwrap(),
-        protocol: Protocol::Simulated,
         base_url: None,
-        operations: None,
-        api_version: None,
-        api_key: None,
-        headers: Vec::new(),
         connect_timeout: std::time::Duration::from_secs(1),
-        allow_link_local: false,
-        authorities: None,
-        proxy: None,
-        prefill: None,
         simulated: Some(SimulatedSettings { latency: std::time::Duration::ZERO, ..SimulatedSettings::default() }),
+        ..ProviderSettings::new(ProviderName::new(name).unwrap(), Protocol::Simulated)
     }
 }
 

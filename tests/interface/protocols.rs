@@ -2,9 +2,12 @@
 
 mod responses;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use layered_tests::upstream::{Behaviour, FaultyUpstream};
+use layered_tests::{
+    served::{Served, serve},
+    upstream::{Behaviour, FaultyUpstream},
+};
 use serde_json::{Value, json};
 use tidegate::{
     Gateway,
@@ -15,10 +18,6 @@ use tidegate::{
         pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
     },
     infrastructure::provider::{Protocol, ProviderSettings},
-};
-use tidegate_interface::{
-    http,
-    server::{Lifecycle, Server, ServerOptions},
 };
 
 use crate::wire::{Answer, exchange, post};
@@ -51,19 +50,7 @@ impl Border {
             .build()
             .await
             .unwrap();
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server =
-            Server::bind(ServerOptions { listen: free, admin_listen: free, ..ServerOptions::default() }).unwrap();
-        let address = server.address();
-        let gateway = http::Gateway {
-            orchestration: Arc::clone(gateway.orchestration()),
-            health: Arc::clone(gateway.health()),
-            pools: Arc::clone(gateway.pools()),
-            statistics: Arc::clone(gateway.statistics()),
-            metrics: Arc::new(String::new),
-            configuration: None,
-        };
-        tokio::spawn(server.serve(gateway, Lifecycle::default()));
+        let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
         Self { openai, chat, anthropic, address }
     }
 
@@ -74,20 +61,11 @@ impl Border {
 
 fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSettings {
     ProviderSettings {
-        name: ProviderName::new(name).unwrap(),
-        protocol,
         base_url: Some(base_url),
         // What the protocol does not have is left out of it.
         operations: Some(Operation::ALL.to_vec()),
-        api_version: None,
         api_key: Some("sk-upstream".to_owned().into()),
-        headers: Vec::new(),
-        connect_timeout: Duration::from_secs(5),
-        allow_link_local: false,
-        authorities: None,
-        proxy: None,
-        prefill: None,
-        simulated: None,
+        ..ProviderSettings::new(ProviderName::new(name).unwrap(), protocol)
     }
 }
 

@@ -6,7 +6,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use layered_tests::upstream::{Answer as Reply, Behaviour, Failure, FaultyUpstream, OnPrefill, Phase};
+use layered_tests::{
+    served::{Served, serve},
+    upstream::{Answer as Reply, Behaviour, Failure, FaultyUpstream, OnPrefill, Phase},
+};
 use tidegate::{
     Gateway,
     domain::{
@@ -20,10 +23,6 @@ use tidegate::{
         provider::{Protocol, ProviderSettings},
         telemetry::PrometheusObserver,
     },
-};
-use tidegate_interface::{
-    http,
-    server::{Lifecycle, Server, ServerOptions},
 };
 
 use crate::wire::{Answer, chat, exchange, get};
@@ -60,19 +59,7 @@ impl Pair {
             .build()
             .await
             .unwrap();
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server =
-            Server::bind(ServerOptions { listen: free, admin_listen: free, ..ServerOptions::default() }).unwrap();
-        let (address, admin) = (server.address(), server.admin_address());
-        let gateway = http::Gateway {
-            orchestration: Arc::clone(gateway.orchestration()),
-            health: Arc::clone(gateway.health()),
-            pools: Arc::clone(gateway.pools()),
-            statistics: Arc::clone(gateway.statistics()),
-            metrics: Arc::new(move || rendered.render()),
-            configuration: None,
-        };
-        tokio::spawn(server.serve(gateway, Lifecycle::default()));
+        let Served { address, admin } = serve(&gateway, Arc::new(move || rendered.render())).unwrap();
         Self { primary, fallback, third, address, admin }
     }
 
@@ -84,19 +71,9 @@ impl Pair {
 
 fn provider(name: &str, upstream: &FaultyUpstream) -> ProviderSettings {
     ProviderSettings {
-        name: ProviderName::new(name).unwrap(),
-        protocol: Protocol::OpenAi,
         base_url: Some(upstream.base_url()),
-        operations: None,
-        api_version: None,
-        api_key: None,
-        headers: Vec::new(),
-        connect_timeout: Duration::from_secs(5),
-        allow_link_local: false,
-        authorities: None,
-        proxy: None,
         prefill: Some(Prefill::ContinueFinalMessage),
-        simulated: None,
+        ..ProviderSettings::new(ProviderName::new(name).unwrap(), Protocol::OpenAi)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod kept;
 pub mod scripted;
+pub mod served;
 pub mod upstream;
 pub mod world;
 pub mod written;

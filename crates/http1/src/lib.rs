@@ -11,9 +11,11 @@
 //! | `response` | the head of an answer |
 //! | `body` | how long a body is, and its bytes |
 //! | `chunked` | the chunked coding |
+//! | `decimal` | numbers of a head as text |
 
 mod body;
 mod chunked;
+mod decimal;
 mod head;
 mod request;
 mod response;
@@ -21,6 +23,7 @@ mod response;
 pub use self::{
     body::{Body, BodyError, Progress},
     chunked::write_chunk_size,
+    decimal::decimal,
     head::{HeadError, HeadLimits, HeadScan},
     request::RequestHead,
     response::ResponseHead,

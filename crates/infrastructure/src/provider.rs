@@ -32,6 +32,7 @@ mod simulated;
 pub(crate) mod sse;
 mod translated;
 mod transport;
+mod usage;
 mod watched;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -39,10 +39,22 @@ impl EventBlocks {
         self.within_limit(block)
     }
 
-    /// What is left at the end of the stream: an event without its blank line, or nothing.
-    pub(super) fn rest(&mut self) -> Bytes {
+    /// Closes what is left at the end of the stream: an event that only lacks its blank line. `None` if nothing is left, or half
+    /// an event by what `is_half` says of its data: the stream was then cut, whatever the half says.
+    pub(super) fn close(&mut self, is_half: impl FnOnce(&[u8]) -> bool) -> Option<Bytes> {
+        let mut rest = self.rest();
+        let data = Event::parse(&rest).data;
+        if rest.is_empty() || (!data.is_empty() && is_half(&data)) {
+            return None;
+        }
+        rest.extend_from_slice(b"\n\n");
+        Some(rest.freeze())
+    }
+
+    /// An event without its blank line, or nothing.
+    fn rest(&mut self) -> BytesMut {
         self.scan = Scan::default();
-        self.carry.split().freeze()
+        self.carry.split()
     }
 
     fn within_limit(&self, block: Bytes) -> Result<Bytes, EventTooLong> {
@@ -172,7 +184,7 @@ mod tests {
             out.push(splitter.push(Bytes::copy_from_slice(&stream[start..end])).unwrap());
             start = end;
         }
-        (out, splitter.rest())
+        (out, splitter.rest().freeze())
     }
 
     fn events(blocks: &[Bytes]) -> Vec<Event<'_>> {

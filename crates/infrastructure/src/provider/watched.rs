@@ -3,7 +3,7 @@
 //! What an event means is its dialect's business and the part of a [`Watch`]; that nothing is forwarded that is no whole event,
 //! and that a stream without its terminal event is no whole answer, holds for every dialect and stands here.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Signals, StreamChunk},
@@ -67,18 +67,6 @@ impl<W: Watch> WatchedReader<W> {
         Fault::new(FaultKind::Malformed, self.work(), detail)
     }
 
-    fn close_last_event(&mut self) {
-        let rest = self.blocks.rest();
-        let data = Event::parse(&rest).data;
-        if rest.is_empty() || (!data.is_empty() && W::is_half(&data)) {
-            return;
-        }
-        let mut closed = BytesMut::with_capacity(rest.len() + 2);
-        closed.extend_from_slice(&rest);
-        closed.extend_from_slice(b"\n\n");
-        self.block = closed.freeze();
-    }
-
     fn take(&mut self, length: usize, signals: Signals) -> StreamChunk {
         self.delivered |= signals.content;
         self.over |= signals.done;
@@ -124,7 +112,7 @@ impl<W: Watch> ReadAnswer for WatchedReader<W> {
         if self.over {
             return None;
         }
-        self.close_last_event();
+        self.block = self.blocks.close(W::is_half).unwrap_or_default();
         if let Some(item) = self.next() {
             return Some(item);
         }

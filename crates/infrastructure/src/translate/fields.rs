@@ -7,6 +7,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
+use super::conversation::{Content, Part};
+
+/// What is wrong with a field that changes what is asked and has no counterpart.
+pub(super) const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
+
 /// The fields of one object that have not been taken yet.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
@@ -79,6 +84,23 @@ impl<'a> Fields<'a> {
         let path = self.at(key);
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
         elements(&path, value)
+    }
+
+    /// What is said at `key`: a text, or a list of what `what` names, each element read with its path.
+    pub(super) fn content(
+        &mut self,
+        key: &str,
+        what: &str,
+        read: impl FnMut((String, &'a RawValue)) -> Result<Part, Unfit>,
+    ) -> Result<Vec<Part>, Unfit> {
+        let path = self.at(key);
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        if value.get().starts_with('[') {
+            return elements(&path, value)?.into_iter().map(read).collect();
+        }
+        let text: String = serde_json::from_str(value.get())
+            .map_err(|_| Unfit::field(&path, &format!("must be a string or a list of {what}")))?;
+        Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
     }
 
     /// Any JSON, in its own spelling.

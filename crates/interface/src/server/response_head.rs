@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{Method, StatusCode, Version, header, response::Parts};
+use tidegate_http1::decimal;
 
 /// How the end of a response's body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(super) fn write_head(out: &mut Vec<u8>, parts: &Parts, framing: Framing, con
         }
     }
     match framing {
-        Framing::Length(length) => write_field(out, b"content-length", number(length, &mut [0; 20])),
+        Framing::Length(length) => write_field(out, b"content-length", decimal(length, &mut [0; 20])),
         Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
         Framing::Bodiless | Framing::UntilClose => {}
     }
@@ -68,18 +69,6 @@ fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-}
-
-fn number(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            return &digits[at..];
-        }
-    }
 }
 
 thread_local! {

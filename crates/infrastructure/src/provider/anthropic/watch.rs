@@ -12,6 +12,7 @@ use tidegate_domain::{
 use crate::provider::{
     openai::{faults, tokens_of},
     sse::Event,
+    usage::believed,
     watched::{Meaning, Watch},
 };
 
@@ -78,9 +79,6 @@ pub(super) struct UsageWire {
     cache_creation_input_tokens: Option<u64>,
 }
 
-/// The most tokens of a prompt or an answer that are believed.
-const MAX_TOKENS: u64 = 100_000_000;
-
 impl UsageWire {
     fn merged(self, known: Self) -> Self {
         Self {
@@ -102,7 +100,7 @@ impl UsageWire {
             cached_tokens,
             ..Usage::default()
         };
-        (usage.input_tokens.max(usage.output_tokens) <= MAX_TOKENS).then_some(usage)
+        believed(usage)
     }
 }
 

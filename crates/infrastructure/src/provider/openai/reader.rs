@@ -7,7 +7,7 @@
 mod kept;
 mod rest;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Partial, Prefill, Signals, StreamChunk},
@@ -125,21 +125,9 @@ impl AnswerReader {
         Fault::new(FaultKind::Malformed, self.work(), detail)
     }
 
-    fn close_last_event(&mut self) {
-        let rest = self.blocks.rest();
-        if rest.is_empty() || Self::is_half(&rest) {
-            return;
-        }
-        let mut closed = BytesMut::with_capacity(rest.len() + 2);
-        closed.extend_from_slice(&rest);
-        closed.extend_from_slice(b"\n\n");
-        self.block = closed.freeze();
-    }
-
-    /// Whether `rest` is half an event; the stream was then cut, whatever the half says.
-    fn is_half(rest: &[u8]) -> bool {
-        let data = Event::parse(rest).data;
-        !data.is_empty() && &*data != b"[DONE]" && Answer::parse(&data).is_err()
+    /// Whether `data` is half an event.
+    fn is_half(data: &[u8]) -> bool {
+        data != b"[DONE]" && Answer::parse(data).is_err()
     }
 
     fn take(&mut self, length: usize, signals: Signals) -> StreamChunk {
@@ -242,7 +230,7 @@ impl ReadAnswer for AnswerReader {
         if self.over {
             return None;
         }
-        self.close_last_event();
+        self.block = self.blocks.close(Self::is_half).unwrap_or_default();
         if let Some(item) = self.next() {
             return Some(item);
         }

@@ -13,6 +13,7 @@ use tidegate_domain::{
 use super::{faults, tokens_of};
 use crate::provider::{
     sse::Event,
+    usage::believed,
     watched::{Meaning, Watch},
 };
 
@@ -70,9 +71,6 @@ struct OutputDetailsWire {
     reasoning_tokens: Option<u64>,
 }
 
-/// The most tokens of a prompt or an answer that are believed.
-const MAX_TOKENS: u64 = 100_000_000;
-
 impl ResponseWire<'_> {
     fn usage(&self) -> Option<Usage> {
         let UsageWire { input_tokens, output_tokens, input_tokens_details, output_tokens_details } =
@@ -86,7 +84,7 @@ impl ResponseWire<'_> {
             reasoning_tokens: reasoning.unwrap_or(0),
             estimated: false,
         };
-        (usage.input_tokens.max(usage.output_tokens) <= MAX_TOKENS).then_some(usage)
+        believed(usage)
     }
 
     /// The fault of a response that failed.

@@ -8,6 +8,8 @@ use tidegate_domain::{
     json::{InvalidJson, Scanner},
 };
 
+use crate::provider::usage::believed;
+
 /// What an answer, or a chunk of one, says.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Answer {
@@ -175,9 +177,6 @@ struct CompletionDetailsWire {
     reasoning_tokens: Option<u64>,
 }
 
-/// The most tokens of a prompt or an answer that are believed.
-const MAX_TOKENS: u64 = 100_000_000;
-
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
 fn read_usage(json: &str) -> Option<Usage> {
     let UsageWire {
@@ -187,13 +186,11 @@ fn read_usage(json: &str) -> Option<Usage> {
         completion_tokens_details,
         prompt_cache_hit_tokens,
     } = serde_json::from_str(json).ok()?;
-    let counts = [prompt_tokens, completion_tokens];
-    // A count that no model can reach (a -1 that became unsigned) is none: it would be a debt for weeks.
-    if counts == [None, None] || counts.into_iter().flatten().any(|tokens| tokens > MAX_TOKENS) {
+    if (prompt_tokens, completion_tokens) == (None, None) {
         return None;
     }
     let cached = prompt_tokens_details.unwrap_or_default().cached_tokens.or(prompt_cache_hit_tokens);
-    Some(Usage {
+    believed(Usage {
         input_tokens: prompt_tokens.unwrap_or(0),
         output_tokens: completion_tokens.unwrap_or(0),
         cached_tokens: cached.unwrap_or(0),
@@ -205,6 +202,7 @@ fn read_usage(json: &str) -> Option<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::usage::MAX_TOKENS;
 
     #[track_caller]
     fn check(json: &str, content: bool, finished: bool) {

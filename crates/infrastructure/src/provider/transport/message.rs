@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, header};
+use tidegate_http1::decimal;
 
 /// Appends the head of `request`, framed by its length. `Host` and the framing are written here and nowhere else.
 pub(super) fn write_head(out: &mut Vec<u8>, request: &Request<Bytes>) {
@@ -24,7 +25,7 @@ pub(super) fn write_head(out: &mut Vec<u8>, request: &Request<Bytes>) {
     let length = request.body().len();
     if length > 0 || request.method() != Method::GET {
         out.extend_from_slice(b"content-length: ");
-        write_number(out, length);
+        out.extend_from_slice(decimal(u64::try_from(length).unwrap_or(u64::MAX), &mut [0; 20]));
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -32,20 +33,6 @@ pub(super) fn write_head(out: &mut Vec<u8>, request: &Request<Bytes>) {
 
 fn is_framing(name: &header::HeaderName) -> bool {
     [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(name)
-}
-
-fn write_number(out: &mut Vec<u8>, mut number: usize) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]

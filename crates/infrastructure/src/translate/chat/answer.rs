@@ -4,10 +4,11 @@ use bytes::BytesMut;
 use serde::Deserialize;
 use tidegate_domain::inference::Usage;
 
+use super::request_writer::{call_of, write_call};
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
-    json::{List, Object, object, object_or_empty},
+    json::{Object, object},
 };
 
 #[derive(Deserialize)]
@@ -178,26 +179,10 @@ fn write_message(message: &mut Object<'_>, parts: &[Part]) {
     message.put("content", &content);
     message.put("refusal", &refusal);
     message.put_some("reasoning_content", reasoning);
-    let calls = || {
-        parts.iter().filter_map(|part| match &part.content {
-            Content::ToolCall(call) => Some(call),
-            _ => None,
-        })
-    };
+    let calls = || parts.iter().filter_map(call_of);
     if calls().next().is_some() {
         message.list("tool_calls", |list| calls().for_each(|call| write_call(list, call)));
     }
-}
-
-fn write_call(list: &mut List<'_>, call: &ToolCall) {
-    list.object(|object| {
-        object.put("id", &call.id);
-        object.put("type", "function");
-        object.object("function", |function| {
-            function.put("name", &call.name);
-            function.put("arguments", object_or_empty(&call.arguments));
-        });
-    });
 }
 
 /// Writes the fields of a usage.

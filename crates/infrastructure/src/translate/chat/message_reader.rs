@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
-    fields::{Fields, elements},
+    fields::Fields,
 };
 
 /// Reads a message.
@@ -62,14 +62,7 @@ fn read_call(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<ToolCall, 
 
 /// A text, or a list of parts.
 fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    let path = fields.at("content");
-    let Some(value) = fields.take("content") else { return Ok(Vec::new()) };
-    if value.get().starts_with('[') {
-        return elements(&path, value)?.into_iter().map(|(path, part)| read_part(path, part, dropped)).collect();
-    }
-    let text: String =
-        serde_json::from_str(value.get()).map_err(|_| Unfit::field(&path, "must be a string or a list of parts"))?;
-    Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+    fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
 }
 
 fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {

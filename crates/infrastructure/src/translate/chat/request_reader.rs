@@ -6,7 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::message_reader::read_message;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
-    fields::{Fields, elements},
+    fields::{Fields, NOWHERE, elements},
 };
 
 /// Fields that tell OpenAI how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
@@ -51,7 +51,6 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
 
 /// What changes the answer and exists nowhere else.
 fn refuse(fields: &mut Fields<'_>) -> Result<(), Unfit> {
-    const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
     fields.refuse_unless("n", &["1"], "must be 1: this model's provider answers once")?;
     fields.refuse_unless("logprobs", &["false"], NOWHERE)?;
     fields.refuse_unless("top_logprobs", &["0"], NOWHERE)?;

@@ -5,8 +5,8 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{
-        Content, Conversation, Format, Part, Reasoning, Role, Sampling, Source, Thinking, Tool, ToolChoice, ToolResult,
-        Turn,
+        Content, Conversation, Format, Part, Reasoning, Role, Sampling, Source, Thinking, Tool, ToolCall, ToolChoice,
+        ToolResult, Turn,
     },
     json::{List, Object, object, object_or_empty},
 };
@@ -176,12 +176,12 @@ fn write_file(list: &mut List<'_>, data: &str, name: Option<&str>) {
 }
 
 fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
-    let is_call = |part: &&Part| matches!(part.content, Content::ToolCall(_));
+    let is_call = |part: &&Part| call_of(part).is_some();
     let is_thought = |part: &&Part| matches!(part.content, Content::Reasoning { .. } | Content::SealedReasoning(_));
     if turn.parts.iter().any(|part| is_thought(&part)) {
         dropped.note(format!("{}.content[].thinking", turn.path));
     }
-    let calls: Vec<&Part> = turn.parts.iter().filter(is_call).collect();
+    let calls: Vec<&ToolCall> = turn.parts.iter().filter_map(call_of).collect();
     let said: Vec<&Part> = turn.parts.iter().filter(|part| !is_call(part) && !is_thought(part)).collect();
     let mut written = Ok(());
     list.object(|message| {
@@ -201,8 +201,16 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> R
     written
 }
 
-fn write_call(list: &mut List<'_>, part: &Part) {
-    let Content::ToolCall(call) = &part.content else { return };
+/// The call of a tool that `part` is, if it is one.
+pub(super) fn call_of(part: &Part) -> Option<&ToolCall> {
+    match &part.content {
+        Content::ToolCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// Writes a call of a tool, in a request as in an answer.
+pub(super) fn write_call(list: &mut List<'_>, call: &ToolCall) {
     list.object(|object| {
         object.put("id", &call.id);
         object.put("type", "function");

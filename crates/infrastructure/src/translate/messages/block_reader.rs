@@ -5,19 +5,12 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
-    fields::{Fields, elements},
+    fields::Fields,
 };
 
 /// Reads the text, or the list of blocks, at `key`.
 pub(super) fn read_blocks(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    let path = fields.at(key);
-    let Some(value) = fields.take(key) else { return Ok(Vec::new()) };
-    if value.get().starts_with('[') {
-        return elements(&path, value)?.into_iter().map(|(path, block)| read_block(path, block, dropped)).collect();
-    }
-    let text: String =
-        serde_json::from_str(value.get()).map_err(|_| Unfit::field(&path, "must be a string or a list of blocks"))?;
-    Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+    fields.content(key, "blocks", |(path, block)| read_block(path, block, dropped))
 }
 
 fn read_block(path: String, block: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {

@@ -5,10 +5,9 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::block_reader::read_blocks;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
-    fields::Fields,
+    fields::{Fields, NOWHERE},
 };
 
-const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
 /// Fields that tell Anthropic how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
 const SERVICE: [&str; 6] = ["model", "service_tier", "inference_geo", "speed", "diagnostics", "user_profile_id"];
 

@@ -88,14 +88,7 @@ fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Opti
 
 /// A text, or a list of parts.
 fn read_content(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    let path = fields.at(key);
-    let Some(value) = fields.take(key) else { return Ok(Vec::new()) };
-    if value.get().starts_with('[') {
-        return elements(&path, value)?.into_iter().map(|(path, part)| read_part(path, part, dropped)).collect();
-    }
-    let text: String =
-        serde_json::from_str(value.get()).map_err(|_| Unfit::field(&path, "must be a string or a list of parts"))?;
-    Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+    fields.content(key, "parts", |(path, part)| read_part(path, part, dropped))
 }
 
 fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {

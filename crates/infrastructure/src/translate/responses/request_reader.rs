@@ -5,10 +5,9 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::item_reader::read_turns;
 use crate::translate::{
     conversation::{Content, Conversation, Format, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
-    fields::Fields,
+    fields::{Fields, NOWHERE},
 };
 
-const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
 /// Fields that tell OpenAI how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
 const SERVICE: [&str; 9] = [
     "model",
