@@ -216,7 +216,7 @@ pub(crate) fn recorded(
 ) -> Vec<Result<tidegate_domain::inference::StreamChunk, Fault>> {
     use tidegate_domain::inference::Dialect;
     match dialect {
-        Dialect::Chat => network_stream::read_all(openai::AnswerReader::new(true, 1), pieces),
+        Dialect::Chat => network_stream::read_all(watched::WatchedReader::new(openai::ChatWatch::new(true, 1)), pieces),
         Dialect::Messages => {
             network_stream::read_all(watched::WatchedReader::new(anthropic::MessagesWatch::default()), pieces)
         }

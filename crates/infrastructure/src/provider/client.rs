@@ -157,6 +157,10 @@ pub enum ProviderStream {
 }
 
 /// The stream of an answer in the provider's own dialect.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every stream is one over HTTP; a box would cost each an allocation"
+)]
 #[derive(Debug)]
 pub enum PlainStream {
     /// Off the network.

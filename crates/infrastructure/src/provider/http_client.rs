@@ -25,10 +25,10 @@ use super::{
     anthropic::{self, MessagesWatch},
     endpoint::Endpoint,
     network_stream::NetworkStream,
-    openai::{self, AnswerReader, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
+    openai::{self, ChatWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
     retry_after::quota,
     transport::{AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
-    watched::WatchedReader,
+    watched::{Watch, WatchedReader},
 };
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
@@ -79,9 +79,15 @@ pub struct HttpStream(Events);
 /// The stream, by its dialect.
 #[derive(Debug)]
 enum Events {
-    Chat(NetworkStream<AnswerReader>),
-    Messages(NetworkStream<WatchedReader<MessagesWatch>>),
-    Responses(NetworkStream<WatchedReader<ResponsesWatch>>),
+    Chat(Watched<ChatWatch>),
+    Messages(Watched<MessagesWatch>),
+    Responses(Watched<ResponsesWatch>),
+}
+
+type Watched<W> = NetworkStream<WatchedReader<W>>;
+
+fn watched<W: Watch>(body: AnswerBody, watch: W) -> Watched<W> {
+    NetworkStream::new(body, WatchedReader::new(watch))
 }
 
 impl HttpClient {
@@ -108,12 +114,12 @@ impl HttpClient {
         }
     }
 
-    fn reader(&self, call: &Call<'_>) -> AnswerReader {
-        let reader = AnswerReader::new(call.request.envelope().include_usage(), call.request.choices());
+    fn chat_watch(&self, call: &Call<'_>) -> ChatWatch {
+        let watch = ChatWatch::new(call.request.envelope().include_usage(), call.request.choices());
         match (call.part, self.prefill) {
-            (Part::Rest(partial), Some(prefill)) => reader.going_on(partial, prefill),
-            (Part::Kept, _) => reader.keeping(),
-            (Part::Rest(_), None) | (Part::Whole, _) => reader,
+            (Part::Rest(partial), Some(prefill)) => watch.going_on(partial, prefill),
+            (Part::Kept, _) => watch.keeping(),
+            (Part::Rest(_), None) | (Part::Whole, _) => watch,
         }
     }
 
@@ -179,14 +185,10 @@ impl HttpClient {
     fn events(&self, body: AnswerBody, call: &Call<'_>) -> Result<Events, Fault> {
         match call.request.operation() {
             Operation::Converse(Dialect::Chat) | Operation::Completions => {
-                Ok(Events::Chat(NetworkStream::new(body, self.reader(call))))
+                Ok(Events::Chat(watched(body, self.chat_watch(call))))
             }
-            Operation::Converse(Dialect::Messages) => {
-                Ok(Events::Messages(NetworkStream::new(body, WatchedReader::new(MessagesWatch::default()))))
-            }
-            Operation::Converse(Dialect::Responses) => {
-                Ok(Events::Responses(NetworkStream::new(body, WatchedReader::new(ResponsesWatch::default()))))
-            }
+            Operation::Converse(Dialect::Messages) => Ok(Events::Messages(watched(body, MessagesWatch::default()))),
+            Operation::Converse(Dialect::Responses) => Ok(Events::Responses(watched(body, ResponsesWatch::default()))),
             Operation::CountTokens
             | Operation::Embeddings
             | Operation::Moderations

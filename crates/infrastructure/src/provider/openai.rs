@@ -1,8 +1,8 @@
 //! OpenAI's protocol, as OpenAI and the many that follow it speak it: routes, and what their answers mean.
 
 pub(super) mod faults;
-mod reader;
 mod responses;
+mod watch;
 mod wire;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tidegate_domain::{
 
 use self::wire::Answer;
 pub(super) use self::wire::tokens_of;
-pub(super) use self::{reader::AnswerReader, responses::ResponsesWatch};
+pub(super) use self::{responses::ResponsesWatch, watch::ChatWatch};
 
 /// Where OpenAI itself is.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";

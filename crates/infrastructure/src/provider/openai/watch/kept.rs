@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use tidegate_domain::inference::{Identity, Partial};
 
-use crate::provider::{openai::wire::is_filled, sse::Event};
+use crate::provider::openai::wire::is_filled;
 
 /// The longest text that is kept; nobody goes on after a longer one.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -23,14 +23,13 @@ impl Kept {
         Self { partial, is_plain: true }
     }
 
-    /// Takes note of an event that is delivered.
-    pub(super) fn note(&mut self, event: &[u8]) {
-        let event = Event::parse(event);
-        if event.data.is_empty() || !self.is_plain {
+    /// Takes note of the data of an event that is delivered.
+    pub(super) fn note(&mut self, data: &[u8]) {
+        if !self.is_plain {
             return;
         }
         // What cannot be read is no plain text: a list of parts, half a character.
-        let Ok(ChunkWire { id, model, created, choices }) = serde_json::from_slice(&event.data) else {
+        let Ok(ChunkWire { id, model, created, choices }) = serde_json::from_slice(data) else {
             self.is_plain = false;
             return;
         };

@@ -1,9 +1,14 @@
 //! Recorded streams, cut everywhere.
 
+use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
-use tidegate_domain::inference::{Identity, Usage};
+use tidegate_domain::{
+    fault::FaultKind,
+    inference::{Identity, Usage},
+};
 
 use super::*;
+use crate::provider::{network_stream::ReadAnswer, watched::WatchedReader};
 
 const ROLE: &str = r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
 const HELLO: &str =
@@ -29,7 +34,7 @@ fn read(stream: &[u8], cuts: &[usize], wants_usage: bool) -> Outcome {
 }
 
 fn read_choices(stream: &[u8], cuts: &[usize], (wants_usage, choices): (bool, u32)) -> Outcome {
-    let mut reader = AnswerReader::new(wants_usage, choices);
+    let mut reader = WatchedReader::new(ChatWatch::new(wants_usage, choices));
     let mut items = Vec::new();
     let mut start = 0;
     for end in cuts.iter().copied().chain([stream.len()]) {
@@ -203,7 +208,7 @@ fn an_endless_event_is_malformed() {
 #[test]
 fn one_read_is_one_chunk_without_a_copy() {
     let sent = Bytes::from(stream(&[ROLE, HELLO, PING, HELLO], "\n"));
-    let mut reader = AnswerReader::new(true, 1);
+    let mut reader = WatchedReader::new(ChatWatch::new(true, 1));
     reader.push(sent.clone()).unwrap();
     let chunk = reader.next().unwrap().unwrap();
     assert_eq!((chunk.bytes.as_ptr(), chunk.bytes.len()), (sent.as_ptr(), sent.len()));
@@ -212,7 +217,7 @@ fn one_read_is_one_chunk_without_a_copy() {
 
 /// What a reader with `beginning` behind it forwards, and what it keeps.
 fn go_on(beginning: &Partial, prefill: Prefill, stream: &str) -> (String, Option<Partial>) {
-    let mut reader = AnswerReader::new(true, 1).going_on(beginning, prefill);
+    let mut reader = WatchedReader::new(ChatWatch::new(true, 1).going_on(beginning, prefill));
     let mut forwarded = String::new();
     reader.push(Bytes::copy_from_slice(stream.as_bytes())).unwrap();
     while let Some(item) = reader.next() {
@@ -225,7 +230,7 @@ fn go_on(beginning: &Partial, prefill: Prefill, stream: &str) -> (String, Option
 fn a_stream_keeps_its_text_and_how_it_introduced_itself() {
     let introduced =
         r#"data: {"id":"chatcmpl-1","model":"m","created":7,"choices":[{"index":0,"delta":{"role":"assistant"}}]}"#;
-    let mut reader = AnswerReader::new(true, 1).keeping();
+    let mut reader = WatchedReader::new(ChatWatch::new(true, 1).keeping());
     reader.push(stream(&[introduced, HELLO, PING, HELLO], "\n").into()).unwrap();
     while reader.next().is_some() {}
     let identity = Identity { id: Some("chatcmpl-1".into()), model: Some("m".into()), created: Some(7) };
@@ -244,7 +249,7 @@ fn only_text_is_kept() {
         r#""delta":{"content":" "}"#,
     ];
     for delta in deltas {
-        let mut reader = AnswerReader::new(true, 1).keeping();
+        let mut reader = WatchedReader::new(ChatWatch::new(true, 1).keeping());
         reader.push(format!("data: {{\"choices\":[{{{delta}}}]}}\n\n").into()).unwrap();
         while reader.next().is_some() {}
         assert_eq!(reader.take_partial(), None, "{delta}");

@@ -6,12 +6,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 use tidegate_domain::inference::{Identity, Partial, Prefill, Signals, Usage};
 
-use crate::provider::{openai::wire::is_filled, sse::Event};
+use crate::provider::openai::wire::is_filled;
 
 /// What is known of the beginning.
 #[derive(Debug)]
@@ -33,16 +32,12 @@ impl Rest {
         Self { identity: partial.identity.clone(), spent: partial.spent, repeated }
     }
 
-    /// The event as the caller sees it, and what it then means; `None` if there is nothing in it for the caller.
-    pub(super) fn retell(&mut self, event: &Bytes, mut signals: Signals) -> Option<(Bytes, Signals)> {
-        let data = Event::parse(event).data;
-        if data.is_empty() {
-            return Some((event.clone(), signals));
-        }
+    /// The data of an event as the caller sees them, and what they then mean; `None` if there is nothing in them for the caller.
+    pub(super) fn retell(&mut self, data: &[u8], mut signals: Signals) -> Option<(String, Signals)> {
         if !signals.content && !signals.finished && signals.usage.is_none() {
             return None;
         }
-        let chunk: Object<'_> = serde_json::from_slice(&data).ok()?;
+        let chunk: Object<'_> = serde_json::from_slice(data).ok()?;
         let mut shows_content = false;
         let text = chunk.retold(|key, value| match key {
             "id" => Told::maybe(self.identity.id.as_deref()),
@@ -58,7 +53,7 @@ impl Rest {
                 return None;
             }
         }
-        Some((format!("data: {text}\n\n").into(), signals))
+        Some((text, signals))
     }
 
     fn choices(&mut self, choices: &RawValue, is_last: bool, shows_content: &mut bool) -> Told {
