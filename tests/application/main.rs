@@ -1,5 +1,6 @@
 //! Use cases over scripted models and paused time.
 
+mod adaptive_concurrency;
 mod admission;
 mod affinity;
 mod catalog;

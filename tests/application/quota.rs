@@ -17,6 +17,10 @@ fn requests(remaining: u64, seconds: u64) -> Quota {
     Quota { requests: Some(Allowance { remaining, reset: Duration::from_secs(seconds) }), tokens: None }
 }
 
+fn tokens(remaining: u64, seconds: u64) -> Quota {
+    Quota { tokens: Some(Allowance { remaining, reset: Duration::from_secs(seconds) }), requests: None }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_instance_of_which_nothing_is_left_is_passed_over_until_its_reset() {
     let world = Plan::default().pool("p", &["a", "b"]).start().await;
@@ -58,6 +62,23 @@ async fn the_reason_is_told() {
     world.complete("g").await.unwrap();
     let selection = world.groups.select_model(&"g".parse().unwrap(), &ModelRequirements::default()).unwrap();
     assert_eq!(selection.models[0].exclusion.unwrap().as_str(), "quota_spent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_needs_more_tokens_than_are_left_goes_elsewhere_until_the_reset() {
+    let world = Plan::default().pool("p", &["a", "b"]).start().await;
+    world.scripts.says_left("a", tokens(500, 30));
+    let ask = async |most: u32| {
+        let body = format!(r#"{{"model":"p","max_tokens":{most},"messages":[]}}"#);
+        served_by(&world.send(&body, None).await.unwrap()).to_owned()
+    };
+    assert_eq!(ask(10).await, "a");
+    for (most, expected) in [(2000, "b"), (2000, "b"), (10, "a"), (2000, "b")] {
+        assert_eq!(ask(most).await, expected, "{most}");
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    world.scripts.says_left("a", tokens(5000, 30));
+    assert_eq!(ask(2000).await, "a");
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,20 @@ async fn a_stream_tells_its_first_content_from_its_end() {
     assert_eq!(seen.duration.unwrap().mean, Duration::from_secs(10));
 }
 
+fn shown(world: &World) -> String {
+    let pools: Vec<_> = world.health.pools().into_iter().map(|pool| (pool.name, pool.status)).collect();
+    state_series(&world.health.instances(), &pools)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_without_anybody_to_ask_shows_as_inactive() {
+    let world = Plan::default().pool("p", &["a"]).start().await;
+    assert!(shown(&world).contains("\ntidegate_pool_status{pool=\"p\"} 0\n"));
+    world.scripts.next("a", Act::fail(FaultKind::Auth));
+    world.complete("p").await.unwrap_err();
+    assert!(shown(&world).contains("\ntidegate_pool_status{pool=\"p\"} 3\n"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_state_of_a_circuit_shows_half_open_though_nothing_happened() {
     let breaker = BreakerPolicy {
@@ -67,7 +81,7 @@ async fn the_state_of_a_circuit_shows_half_open_though_nothing_happened() {
     let world =
         Plan::default().pool_with("p", &["a", "b"], PoolPolicy { breaker, ..PoolPolicy::default() }).start().await;
     let shows = |state: u32| {
-        let text = state_series(&world.health.instances());
+        let text = shown(&world);
         assert!(text.contains(&format!("\ntidegate_breaker_state{{instance=\"p/a\"}} {state}\n")), "{text}");
         assert!(text.contains("\ntidegate_breaker_state{instance=\"p/b\"} 0\n"), "{text}");
     };
@@ -90,7 +104,7 @@ async fn an_instance_that_is_gone_leaves_no_state_behind() {
     world.written.write(Plan::default().pool("p", &["a"]).hashed("2"));
     world.reloads.reload().await;
     assert!(instance(&world, "p/b").is_none());
-    assert!(!state_series(&world.health.instances()).contains("p/b"));
+    assert!(!shown(&world).contains("p/b"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,6 +89,8 @@ pub struct Scores {
     pub weight: u32,
     /// Its requests now.
     pub in_flight: u32,
+    /// The most of them at once, if that is limited.
+    pub concurrency_limit: Option<u32>,
     /// Its latency, as rotations see it, in milliseconds.
     pub latency_ms: Option<u64>,
     /// Of a hundred attempts, those that succeed, as rotations see it.
@@ -137,7 +139,7 @@ fn explain_leg<C: LlmClient>(
                 Some(_) => None,
                 None if instance.is_among(asking.unfit) => trace.exclusion_of(&instance.label),
                 None if instance.is_among(&unfit) => Some(Exclusion::Unfit),
-                None => at_limit.or_else(|| instance.exclusion(now)),
+                None => at_limit.or_else(|| instance.exclusion(asking.occasion())),
             };
             let exclusion = exclusion.map(|reason| Excluded::at(reason, now));
             candidates.push(candidate(instance, member, now).taking(turn, exclusion));
@@ -203,6 +205,7 @@ fn candidate<C>(instance: &LiveInstance<C>, member: &LegMember<C>, now: Instant)
         scores: Scores {
             weight: instance.spec.weight.get(),
             in_flight: instance.state.in_flight(),
+            concurrency_limit: instance.state.concurrency_limit(),
             latency_ms: latency.and_then(|latency| u64::try_from(latency.as_millis()).ok()),
             // It is kept in millionths.
             success_percent: instance.state.performance().success_rate() / 10_000,

@@ -9,7 +9,13 @@ use tidegate_domain::{
     time::Clock,
 };
 
-use crate::{catalog::Catalog, live::Owned, pool_service, routing_table::Routes, wrapper_service};
+use crate::{
+    catalog::Catalog,
+    live::Owned,
+    pool_service::{self, PoolStatistics},
+    routing_table::Routes,
+    wrapper_service,
+};
 
 /// Reports on everything.
 pub struct HealthService<C> {
@@ -55,6 +61,24 @@ pub struct PoolHealth {
     pub usable: usize,
     /// All its instances.
     pub instances: usize,
+    /// Requests that they are serving.
+    pub in_flight: u32,
+    /// The most that they are sent at once now; `None` if one of them is not limited.
+    pub concurrency_limit: Option<u32>,
+}
+
+impl From<PoolStatistics> for PoolHealth {
+    fn from(pool: PoolStatistics) -> Self {
+        let limits = pool.instances.iter().map(|instance| instance.concurrency_limit);
+        Self {
+            usable: pool.usable(),
+            in_flight: pool.instances.iter().map(|instance| instance.in_flight).sum(),
+            concurrency_limit: limits.reduce(|all, one| Some(all?.saturating_add(one?))).flatten(),
+            instances: pool.instances.len(),
+            name: pool.name,
+            status: pool.status,
+        }
+    }
 }
 
 /// How a task group is doing.
@@ -108,22 +132,20 @@ impl<C: LlmClient> HealthService<C> {
             .collect()
     }
 
+    /// How every pool is now, by its name.
+    pub fn pools(&self) -> Vec<PoolHealth> {
+        let table = self.routes.load();
+        let statistics = table.pools().map(|pool| pool_service::statistics(pool, &*self.clock));
+        let mut pools: Vec<_> = statistics.map(PoolHealth::from).collect();
+        pools.sort_by(|a, b| a.name.cmp(&b.name));
+        pools
+    }
+
     /// How everything is doing now.
     pub async fn report(&self) -> HealthReport {
         let store = self.catalog.check_store().await.map_err(|error| error.to_string());
         let table = self.routes.load();
         let now = self.clock.now();
-        let mut pools: Vec<_> = table
-            .pools()
-            .map(|pool| pool_service::statistics(pool, &*self.clock))
-            .map(|pool| PoolHealth {
-                usable: pool.usable(),
-                instances: pool.instances.len(),
-                name: pool.name,
-                status: pool.status,
-            })
-            .collect();
-        pools.sort_by(|a, b| a.name.cmp(&b.name));
         let mut task_groups: Vec<_> = table
             .groups()
             .map(|group| GroupHealth {
@@ -143,7 +165,7 @@ impl<C: LlmClient> HealthService<C> {
             .collect();
         let configuration =
             ConfigurationHealth { content_hash: table.content_hash().to_owned(), rejected: self.catalog.rejected() };
-        HealthReport { revision: table.revision(), configuration, pools, task_groups, wrappers, store }
+        HealthReport { revision: table.revision(), configuration, pools: self.pools(), task_groups, wrappers, store }
     }
 }
 

@@ -6,19 +6,22 @@
 
 mod budget;
 mod checking;
+mod concurrency;
 mod hedge;
 mod instance;
 #[cfg(all(test, loom_model))]
 mod models;
 mod permit;
 mod pool;
+mod state;
 mod tally;
 mod waiting_room;
 
 pub(crate) use budget::{Budgets, SharedBudget};
 pub(crate) use checking::{Checking, day_of};
 pub(crate) use hedge::Hedge;
-pub(crate) use instance::{InstancePolicies, InstanceState, LiveInstance, Owned};
-pub(crate) use permit::Permit;
+pub(crate) use instance::{InstancePolicies, LiveInstance, Occasion, Owned};
+pub(crate) use permit::{Answering, Permit};
 pub(crate) use pool::{LivePool, Picker};
+pub(crate) use state::InstanceState;
 pub(crate) use waiting_room::{Bell, WaitingRoom};

@@ -48,6 +48,9 @@ impl<C> LiveInstance<C> {
             InstanceOperation::Reset => self.state.reset(now),
             InstanceOperation::HoldBreaker(word) => (None, self.state.hold_breaker(word, now)),
         };
+        if let Some(room) = &self.room {
+            room.ring();
+        }
         if let Some(transition) = health {
             observer.observe(&Event::Health { instance: &self.label, transition });
         }

@@ -37,7 +37,7 @@ pub(crate) use wishes::Wishes;
 use crate::{
     admission::{Level, Place},
     fallback_policies::{FallbackPolicies, Registered},
-    live::{Budgets, Hedge, LiveInstance, LivePool, Permit, Picker},
+    live::{Budgets, Hedge, LiveInstance, LivePool, Occasion, Permit, Picker},
     routing_table::{LiveGroup, RoutingTable},
 };
 
@@ -151,11 +151,14 @@ impl<C> Asking<'_, C> {
     /// Whether nobody in reach could be asked but the instances of `pool`.
     pub(crate) fn is_nobody_else_usable(&self, pool: &LivePool<C>) -> bool {
         let mut others = self.reach.iter().flat_map(|leg| leg.instances()).filter(|instance| !pool.owns(instance));
-        !others.any(|instance| instance.exclusion(self.now).is_none())
+        !others.any(|instance| instance.exclusion(self.occasion()).is_none())
     }
-}
 
-impl<C> Asking<'_, C> {
+    /// When somebody is asked, and for how many tokens.
+    pub(crate) fn occasion(&self) -> Occasion {
+        Occasion { now: self.now, tokens: self.tokens }
+    }
+
     /// Whether `instance` is not to be asked, whatever state it is in.
     pub(crate) fn leaves_out(&self, instance: &Arc<LiveInstance<C>>) -> bool {
         instance.is_among(self.tried)

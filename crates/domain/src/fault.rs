@@ -276,6 +276,24 @@ impl FaultKind {
         }
     }
 
+    /// Whether it can say that the instance has more to do than it takes at once.
+    fn is_about_load(self) -> bool {
+        match self {
+            Self::Overloaded | Self::RateLimited => true,
+            Self::Client
+            | Self::ContextLength
+            | Self::ContentFilter
+            | Self::Auth
+            | Self::Billing
+            | Self::ModelMissing
+            | Self::Transient
+            | Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::Malformed
+            | Self::Cancelled => false,
+        }
+    }
+
     /// The word for logs, metrics and traces.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -351,6 +369,12 @@ impl Fault {
             Phase::Total => "no complete answer within the deadline of the request",
         };
         Self::new(FaultKind::Timeout(phase), Work::Ambiguous, detail)
+    }
+
+    /// Whether the instance has more to do than it takes at once. A rate that is used up names the moment at which it is whole
+    /// again; a refusal that names none is about what is being served.
+    pub fn is_pushback(&self) -> bool {
+        self.kind.is_about_load() && (self.kind == FaultKind::Overloaded || self.retry_after.is_none())
     }
 
     /// How long the instance is left alone: what it asked for, else what the kind calls for. What came of the request or its

@@ -38,7 +38,7 @@ pub use statistics::{InstanceStatistics, LastCheck, LastFault, PoolStatus};
 use crate::{
     admission::Limits,
     name::{GroupName, InstanceId, PoolName, TierName},
-    resilience::{BreakerPolicy, Deadlines, MidStream},
+    resilience::{AdaptivePolicy, BreakerPolicy, Deadlines, MidStream},
 };
 
 /// What a pool does after a fault that permits another attempt.
@@ -86,6 +86,8 @@ pub struct PoolPolicy {
     pub health: HealthPolicy,
     /// When an instance's breaker opens and closes.
     pub breaker: BreakerPolicy,
+    /// How an instance finds out how many requests at once it takes; it does not if absent.
+    pub adaptive_concurrency: Option<AdaptivePolicy>,
     /// What follows a fault.
     pub fallback: PoolFallback,
     /// The pools to ask when this one's instances are used up, in order.
@@ -110,6 +112,7 @@ impl Default for PoolPolicy {
             on_exhausted: OnExhausted::default(),
             health: HealthPolicy::default(),
             breaker: BreakerPolicy::default(),
+            adaptive_concurrency: None,
             fallback: PoolFallback::default(),
             fallback_pools: Vec::new(),
             max_instance_attempts: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),

@@ -1,5 +1,7 @@
-//! What keeps one bad upstream from taking the rest along: breaker, backoff, deadlines, retry budget, hedging and the rescue of broken streams.
+//! What keeps one bad upstream from taking the rest along: breaker, backoff, deadlines, retry budget, adaptive concurrency, hedging and the
+//! rescue of broken streams.
 
+mod adaptive_concurrency;
 mod backoff;
 mod circuit_breaker;
 mod cooldown;
@@ -11,6 +13,7 @@ mod relapses;
 mod retry_budget;
 mod timeline;
 
+pub use adaptive_concurrency::{AdaptiveLimit, AdaptivePolicy, Began, Dispatch};
 pub use backoff::Backoff;
 pub use circuit_breaker::{
     BreakerOverride, BreakerPolicy, BreakerState, BreakerTransition, CircuitBreaker, Pass, Rate, SlowCalls,

@@ -11,7 +11,7 @@ use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     config::{Configuration, ReloadOutcome},
     pool::{PoolPolicy, Random},
-    resilience::Deadlines,
+    resilience::{AdaptivePolicy, Deadlines},
 };
 use tokio::{task::JoinSet, time::sleep};
 
@@ -21,6 +21,8 @@ const REQUESTS: u64 = 200;
 /// What the whole gateway serves at once, and lets in.
 pub const AT_ONCE: u32 = 25;
 pub const A_MINUTE: u32 = 150;
+/// Between what the limits of the pool's instances move.
+pub const LIMITS: [u32; 2] = [2, 6];
 /// How long any request may take.
 pub const TOTAL: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,8 @@ pub struct Day {
     pub members: Vec<(u64, &'static [&'static str])>,
     /// When the count of requests in flight was not that of calls under way.
     pub miscounts: Vec<String>,
+    /// When the limit of an instance was out of its bounds.
+    pub unbounded: Vec<String>,
 }
 
 /// How a request looked to its caller.
@@ -52,8 +56,14 @@ fn configuration(members: &'static [&'static str]) -> Plan {
     let requests =
         RateLimitPolicy { algorithm: RateLimitAlgorithm::TokenBucket, ..RateLimitPolicy::per_minute(capacity) };
     let deadlines = Deadlines { total: TOTAL, ..Deadlines::default() };
+    let [floor, ceiling] = LIMITS.map(|limit| NonZeroU32::new(limit).unwrap());
+    let adaptive = AdaptivePolicy { floor, ceiling, ..AdaptivePolicy::default() };
     Plan::default()
-        .pool_with("p", members, PoolPolicy { deadlines, ..PoolPolicy::default() })
+        .pool_with(
+            "p",
+            members,
+            PoolPolicy { deadlines, adaptive_concurrency: Some(adaptive), ..PoolPolicy::default() },
+        )
         .group("g", &[&["pool:p", "sim:d"], &["sim:e"], &["sim:f"]])
         .deadlines(deadlines)
         .limits(Limits {
@@ -88,7 +98,7 @@ impl Day {
         let world = Arc::new(plan.start().await);
         let upstreams = Upstreams::improvising(&world.scripts, seed);
         let members = vec![(1, MEMBERS[0])];
-        Self { seed, world, upstreams, endings: Vec::new(), members, miscounts: Vec::new() }
+        Self { seed, world, upstreams, endings: Vec::new(), members, miscounts: Vec::new(), unbounded: Vec::new() }
     }
 
     async fn bad_luck(&mut self) {
@@ -110,6 +120,7 @@ impl Day {
             loop {
                 sleep(Duration::from_millis(watcher.u64(..300))).await;
                 self.miscounts.extend(invariants::miscount(&world));
+                self.unbounded.extend(invariants::unbounded(&world));
             }
         };
         tokio::select! {

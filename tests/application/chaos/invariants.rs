@@ -16,6 +16,7 @@
 //! | I14 | a stream ends with its finish, or its caller is told |
 //! | I15 | when all is quiet nothing is in flight |
 //! | I16 | nothing of an upstream's words gets into a trace |
+//! | I17 | the limit of an instance that finds it out stays within its bounds, and no more than its ceiling are served at once |
 //! | replay | every decision comes out the same when it is made again |
 //! | liveness | two minutes after the bad luck ends every request is answered, and no circuit is open that was asked since |
 //!
@@ -36,7 +37,7 @@ use tidegate_domain::{
 };
 
 use super::{
-    day::{A_MINUTE, AT_ONCE, Day, Ending, TOTAL},
+    day::{A_MINUTE, AT_ONCE, Day, Ending, LIMITS, TOTAL},
     upstreams::{CANARY, is_one_whole_answer},
 };
 
@@ -60,6 +61,7 @@ pub fn check(day: &Day) -> u64 {
     check_outcomes(day, records.len());
     assert_eq!(day.upstreams.disturbed(), [""; 0], "seed {seed}, I5");
     assert_eq!(day.miscounts, [""; 0], "seed {seed}, I7");
+    assert_eq!(day.unbounded, [""; 0], "seed {seed}, I17");
     assert!(world.scripts.busiest() <= AT_ONCE as usize, "seed {seed}, I8: {} at once", world.scripts.busiest());
     check_let_in(seed, &records);
     for record in &records {
@@ -146,6 +148,18 @@ pub fn miscount(world: &World) -> Vec<String> {
         (is_lasting && active != it.in_flight as usize).then(|| format!("{}: {} for {active}", it.id, it.in_flight))
     };
     instances(world).iter().filter_map(wrong).collect()
+}
+
+/// Whose limit is out of its bounds, or who serves more than the highest of them.
+pub fn unbounded(world: &World) -> Vec<String> {
+    let [floor, ceiling] = LIMITS;
+    let pool = world.pools.statistics(&PoolName::new("p").unwrap()).unwrap();
+    let wrong = |it: InstanceStatistics| {
+        let is_within = it.concurrency_limit.is_some_and(|limit| (floor..=ceiling).contains(&limit));
+        (!is_within || it.in_flight > ceiling)
+            .then(|| format!("{}: {} of {:?}", it.id, it.in_flight, it.concurrency_limit))
+    };
+    pool.instances.into_iter().filter_map(wrong).collect()
 }
 
 fn busy(world: &World) -> Vec<String> {

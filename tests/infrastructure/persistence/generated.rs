@@ -18,7 +18,7 @@ use tidegate_domain::{
         OnExhausted, Pool, PoolFallback, PoolMember, PoolPolicy, PoolQueue, RotationKind, SlowStart, Weight,
     },
     repository::{Version, Versioned},
-    resilience::{Backoff, BreakerPolicy, Deadlines, HedgePolicy, MidStream, Pace, Rate, SlowCalls},
+    resilience::{AdaptivePolicy, Backoff, BreakerPolicy, Deadlines, HedgePolicy, MidStream, Pace, Rate, SlowCalls},
     task_group::{
         FallbackPolicy, FallbackStrategy, FallbackTarget, GroupReference, TaskGroup, Tier, TierLimits, TierModel,
         TierPolicy,
@@ -138,11 +138,15 @@ fn pickings() -> impl Strategy<Value = PoolPolicy> {
     let queues =
         (durations(), non_zero()).prop_map(|(max_wait, size)| OnExhausted::Queue(PoolQueue { max_wait, size }));
     let on_exhausted = prop_oneof![Just(OnExhausted::Reject), Just(OnExhausted::LeastBad), queues];
-    (rotations(), option::of(slow_starts), option::of(affinities), ejections, on_exhausted).prop_map(
-        |(rotation, slow_start, affinity, ejection, on_exhausted)| PoolPolicy {
+    let adaptive = (non_zero(), non_zero(), option::of(non_zero()))
+        .prop_map(|(floor, ceiling, slow_percent)| AdaptivePolicy { floor, ceiling, slow_percent });
+    let bends = (option::of(slow_starts), option::of(affinities), option::of(adaptive));
+    (rotations(), bends, ejections, on_exhausted).prop_map(
+        |(rotation, (slow_start, affinity, adaptive_concurrency), ejection, on_exhausted)| PoolPolicy {
             rotation,
             slow_start,
             affinity,
+            adaptive_concurrency,
             ejection,
             on_exhausted,
             ..PoolPolicy::default()

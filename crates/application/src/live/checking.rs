@@ -71,7 +71,7 @@ impl<C> LiveInstance<C> {
         let in_vain =
             self.spec.weight.is_drained() || guarded.health.duty() != Duty::Serving || guarded.is_benched(now);
         // What costs is not spent on an instance that gets no request anyway.
-        let wasted = policy.kind == CheckKind::Completion && guarded.exclusion(now, Lenience::Strict).is_some();
+        let wasted = policy.kind == CheckKind::Completion && guarded.exclusion(now.into(), Lenience::Strict).is_some();
         if is_known || in_vain || wasted || self.state.checking.swap(true, AcqRel) {
             return Err(next);
         }

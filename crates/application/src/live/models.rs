@@ -14,21 +14,19 @@ use tidegate_domain::{
     routing::Trace,
 };
 
-use super::{
-    Budgets, InstanceState, Picker, SharedBudget,
-    instance::{Guarded, InstancePolicies},
-};
+use super::{Budgets, InstanceState, Picker, SharedBudget, instance::InstancePolicies, state::Guarded};
 use crate::sync::model;
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// An instance that one fault cuts off, and that lets one probe pass at a time.
-fn instance() -> Arc<InstanceState> {
+/// An instance that serves so many at once, that one fault cuts off, and that lets one probe pass at a time.
+fn instance(limit: u32) -> Arc<InstanceState> {
     let one = NonZeroU32::MIN;
     let breaker = BreakerPolicy { failure_threshold: one, half_open_requests: one, ..BreakerPolicy::default() };
-    let policies = InstancePolicies { health: HealthPolicy::default(), breaker, is_only: false };
+    let (health, max_concurrency) = (HealthPolicy::default(), NonZeroU32::new(limit));
+    let policies = InstancePolicies { health, breaker, max_concurrency, adaptive: None, is_only: false };
     Arc::new(InstanceState::new(policies, 1))
 }
 
@@ -56,45 +54,60 @@ fn one_of_two_targets_gets_the_last_attempt_that_the_gateway_pays_for_and_neithe
 #[test]
 fn room_for_one_admits_one_of_two_and_is_there_again_when_it_leaves() {
     model(|| {
-        let (now, state) = (now(), instance());
+        let (now, state) = (now(), instance(1));
         let other = Arc::clone(&state);
-        let other = thread::spawn(move || other.enter(now, (1, Lenience::Strict)).is_ok());
-        let own = state.enter(now, (1, Lenience::Strict)).is_ok();
+        let other = thread::spawn(move || other.enter(now.into(), Lenience::Strict).is_ok());
+        let own = state.enter(now.into(), Lenience::Strict).is_ok();
         assert!(own ^ other.join().unwrap());
         state.leave();
         assert_eq!(state.in_flight(), 0);
-        assert!(state.enter(now, (1, Lenience::Strict)).is_ok());
+        assert!(state.enter(now.into(), Lenience::Strict).is_ok());
     });
 }
 
 #[test]
 fn entering_and_leaving_at_once_loses_no_count() {
     model(|| {
-        let (now, state) = (now(), instance());
-        assert!(state.enter(now, (2, Lenience::Strict)).is_ok());
+        let (now, state) = (now(), instance(2));
+        assert!(state.enter(now.into(), Lenience::Strict).is_ok());
         let other = Arc::clone(&state);
         let other = thread::spawn(move || other.leave());
-        let entered = state.enter(now, (2, Lenience::Strict)).is_ok();
+        let entered = state.enter(now.into(), Lenience::Strict).is_ok();
         other.join().unwrap();
         assert_eq!((entered, state.in_flight()), (true, 1));
     });
 }
 
 #[test]
+fn a_limit_that_moves_while_two_enter_lets_in_no_more_than_it_ever_was() {
+    model(|| {
+        let (now, state) = (now(), instance(1));
+        let other = Arc::clone(&state);
+        let other = thread::spawn(move || other.enter(now.into(), Lenience::Strict).is_ok());
+        state.concurrency.set_limit(NonZeroU32::new(2));
+        let own = state.enter(now.into(), Lenience::Strict).is_ok();
+        state.concurrency.set_limit(NonZeroU32::new(1));
+        let served = u32::from(own) + u32::from(other.join().unwrap());
+        assert!((1..=2).contains(&served) && state.in_flight() == served);
+        assert!(state.enter(now.into(), Lenience::Strict).is_err(), "it is one again, and somebody is served");
+    });
+}
+
+#[test]
 fn a_half_open_circuit_lets_one_of_two_probes_pass_and_the_other_leaves_no_count() {
     model(|| {
-        let (now, state) = (now(), instance());
-        let pass = state.enter(now, (9, Lenience::Strict)).unwrap();
+        let (now, state) = (now(), instance(9));
+        let entered = state.enter(now.into(), Lenience::Strict).unwrap();
         {
             let mut guarded = state.lock();
             let Guarded { breaker, random, .. } = &mut *guarded;
-            breaker.on_fault(pass.expect("a closed circuit gives a pass"), now, random);
+            breaker.on_fault(entered.pass.expect("a closed circuit gives a pass"), now, random);
         }
         state.leave();
         let later = now + Duration::from_hours(1);
         let other = Arc::clone(&state);
-        let other = thread::spawn(move || other.enter(later, (9, Lenience::Strict)).is_ok());
-        let own = state.enter(later, (9, Lenience::Strict)).is_ok();
+        let other = thread::spawn(move || other.enter(later.into(), Lenience::Strict).is_ok());
+        let own = state.enter(later.into(), Lenience::Strict).is_ok();
         assert!(own ^ other.join().unwrap());
         assert_eq!(state.in_flight(), 1);
     });

@@ -11,11 +11,14 @@ use tidegate_domain::{
     name::InstanceId,
     observe::{Event, Observer},
     pool::{HealthStatus, HealthTransition, LastFault, Lenience},
-    resilience::{BreakerState, BreakerTransition, Pass},
+    resilience::{Began, BreakerState, BreakerTransition, Dispatch, Pass},
     task_group::Exclusion,
 };
 
-use super::{Bell, InstanceState, LiveInstance, instance::Guarded};
+use super::{
+    Bell, InstanceState, LiveInstance, Occasion,
+    state::{Entered, Guarded},
+};
 use crate::admission::Places;
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
@@ -29,6 +32,8 @@ pub(crate) struct Permit {
     is_only: bool,
     pass: Option<Pass>,
     sent: Instant,
+    /// The requests in flight when it was taken, where their limit is found out.
+    in_flight: Option<u32>,
     /// Time to the whole answer or its first content.
     latency: Option<Duration>,
     /// Whether it went past an open circuit, for want of better instances.
@@ -37,6 +42,15 @@ pub(crate) struct Permit {
     bell: Option<Bell>,
     /// What the attempt holds of its tier and of its pool.
     pub(crate) places: Places,
+}
+
+/// How an instance answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answering {
+    /// With all of it.
+    Whole,
+    /// With the first content of a stream.
+    Streaming,
 }
 
 /// What changed when a permit was settled.
@@ -55,22 +69,21 @@ impl Transitions {
 }
 
 impl Permit {
-    /// Takes a place at `instance`, if it may be asked at `now`.
-    pub(crate) fn acquire<C>(instance: &LiveInstance<C>, now: Instant) -> Result<Self, Exclusion> {
-        Self::acquire_but(instance, now, Lenience::Strict)
+    /// Takes a place at `instance`, if it may be asked.
+    pub(crate) fn acquire<C>(instance: &LiveInstance<C>, occasion: Occasion) -> Result<Self, Exclusion> {
+        Self::acquire_but(instance, occasion, Lenience::Strict)
     }
 
-    /// Takes a place at `instance`, if it may be asked at `now` but for what is overlooked.
+    /// Takes a place at `instance`, if it may be asked but for what is overlooked.
     pub(crate) fn acquire_but<C>(
         instance: &LiveInstance<C>,
-        now: Instant,
+        occasion: Occasion,
         lenience: Lenience,
     ) -> Result<Self, Exclusion> {
         if instance.spec.weight.is_drained() {
             return Err(Exclusion::Drained);
         }
-        let capacity = instance.spec.max_concurrency.map_or(u32::MAX, std::num::NonZeroU32::get);
-        let pass = instance.state.enter(now, (capacity, lenience))?;
+        let Entered { pass, in_flight } = instance.state.enter(occasion, lenience)?;
         Ok(Self {
             instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
@@ -79,15 +92,23 @@ impl Permit {
             is_panic: pass.is_none(),
             bell: instance.room.clone().map(Bell),
             pass,
-            sent: now,
+            sent: occasion.now,
+            in_flight: instance.policies.adaptive.map(|_| in_flight),
             latency: None,
             places: Places::default(),
         })
     }
 
     /// The instance has begun to answer: enough to end a probe, which may be a stream of many minutes.
-    pub(crate) fn answered(&mut self, now: Instant, latency: Duration, observer: &dyn Observer) {
+    pub(crate) fn answered(&mut self, now: Instant, (latency, how): (Duration, Answering), observer: &dyn Observer) {
         self.latency = Some(latency);
+        if let Some(dispatch) = self.dispatch() {
+            let first_content = (how == Answering::Streaming).then_some(latency);
+            let began = Began { at: now, in_flight: self.state.in_flight(), first_content };
+            if self.state.adapt(|limit| limit.on_answer(dispatch, began)) {
+                self.ring();
+            }
+        }
         if self.pass.as_ref().is_some_and(Pass::is_probe) {
             self.succeeded(now, observer);
         }
@@ -110,6 +131,9 @@ impl Permit {
         let (sent, credential, latency) = (self.sent, self.credential, self.latency);
         let counts = self.counts(fault);
         self.state.tally.failure(fault.kind, counts);
+        if let Some(dispatch) = self.dispatch().filter(|_| fault.is_pushback()) {
+            self.state.adapt(|limit| limit.on_pushback(dispatch, now));
+        }
         let mut benched = None;
         self.settle(observer, |guarded, pass| {
             guarded.last_fault = Some(LastFault { kind: fault.kind, at: now });
@@ -184,9 +208,18 @@ impl Permit {
             observer.observe(&Event::Breaker { instance: &self.instance, transition });
         }
         // A circuit that has closed lets others in before this attempt is over.
+        self.ring();
+    }
+
+    fn ring(&self) {
         if let Some(Bell(room)) = &self.bell {
             room.ring();
         }
+    }
+
+    /// How it stood when the attempt was sent, where that tells how many requests the instance takes.
+    fn dispatch(&self) -> Option<Dispatch> {
+        self.in_flight.map(|in_flight| Dispatch { sent: self.sent, in_flight })
     }
 }
 

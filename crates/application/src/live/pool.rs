@@ -13,7 +13,7 @@ use tidegate_domain::{
     routing::Trace,
 };
 
-use super::{LiveInstance, Owned, Permit, WaitingRoom};
+use super::{LiveInstance, Occasion, Owned, Permit, WaitingRoom};
 use crate::{
     admission::Level,
     sync::{Mutex, MutexGuard},
@@ -114,7 +114,7 @@ impl<C> LivePool<C> {
     /// As [`LivePool::pick`], where this is overlooked of each instance.
     fn pick_but(&self, leniences: &[Lenience], asking: &Asking<'_, C>, trace: &mut Trace) -> Option<Picked<C>> {
         let members = PoolMembers::new((self, leniences), asking);
-        self.picker.pick(&members, trace, |at, _| self.enter(at, (asking.now, members.lenience(at))))
+        self.picker.pick(&members, trace, |at, _| self.enter(at, (asking.occasion(), members.lenience(at))))
     }
 
     /// The instance that would come back soonest, of those that are out for what they showed.
@@ -127,12 +127,12 @@ impl<C> LivePool<C> {
             })
             .collect();
         out.sort_unstable();
-        out.into_iter().find_map(|(_, at)| self.enter(at, (asking.now, Lenience::Broken)))
+        out.into_iter().find_map(|(_, at)| self.enter(at, (asking.occasion(), Lenience::Broken)))
     }
 
-    fn enter(&self, at: usize, (now, lenience): (Instant, Lenience)) -> Option<Picked<C>> {
+    fn enter(&self, at: usize, (occasion, lenience): (Occasion, Lenience)) -> Option<Picked<C>> {
         let instance = &self.instances[at];
-        let permit = Permit::acquire_but(instance, now, lenience).ok()?;
+        let permit = Permit::acquire_but(instance, occasion, lenience).ok()?;
         Some((Arc::clone(instance), permit))
     }
 
@@ -152,27 +152,27 @@ impl<C> LivePool<C> {
     /// Whether a request that could be sent to nobody else could be sent to any of its instances at `now`.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
         self.instances.iter().any(|instance| instance.exclusion(now).is_none())
-            || self.is_usable_but(&self.verdict(now, || true), now)
+            || self.is_usable_but(&self.verdict(now, || true), now.into())
     }
 
     /// Whether what `asking` asks for could be sent to any of its instances.
     pub(crate) fn is_usable_for(&self, asking: &Asking<'_, C>) -> bool {
-        let now = asking.now;
+        let occasion = asking.occasion();
         let least_bad =
             asking.resort == Resort::LeastBad && self.definition.policy().on_exhausted == OnExhausted::LeastBad;
         least_bad
-            || self.instances.iter().any(|instance| instance.exclusion(now).is_none())
-            || self.is_usable_but(&self.verdict(now, || asking.is_nobody_else_usable(self)), now)
+            || self.instances.iter().any(|instance| instance.exclusion(occasion).is_none())
+            || self.is_usable_but(&self.verdict(occasion.now, || asking.is_nobody_else_usable(self)), occasion)
     }
 
-    fn is_usable_but(&self, verdict: &Verdict, now: Instant) -> bool {
+    fn is_usable_but(&self, verdict: &Verdict, occasion: Occasion) -> bool {
         let mut members = self.instances.iter().zip(&verdict.leniences);
-        members.any(|(instance, lenience)| instance.exclusion_but(now, *lenience).is_none())
+        members.any(|(instance, lenience)| instance.exclusion_but(occasion, *lenience).is_none())
     }
 
     /// The soonest moment at which an instance comes back by itself.
-    pub(crate) fn soonest(&self, now: Instant) -> Option<Instant> {
-        self.instances.iter().filter_map(|instance| instance.exclusion(now)?.until()).min()
+    pub(crate) fn soonest(&self, occasion: Occasion) -> Option<Instant> {
+        self.instances.iter().filter_map(|instance| instance.exclusion(occasion)?.until()).min()
     }
 
     /// The instance that `picker` would pick, without a permit.

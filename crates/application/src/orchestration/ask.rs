@@ -17,7 +17,10 @@ use super::{
     stream::Held,
     watch::{StreamDeadlines, later},
 };
-use crate::{live::LiveInstance, wrappers::Leg};
+use crate::{
+    live::{Answering, LiveInstance},
+    wrappers::Leg,
+};
 
 /// The most bytes of a stream that are held before its first content.
 const MAX_HELD_BYTES: usize = 64 * 1024;
@@ -37,6 +40,16 @@ pub(super) struct Question<C> {
 pub(super) enum Beginning<S> {
     Whole(WholeAnswer),
     Stream(Held<S>, StreamDeadlines),
+}
+
+impl<S> Beginning<S> {
+    /// How the answer comes.
+    pub(super) fn how(&self) -> Answering {
+        match self {
+            Self::Whole(_) => Answering::Whole,
+            Self::Stream(..) => Answering::Streaming,
+        }
+    }
 }
 
 impl<C: LlmClient> Question<C> {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     admission::Demand,
-    live::LiveInstance,
+    live::{Answering, LiveInstance},
     wrappers::{Confines, Leg, Route, Wishes},
 };
 
@@ -232,7 +232,7 @@ impl<C: LlmClient> Attempts<C> {
         let mut fault = match result {
             Ok(beginning) => {
                 let UnderWay { leg, instance, mut attempt, dropped } = under_way;
-                self.answered(&leg, &mut attempt);
+                self.answered(&leg, (&mut attempt, beginning.how()));
                 return Ok(Answered { leg, instance, dropped, attempt, beginning });
             }
             Err(fault) => fault,
@@ -257,8 +257,8 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// Accounts for a candidate of `leg` that has begun to answer.
-    pub(super) fn answered(&mut self, leg: &Leg<C>, attempt: &mut OpenAttempt) {
-        let took = self.ledger.answered(attempt);
+    pub(super) fn answered(&mut self, leg: &Leg<C>, (attempt, how): (&mut OpenAttempt, Answering)) {
+        let took = self.ledger.answered(attempt, how);
         if let Some(hedge) = &leg.hedge {
             hedge.observe(took);
         }

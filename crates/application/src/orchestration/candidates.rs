@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::attempt::Attempts;
 use crate::{
-    live::{LiveInstance, Permit},
+    live::{LiveInstance, Occasion, Permit},
     wrappers::{Asking, Leg, Order, Resort, choose},
 };
 
@@ -92,7 +92,7 @@ impl<C: LlmClient> Attempts<C> {
             && let Some((instance, _)) = &self.last
         {
             let instance = (!instance.is_among(&self.tried)).then(|| Arc::clone(instance))?;
-            let permit = Permit::acquire(&instance, now)
+            let permit = Permit::acquire(&instance, Occasion { now, tokens: self.tokens })
                 .map_err(|reason| self.ledger.trace.exclude(&instance.label, reason))
                 .ok()?;
             return Some(Candidate::new(Arc::clone(&self.route.legs[self.leg]), (instance, permit)));

@@ -12,7 +12,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::{attempt::Attempts, candidates::Candidate};
 use crate::{
-    live::LivePool,
+    live::{LivePool, Occasion},
     wrappers::{LegMember, Order, Resort},
 };
 
@@ -79,7 +79,8 @@ impl<C: LlmClient> Attempts<C> {
             if now >= end {
                 return None;
             }
-            let back = pool.soonest(now).map_or(end, |soonest| soonest.max(after(now, BREATH)));
+            let soonest = pool.soonest(Occasion { now, tokens: self.tokens });
+            let back = soonest.map_or(end, |soonest| soonest.max(after(now, BREATH)));
             tokio::select! {
                 () = line.rung() => {}
                 () = sleep_until(back.min(end).into()) => {}

@@ -20,7 +20,7 @@ use tidegate_domain::{
 use crate::{
     RequestLog,
     admission::{Place, Places},
-    live::{LiveInstance, Permit},
+    live::{Answering, LiveInstance, Permit},
     orchestration::CompletionHead,
 };
 
@@ -126,10 +126,10 @@ impl Ledger {
     }
 
     /// The attempt has begun to answer, with the whole of it or its first content: how long that took.
-    pub(super) fn answered(&mut self, attempt: &mut OpenAttempt) -> Duration {
+    pub(super) fn answered(&mut self, attempt: &mut OpenAttempt, how: Answering) -> Duration {
         let now = self.watchers.clock.now();
         let took = now - attempt.began;
-        attempt.permit.answered(now, took, &*self.watchers.observer);
+        attempt.permit.answered(now, (took, how), &*self.watchers.observer);
         self.trace.committed.get_or_insert(now - self.opened);
         self.finish_attempt(attempt.index, took, None);
         took

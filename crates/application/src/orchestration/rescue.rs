@@ -22,7 +22,7 @@ use super::{
     stream::Held,
     watch::StreamDeadlines,
 };
-use crate::live::LiveInstance;
+use crate::live::{Answering, LiveInstance};
 
 /// The account of a stream, and with it what can be done should it break.
 #[expect(clippy::large_enum_variant, reason = "it is moved once; a box would cost every stream an allocation")]
@@ -166,7 +166,7 @@ impl<C: LlmClient> Rescuer<C> {
                 Ok(Beginning::Stream(held, deadlines)) => {
                     let idle = attempts.patience(&under_way.leg, deadlines.idle);
                     let UnderWay { leg, instance, mut attempt, .. } = under_way;
-                    attempts.answered(&leg, &mut attempt);
+                    attempts.answered(&leg, (&mut attempt, Answering::Streaming));
                     let deadlines = StreamDeadlines { idle, ..deadlines };
                     return Some(Successor { instance, attempt, held, deadlines });
                 }

@@ -20,7 +20,7 @@ use tidegate_domain::{
     inference::{ClientFactory, LlmClient, Succession},
     name::{GroupName, PoolName},
     pool::{HealthPolicy, InstanceSpec, OnExhausted, Pool},
-    resilience::{BreakerPolicy, Deadlines},
+    resilience::{AdaptivePolicy, BreakerPolicy, Deadlines},
     task_group::{TaskGroup, Tier, TierModel},
     wrapper::Wrapper,
 };
@@ -49,6 +49,11 @@ impl TableInput<'_> {
 }
 
 impl InstancePolicies {
+    /// The policies of an instance that finds out how many requests at once it takes, if that is said.
+    fn adapting(self, adaptive: Option<AdaptivePolicy>) -> Self {
+        Self { adaptive, ..self }
+    }
+
     /// The policies as they are for an instance that has no neighbour, if it has none.
     fn for_only_instance_if(mut self, is_only: bool) -> Self {
         if is_only {
@@ -61,7 +66,8 @@ impl InstancePolicies {
     /// before another probe is sent.
     fn new(health: HealthPolicy, breaker: BreakerPolicy, deadlines: Deadlines) -> Self {
         let probe_lease = breaker.probe_lease.min(deadlines.first_content);
-        Self { health, breaker: BreakerPolicy { probe_lease, ..breaker }, is_only: false }
+        let breaker = BreakerPolicy { probe_lease, ..breaker };
+        Self { health, breaker, max_concurrency: None, adaptive: None, is_only: false }
     }
 }
 
@@ -160,6 +166,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         policies: InstancePolicies,
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
+        let policies = InstancePolicies { max_concurrency: spec.max_concurrency, ..policies };
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
         let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));

@@ -55,7 +55,7 @@ fn candidate<'a, C>(leg: &'a Leg<C>, instance: &'a LiveInstance<C>, asking: &Ask
         instance: &instance.label,
         model: &instance.spec.model,
         tier: leg.tier.as_ref(),
-        exclusion: instance.exclusion(asking.now),
+        exclusion: instance.exclusion(asking.occasion()),
     }
 }
 
@@ -70,7 +70,7 @@ fn take<C>(
         LegMember::Instance(_) | LegMember::Pool(_, None) => None,
         LegMember::Pool(_, Some(level)) => Some(level.try_enter(asking.tokens, asking.now)?),
     };
-    let mut permit = Permit::acquire(instance, asking.now)?;
+    let mut permit = Permit::acquire(instance, asking.occasion())?;
     for place in places.into_iter().chain([of_pool]) {
         permit.places.hold(place);
     }

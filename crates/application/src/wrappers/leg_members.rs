@@ -1,7 +1,6 @@
 //! The members of a leg, as its rotation sees them.
 
 use std::{
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -47,7 +46,7 @@ impl<C> Members for LegMembers<'_, C> {
     }
 
     fn capacity(&self, member: usize) -> Option<u32> {
-        let of = |instance: &Arc<LiveInstance<C>>| instance.spec.max_concurrency.map(NonZeroU32::get);
+        let of = |instance: &Arc<LiveInstance<C>>| instance.state.concurrency_limit();
         let capacities = self.leg.members[member].instances().iter().map(of);
         capacities.reduce(|all, one| Some(all?.saturating_add(one?))).flatten()
     }

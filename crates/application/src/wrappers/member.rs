@@ -44,7 +44,7 @@ impl<C> LegMember<C> {
 
     pub(super) fn is_usable_for(&self, asking: &Asking<'_, C>) -> bool {
         match self {
-            Self::Instance(instance) => instance.exclusion(asking.now).is_none(),
+            Self::Instance(instance) => instance.exclusion(asking.occasion()).is_none(),
             Self::Pool(pool, _) => pool.is_usable_for(asking),
         }
     }
@@ -63,7 +63,7 @@ impl<C> LegMember<C> {
     pub(super) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
         match self {
             Self::Instance(instance) => {
-                Permit::acquire(instance, asking.now).ok().map(|permit| (Arc::clone(instance), permit))
+                Permit::acquire(instance, asking.occasion()).ok().map(|permit| (Arc::clone(instance), permit))
             }
             Self::Pool(pool, level) => {
                 let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
@@ -94,7 +94,7 @@ impl<C> LegMember<C> {
     pub(super) fn explain(&self, asking: &Asking<'_, C>, trace: &mut Trace) {
         let at_limit = self.at_limit(asking);
         for instance in self.instances() {
-            if let Some(reason) = at_limit.or_else(|| instance.exclusion(asking.now)) {
+            if let Some(reason) = at_limit.or_else(|| instance.exclusion(asking.occasion())) {
                 trace.exclude(&instance.label, reason);
             }
         }

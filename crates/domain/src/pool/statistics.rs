@@ -33,6 +33,8 @@ pub struct InstanceStatistics {
     pub exclusion: Option<Exclusion>,
     /// Requests it is serving.
     pub in_flight: u32,
+    /// The most that it is sent at once now; `None` if that is not limited.
+    pub concurrency_limit: Option<u32>,
     /// Attempts that were sent to it. What neither succeeded nor failed and is not in flight was abandoned by its caller.
     pub attempts: u64,
     /// Attempts that it answered.

@@ -4,6 +4,7 @@
 
 pub(super) mod alias;
 mod card;
+mod concurrency;
 mod fallback;
 pub(super) mod limits;
 mod observability;

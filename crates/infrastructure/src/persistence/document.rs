@@ -4,6 +4,7 @@
 //! is unknown makes a document unreadable: to drop it would be to lose it at the next replacement. A duration is an
 //! object of `secs` and `nanos`, which holds every [`Duration`] exactly.
 
+mod concurrency;
 mod defaults;
 mod fallback;
 mod health;

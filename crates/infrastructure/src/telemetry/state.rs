@@ -1,4 +1,4 @@
-//! The state of instances as Prometheus series, as it is when somebody looks.
+//! The state of instances and pools as Prometheus series, as it is when somebody looks.
 //!
 //! A state is read, not reported: a circuit turns half-open by time alone, which no event tells, and an instance that is gone
 //! leaves no series behind.
@@ -6,56 +6,85 @@
 use std::fmt::{self, Write};
 
 use tidegate_domain::{
-    pool::{HealthStatus, InstanceStatistics},
+    name::PoolName,
+    pool::{HealthStatus, InstanceStatistics, PoolStatus},
     resilience::BreakerState,
 };
 
-/// A series of every instance: its name, its help, and what its value is.
-type Series = (&'static str, &'static str, fn(&InstanceStatistics) -> u64);
+/// A series of every instance: its name, its help, and what its value is, if it has one.
+type Series = (&'static str, &'static str, fn(&InstanceStatistics) -> Option<u64>);
 
-const SERIES: [Series; 5] = [
+const SERIES: [Series; 6] = [
     ("tidegate_breaker_state", "State of an instance's circuit: 0 closed, 1 half-open, 2 open", |instance| {
-        match instance.breaker {
+        Some(match instance.breaker {
             BreakerState::Closed => 0,
             BreakerState::HalfOpen => 1,
             BreakerState::Open => 2,
-        }
+        })
     }),
     (
         "tidegate_instance_health",
         "Health of an instance: 0 healthy, 1 degraded, 2 recovering, 3 unhealthy, 4 draining, 5 maintenance",
-        |instance| match instance.health {
-            HealthStatus::Healthy => 0,
-            HealthStatus::Degraded => 1,
-            HealthStatus::Recovering => 2,
-            HealthStatus::Unhealthy => 3,
-            HealthStatus::Draining => 4,
-            HealthStatus::Maintenance => 5,
+        |instance| {
+            Some(match instance.health {
+                HealthStatus::Healthy => 0,
+                HealthStatus::Degraded => 1,
+                HealthStatus::Recovering => 2,
+                HealthStatus::Unhealthy => 3,
+                HealthStatus::Draining => 4,
+                HealthStatus::Maintenance => 5,
+            })
         },
     ),
     ("tidegate_instance_available", "Whether a request could be sent to an instance now", |instance| {
-        u64::from(instance.available)
+        Some(u64::from(instance.available))
     }),
-    ("tidegate_instance_in_flight", "Requests that an instance is serving", |instance| u64::from(instance.in_flight)),
+    ("tidegate_instance_in_flight", "Requests that an instance is serving", |instance| {
+        Some(u64::from(instance.in_flight))
+    }),
+    ("tidegate_instance_concurrency_limit", "The most requests that an instance is sent at once", |instance| {
+        instance.concurrency_limit.map(u64::from)
+    }),
     (
         "tidegate_instance_consecutive_faults",
         "Failures of an instance in a row, up to now, that count against it",
-        |instance| u64::from(instance.consecutive_faults),
+        |instance| Some(u64::from(instance.consecutive_faults)),
     ),
 ];
 
-/// The state of `instances`, in the text format of Prometheus.
-pub fn state_series(instances: &[InstanceStatistics]) -> String {
+/// The state of `instances` and `pools`, in the text format of Prometheus.
+pub fn state_series(instances: &[InstanceStatistics], pools: &[(PoolName, PoolStatus)]) -> String {
     let mut text = String::new();
     for (name, help, value) in SERIES {
-        // Writing to a text does not fail.
-        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n");
-        for instance in instances {
-            let _ = writeln!(text, "{name}{{instance=\"{}\"}} {}", Escaped(instance.label.as_str()), value(instance));
-        }
-        text.push('\n');
+        let values = instances.iter().filter_map(|instance| Some((instance.label.as_str(), value(instance)?)));
+        write_series(&mut text, (name, help, "instance"), values);
     }
+    let help = "Status of a pool: 0 active, 1 degraded, 2 panic, 3 inactive";
+    let values = pools.iter().map(|(pool, status)| (pool.as_str(), severity(*status)));
+    write_series(&mut text, ("tidegate_pool_status", help, "pool"), values);
     text
+}
+
+fn severity(status: PoolStatus) -> u64 {
+    match status {
+        PoolStatus::Active => 0,
+        PoolStatus::Degraded => 1,
+        PoolStatus::Panic => 2,
+        PoolStatus::Inactive => 3,
+    }
+}
+
+fn write_series<'a>(
+    text: &mut String,
+    (name, help, label): (&str, &str, &str),
+    values: impl Iterator<Item = (&'a str, u64)>,
+) {
+    // Writing to a text does not fail.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+    for (whose, value) in values {
+        let _ = writeln!(text, "{name}{{{label}=\"{}\"}} {value}", Escaped(whose));
+    }
+    text.push('\n');
 }
 
 /// The value of a label.

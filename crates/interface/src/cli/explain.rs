@@ -79,6 +79,14 @@ fn render_leg(leg: &LegWire, number: usize, colour: Colour) -> String {
     format!("{number}.{tier} rotation {}{limit}\n{}\n", leg.rotation, lines.join("\n"))
 }
 
+/// The requests in flight, of how many at most if that is limited.
+fn load(candidate: &CandidateWire) -> String {
+    match candidate.concurrency_limit {
+        Some(limit) => format!("{}/{limit}", candidate.in_flight),
+        None => candidate.in_flight.to_string(),
+    }
+}
+
 /// The remark comes last: the table counts the escapes of a colour as text, and would misplace what follows them.
 fn row(candidate: &CandidateWire, colour: Colour) -> [String; 9] {
     let CandidateWire { instance, model, pool, pool_rotation, turn, excluded, .. } = candidate;
@@ -97,7 +105,7 @@ fn row(candidate: &CandidateWire, colour: Colour) -> [String; 9] {
         model.clone(),
         pool,
         candidate.weight.to_string(),
-        candidate.in_flight.to_string(),
+        load(candidate),
         candidate.latency_ms.map(|latency| format!("{latency}ms")).unwrap_or_default(),
         format!("{}%", candidate.success_percent),
         remark,

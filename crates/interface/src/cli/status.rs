@@ -20,7 +20,7 @@ pub struct ReadStatusError(#[source] serde_json::Error);
 pub fn render_status(body: &[u8], colour: Colour) -> Result<String, ReadStatusError> {
     let report: HealthWire = serde_json::from_slice(body).map_err(ReadStatusError)?;
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["kind", "name", "usable", "status"]);
+    table.load_style(presets::NOTHING).set_header(["kind", "name", "usable", "in flight", "status"]);
     let kinds = [("pool", &report.pools), ("task group", &report.task_groups), ("wrapper", &report.wrappers)];
     for (kind, entries) in kinds {
         table.add_rows(entries.iter().map(|entry| row(kind, entry, colour)));
@@ -34,16 +34,21 @@ pub fn render_status(body: &[u8], colour: Colour) -> Result<String, ReadStatusEr
 }
 
 /// The status comes last: the table counts the escapes of a colour as text, and would misplace what follows them.
-fn row(kind: &str, entry: &EntryWire, colour: Colour) -> [String; 4] {
+fn row(kind: &str, entry: &EntryWire, colour: Colour) -> [String; 5] {
     let usable = match (entry.usable, entry.of) {
         (Some(usable), Some(of)) => format!("{usable}/{of}"),
         _ => String::new(),
+    };
+    let in_flight = match (entry.in_flight, entry.concurrency_limit) {
+        (Some(in_flight), Some(limit)) => format!("{in_flight}/{limit}"),
+        (Some(in_flight), None) => in_flight.to_string(),
+        (None, _) => String::new(),
     };
     let status = match &entry.reason {
         Some(reason) => format!("{}: {reason}", painted(entry.status, colour)),
         None => painted(entry.status, colour),
     };
-    [kind.to_owned(), entry.name.clone(), usable, status]
+    [kind.to_owned(), entry.name.clone(), usable, in_flight, status]
 }
 
 fn painted(status: Status, colour: Colour) -> String {
@@ -64,7 +69,8 @@ mod tests {
         "configuration": {"name": "configuration", "status": "degraded", "reason": "the last reload was rejected, errors: 2",
             "content_hash": "0123456789abcdef", "rejected_problems": 2},
         "store": {"name": "store", "status": "active"},
-        "pools": [{"name": "fast", "status": "degraded", "usable": 1, "of": 2, "reason": "1 of 2 cannot be used"}],
+        "pools": [{"name": "fast", "status": "degraded", "usable": 1, "of": 2, "in_flight": 3, "concurrency_limit": 8,
+            "reason": "1 of 2 cannot be used"}],
         "task_groups": [{"name": "chat", "status": "active", "usable": 3, "of": 3}],
         "wrappers": [{"name": "gpt", "status": "inactive", "reason": "pool:slow cannot be used"}]
     }"#;
@@ -74,12 +80,12 @@ mod tests {
         insta::assert_snapshot!(render_status(BODY.as_bytes(), Colour::Never).unwrap(), @r#"
         inactive, revision 4, configuration 0123456789ab
 
-         kind        name           usable  status
-         pool        fast           1/2     degraded: 1 of 2 cannot be used
-         task group  chat           3/3     active
-         wrapper     gpt                    inactive: pool:slow cannot be used
-                     store                  active
-                     configuration          degraded: the last reload was rejected, errors: 2
+         kind        name           usable  in flight  status
+         pool        fast           1/2     3/8        degraded: 1 of 2 cannot be used
+         task group  chat           3/3                active
+         wrapper     gpt                               inactive: pool:slow cannot be used
+                     store                             active
+                     configuration                     degraded: the last reload was rejected, errors: 2
         "#);
     }
 

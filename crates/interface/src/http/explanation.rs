@@ -70,6 +70,8 @@ pub(crate) struct CandidateWire {
     pub(crate) weight: u32,
     pub(crate) in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrency_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency_ms: Option<u64>,
     pub(crate) success_percent: u32,
 }
@@ -127,7 +129,7 @@ impl From<LegExplanation> for LegWire {
 impl From<CandidateExplanation> for CandidateWire {
     fn from(candidate: CandidateExplanation) -> Self {
         let CandidateExplanation { instance, model, pool, turn, exclusion, scores } = candidate;
-        let Scores { weight, in_flight, latency_ms, success_percent } = scores;
+        let Scores { weight, in_flight, concurrency_limit, latency_ms, success_percent } = scores;
         let (pool, rotation) = pool.map(|(pool, rotation)| (pool.to_string(), rotation.as_str().to_owned())).unzip();
         Self {
             instance: instance.to_string(),
@@ -138,6 +140,7 @@ impl From<CandidateExplanation> for CandidateWire {
             excluded: exclusion.map(ReasonWire::from),
             weight,
             in_flight,
+            concurrency_limit,
             latency_ms,
             success_percent,
         }

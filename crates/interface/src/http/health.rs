@@ -45,6 +45,12 @@ pub(crate) struct EntryWire {
     /// How many parts it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) of: Option<usize>,
+    /// Requests that its instances are serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) in_flight: Option<u32>,
+    /// The most of them at once, if each of the instances is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrency_limit: Option<u32>,
     /// Why it is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -106,6 +112,10 @@ impl From<HealthReport> for HealthWire {
 }
 
 impl EntryWire {
+    fn plain(name: String, status: Status, reason: Option<String>) -> Self {
+        Self { name, status, usable: None, of: None, in_flight: None, concurrency_limit: None, reason }
+    }
+
     fn counted(name: String, usable: usize, of: usize, parts: &str) -> Self {
         Self::judged(name, Status::of(usable, of), (usable, of, parts))
     }
@@ -119,7 +129,7 @@ impl EntryWire {
             }
             Status::Inactive => Some(format!("none of {of} {parts} can be used")),
         };
-        Self { name, status, usable: Some(usable), of: Some(of), reason }
+        Self { usable: Some(usable), of: Some(of), ..Self::plain(name, status, reason) }
     }
 
     /// A store that does not answer degrades the gateway, and no more: requests never wait for it.
@@ -128,7 +138,7 @@ impl EntryWire {
             Ok(()) => (Status::Active, None),
             Err(reason) => (Status::Degraded, Some(reason)),
         };
-        Self { name: "store".to_owned(), status, usable: None, of: None, reason }
+        Self::plain("store".to_owned(), status, reason)
     }
 }
 
@@ -140,21 +150,22 @@ impl From<ConfigurationHealth> for ConfigurationWire {
             None => (Status::Active, None),
             Some(errors) => (Status::Degraded, Some(format!("the last reload was rejected, errors: {errors}"))),
         };
-        let entry = EntryWire { name: "configuration".to_owned(), status, usable: None, of: None, reason };
+        let entry = EntryWire::plain("configuration".to_owned(), status, reason);
         Self { entry, content_hash, rejected_problems: rejected }
     }
 }
 
 impl From<PoolHealth> for EntryWire {
     fn from(pool: PoolHealth) -> Self {
-        let PoolHealth { name, status, usable, instances } = pool;
+        let PoolHealth { name, status, usable, instances, in_flight, concurrency_limit } = pool;
         let status = match status {
             PoolStatus::Active => Status::Active,
             PoolStatus::Degraded => Status::Degraded,
             PoolStatus::Panic => Status::Panic,
             PoolStatus::Inactive => Status::Inactive,
         };
-        Self::judged(name.to_string(), status, (usable, instances, "instances"))
+        let judged = Self::judged(name.to_string(), status, (usable, instances, "instances"));
+        Self { in_flight: Some(in_flight), concurrency_limit, ..judged }
     }
 }
 
@@ -170,7 +181,7 @@ impl From<WrapperHealth> for EntryWire {
         let WrapperHealth { name, target, usable } = wrapper;
         let (status, reason) =
             if usable { (Status::Active, None) } else { (Status::Inactive, Some(format!("{target} cannot be used"))) };
-        Self { name: name.to_string(), status, usable: None, of: None, reason }
+        Self::plain(name.to_string(), status, reason)
     }
 }
 
@@ -182,7 +193,8 @@ mod tests {
     use super::*;
 
     fn pool(status: PoolStatus, usable: usize) -> PoolHealth {
-        PoolHealth { name: "fast".parse().unwrap(), status, usable, instances: 2 }
+        let name = "fast".parse().unwrap();
+        PoolHealth { name, status, usable, instances: 2, in_flight: 3, concurrency_limit: Some(8) }
     }
 
     fn healthy() -> HealthReport {
@@ -217,7 +229,7 @@ mod tests {
             "revision": 7,
             "configuration": {"name": "configuration", "status": "active", "content_hash": "c0ffee"},
             "store": {"name": "store", "status": "active"},
-            "pools": [{"name": "fast", "status": "active", "usable": 2, "of": 2}],
+            "pools": [{"name": "fast", "status": "active", "usable": 2, "of": 2, "in_flight": 3, "concurrency_limit": 8}],
             "task_groups": [{"name": "chat", "status": "active", "usable": 1, "of": 1}],
             "wrappers": [{"name": "gpt", "status": "active"}],
         });

@@ -130,6 +130,9 @@ struct InstanceWire {
     #[serde(skip_serializing_if = "Option::is_none")]
     excluded_for_seconds: Option<f64>,
     in_flight: u32,
+    /// The most of them at once, if that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency_limit: Option<u32>,
     attempts: u64,
     successes: u64,
     failures: u64,
@@ -174,6 +177,7 @@ impl InstanceWire {
             excluded_for_seconds: until
                 .map(|until| until.checked_duration_since(now).unwrap_or(Duration::ZERO).as_secs_f64()),
             in_flight: seen.in_flight,
+            concurrency_limit: seen.concurrency_limit,
             attempts: seen.attempts,
             successes: seen.successes,
             failures: seen.failures,

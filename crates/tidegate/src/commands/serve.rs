@@ -89,7 +89,10 @@ fn served(gateway: &Gateway, counted: MetricsHandle, configuration: http::Contro
         health: Arc::clone(gateway.health()),
         pools: Arc::clone(gateway.pools()),
         statistics: Arc::clone(gateway.statistics()),
-        metrics: Arc::new(move || counted.render() + &state_series(&watched.instances())),
+        metrics: Arc::new(move || {
+            let pools: Vec<_> = watched.pools().into_iter().map(|pool| (pool.name, pool.status)).collect();
+            counted.render() + &state_series(&watched.instances(), &pools)
+        }),
         configuration: Some(configuration),
     }
 }

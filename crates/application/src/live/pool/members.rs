@@ -59,7 +59,7 @@ impl<C> Members for PoolMembers<'_, C> {
     }
 
     fn capacity(&self, member: usize) -> Option<u32> {
-        self.pool.instances[member].spec.max_concurrency.map(NonZeroU32::get)
+        self.pool.instances[member].state.concurrency_limit()
     }
 
     fn cost(&self, member: usize) -> Option<u64> {
@@ -82,6 +82,7 @@ impl<C> Members for PoolMembers<'_, C> {
 
     fn is_eligible(&self, member: usize) -> bool {
         let instance = &self.pool.instances[member];
-        !self.asking.leaves_out(instance) && instance.exclusion_but(self.asking.now, self.lenience(member)).is_none()
+        !self.asking.leaves_out(instance)
+            && instance.exclusion_but(self.asking.occasion(), self.lenience(member)).is_none()
     }
 }

@@ -19,8 +19,9 @@ impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn pool(&self, definition: &Pool) -> Result<LivePool<C>, CompileError> {
         let owner = Owned::ByPool(definition.name().clone());
         let specs = self.instance_specs(definition)?;
-        let PoolPolicy { health, breaker, deadlines, .. } = definition.policy();
+        let PoolPolicy { health, breaker, deadlines, adaptive_concurrency, .. } = definition.policy();
         let policies = InstancePolicies::new(*health, *breaker, *deadlines)
+            .adapting(*adaptive_concurrency)
             .for_only_instance_if(specs.len() == 1 && !self.input.is_in_a_tier(definition.name()));
         let previous = self.previous.pool(definition.name());
         let predecessors: &[Arc<LiveInstance<C>>] = previous.map_or(&[], |pool| &pool.instances);

@@ -19,6 +19,25 @@ pub(super) const KEYS: &[Description] = &[
         "1.25",
         "How many times its share of the requests in flight an instance may have until others are preferred.",
     ),
+    key(
+        "pools.*.adaptive_concurrency",
+        "Each instance finds out how many requests at once it takes: the limit falls when it pushes back or slows down, and grows while it is used.",
+    ),
+    within(
+        "pools.*.adaptive_concurrency.floor",
+        "4",
+        "The least such limit; at most the instance's `max_concurrency`.",
+    ),
+    within(
+        "pools.*.adaptive_concurrency.ceiling",
+        "200",
+        "The most, and what it begins with, where the instance has no `max_concurrency`.",
+    ),
+    within(
+        "pools.*.adaptive_concurrency.slow_factor",
+        "2.0",
+        "From how many times the time to first content under little load on a stream is slow; 0 heeds refusals alone.",
+    ),
     or(
         "pools.*.mid_stream",
         "\"error\"",

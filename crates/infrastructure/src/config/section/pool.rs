@@ -10,7 +10,7 @@ use tidegate_domain::{
 use validator::Validate;
 
 use super::{
-    Context, Mentions, fallback, limits, name, picking,
+    Context, Mentions, concurrency, fallback, limits, name, picking,
     policy::{breaker, count, deadlines, health, mid_stream, rotation},
     provider::base_url,
     split_model,
@@ -80,6 +80,7 @@ fn policy(fields: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) -
         on_exhausted: picking::on_exhausted(fields).unwrap_or_default(),
         health: health(fields).unwrap_or(base.health),
         breaker: breaker(fields).unwrap_or(base.breaker),
+        adaptive_concurrency: concurrency::adaptive(fields),
         fallback,
         fallback_pools: pools,
         max_instance_attempts,

@@ -9,7 +9,9 @@ use tidegate_domain::{
 };
 
 use super::{
-    BreakerDocument, DeadlinesDocument, HealthDocument, LimitsDocument, mid_stream_of,
+    BreakerDocument, DeadlinesDocument, HealthDocument, LimitsDocument,
+    concurrency::AdaptiveDocument,
+    mid_stream_of,
     picking::{AffinityDocument, EjectionDocument, OnExhaustedDocument, SlowStartDocument},
     rotation_of,
 };
@@ -114,6 +116,8 @@ struct PolicyDocument {
     on_exhausted: OnExhaustedDocument,
     health: HealthDocument,
     breaker: BreakerDocument,
+    #[serde(default)]
+    adaptive_concurrency: Option<AdaptiveDocument>,
     fallback: FallbackDocument,
     #[serde(default)]
     fallback_pools: Vec<String>,
@@ -135,6 +139,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             on_exhausted,
             health,
             breaker,
+            adaptive_concurrency,
             fallback,
             fallback_pools,
             max_instance_attempts,
@@ -150,6 +155,7 @@ impl From<&PoolPolicy> for PolicyDocument {
             on_exhausted: (*on_exhausted).into(),
             health: health.into(),
             breaker: breaker.into(),
+            adaptive_concurrency: adaptive_concurrency.map(Into::into),
             fallback: (*fallback).into(),
             fallback_pools: fallback_pools.iter().map(ToString::to_string).collect(),
             max_instance_attempts: *max_instance_attempts,
@@ -172,6 +178,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             on_exhausted,
             health,
             breaker,
+            adaptive_concurrency,
             fallback,
             fallback_pools,
             max_instance_attempts,
@@ -187,6 +194,7 @@ impl TryFrom<PolicyDocument> for PoolPolicy {
             on_exhausted: on_exhausted.into(),
             health: health.try_into()?,
             breaker: breaker.into(),
+            adaptive_concurrency: adaptive_concurrency.map(Into::into),
             fallback: fallback.into(),
             fallback_pools: fallback_pools.iter().map(|pool| PoolName::new(pool)).collect::<Result<_, _>>()?,
             max_instance_attempts,
