@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
-use tidegate_domain::inference::{
-    DefaultValues, Envelope, InferenceRequest, InvalidEnvelope, MAX_DEPTH, Parameter, ParameterDefaults,
+use tidegate_domain::{
+    inference::{DefaultValues, Envelope, InferenceRequest, InvalidEnvelope, Parameter, ParameterDefaults},
+    json::MAX_DEPTH,
 };
 
 fn space() -> impl Strategy<Value = String> {

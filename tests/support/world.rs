@@ -286,7 +286,7 @@ fn within_owner(label: &str) -> &str {
 #[track_caller]
 pub fn streamed(completion: Completion<ScriptedStream>) -> CompletionStream<ScriptedStream> {
     match completion.answer {
-        Answer::Stream(stream) => stream,
+        Answer::Stream(stream) => *stream,
         Answer::Whole(_) => panic!("expected a stream"),
     }
 }

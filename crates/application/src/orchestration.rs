@@ -88,9 +88,9 @@ impl<C: LlmClient> OrchestrationService<C> {
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let is_idempotent = is_idempotent.unwrap_or_else(|| !request.stores());
         let manners = Manners { timeout, consent, is_idempotent, marks };
-        let attempts = Attempts::new((Arc::clone(route), demand.tokens), ledger, manners);
-        let attempts = attempts.heeding(Wishes::of(&request, affinity)).fit(&request)?;
-        attempts.admit(demand).await?.drive(request).await
+        let wishes = Wishes::of(&request, affinity);
+        let attempts = Attempts::new((Arc::clone(route), demand.tokens, wishes), ledger, manners);
+        attempts.fit(&request)?.admit(demand).await?.drive(request).await
     }
 
     /// The table in force.

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 pub use compile::CompileError;
 pub(crate) use compile::{Compiler, TableInput};
 use tidegate_domain::{
-    name::{GroupName, InstanceId, PoolName, Target, WrapperName},
+    name::{GroupName, InstanceId, NamedMap, PoolName, Target, WrapperName},
     task_group::TaskGroup,
     wrapper::Wrapper,
 };
@@ -52,7 +52,7 @@ pub struct RoutingTable<C> {
     groups: HashMap<GroupName, Arc<LiveGroup<C>>>,
     wrappers: HashMap<WrapperName, Wrapper>,
     /// Routes by every spelling that leads to them: bare names and explicit targets.
-    entries: HashMap<Box<str>, Entry<C>>,
+    entries: NamedMap<Box<str>, Entry<C>>,
     default_route: Option<Arc<Route<C>>>,
     /// What the whole gateway lets in, if anything is limited.
     level: Option<Level>,
@@ -69,7 +69,7 @@ impl<C> RoutingTable<C> {
             pools: HashMap::new(),
             groups: HashMap::new(),
             wrappers: HashMap::new(),
-            entries: HashMap::new(),
+            entries: NamedMap::default(),
             default_route: None,
             level: None,
             retry_budget: Arc::default(),

@@ -4,7 +4,6 @@
 //! counters of what it stands for.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
@@ -16,7 +15,7 @@ use std::{
 use tidegate_domain::{
     fault::FaultKind,
     inference::Usage,
-    name::Target,
+    name::{NamedMap, Target},
     observe::{Event, Observer, Outcome},
     pool::{Histogram, LatencySummary},
     routing::Trace,
@@ -24,7 +23,7 @@ use tidegate_domain::{
 
 /// Counts what became of requests, by target.
 #[derive(Default)]
-pub struct TargetStatistics(RwLock<HashMap<Target, Arc<Tally>>>);
+pub struct TargetStatistics(RwLock<NamedMap<Target, Arc<Tally>>>);
 
 /// What became of the requests of one target since the process started.
 #[derive(Debug, Clone, PartialEq, Eq)]

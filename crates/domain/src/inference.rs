@@ -24,7 +24,7 @@ pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
 pub use complaint::Complaint;
 pub use continuation::{Identity, Part, Partial, Prefill};
 pub use defaults::{DefaultValues, ParameterDefaults, ReasoningEffort, ResponseFormat, ToolChoice};
-pub use envelope::{Envelope, InvalidEnvelope, MAX_DEPTH};
+pub use envelope::{Envelope, InvalidEnvelope};
 pub use operation::{Dialect, Family, Operation, UnknownOperation};
 pub use parameter::Parameter;
 pub use quota::{Allowance, Quota};

@@ -3,11 +3,13 @@
 //! A name that exists is neither blank nor over-long and cannot be mistaken for another kind: pool and group names hold no
 //! dot (`group.tier` splits at the first one) and no colon (`pool:x` splits there).
 
+mod hasher;
 mod model_ref;
 mod target;
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+pub use hasher::{NameHasher, NamedMap};
 pub use model_ref::{InvalidModelRef, ModelRef};
 pub use target::{InvalidTarget, Target};
 

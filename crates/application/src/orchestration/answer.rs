@@ -32,11 +32,10 @@ pub struct CompletionHead {
 }
 
 /// The answer itself.
-#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would cost every stream an allocation")]
 #[derive(Debug)]
 pub enum Answer<S> {
     /// It came whole.
     Whole(WholeAnswer),
-    /// It streams, from its first content on.
-    Stream(CompletionStream<S>),
+    /// It streams, from its first content on. Boxed: every request would have to make room for it.
+    Stream(Box<CompletionStream<S>>),
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock},
 };
 
@@ -71,7 +71,7 @@ impl<C: LlmClient> Question<C> {
         let share = self.share.min(end);
         // The head of a whole answer comes with its last token: only the attempt's time bounds it.
         let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
-        let reply = within((Phase::Headers, head), end, self.instance.client.send(call)).await;
+        let reply = within((Phase::Headers, head), end, pin!(self.instance.client.send(call))).await;
         if let Some(quota) = quota.get() {
             self.instance.state.observe_quota(*quota, self.instance.credential, Instant::now().into_std());
         }
@@ -79,18 +79,18 @@ impl<C: LlmClient> Question<C> {
             Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
             Reply::Stream(stream) => {
                 let first = share.min(later(began, first_content));
-                let held = within((Phase::FirstContent, first), end, hold(stream)).await?;
+                let held = within((Phase::FirstContent, first), end, pin!(hold(stream))).await?;
                 Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end, pace }))
             }
         }
     }
 }
 
-/// Bounds `work` by the limit of its phase and by the end of its attempt.
+/// Bounds `work` by the limit of its phase and by the end of its attempt. It stays where it is: it is large.
 async fn within<T>(
     (phase, limit): (Phase, Instant),
     end: Instant,
-    work: impl Future<Output = Result<T, Fault>>,
+    work: Pin<&mut impl Future<Output = Result<T, Fault>>>,
 ) -> Result<T, Fault> {
     let (until, phase) = if end <= limit { (end, Phase::Total) } else { (limit, phase) };
     timeout_at(until, work).await.unwrap_or_else(|_| Err(Fault::timed_out(phase)))

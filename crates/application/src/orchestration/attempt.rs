@@ -98,16 +98,21 @@ pub(super) enum Next {
 }
 
 impl<C: LlmClient> Attempts<C> {
-    pub(super) fn new((route, tokens): (Arc<Route<C>>, u32), mut ledger: Ledger, manners: Manners) -> Self {
+    /// In a box, since they are handed on from step to step.
+    pub(super) fn new(
+        (route, tokens, wishes): (Arc<Route<C>>, u32, Wishes),
+        mut ledger: Ledger,
+        manners: Manners,
+    ) -> Box<Self> {
         let total = manners.timeout.map_or(route.total, |timeout| timeout.min(route.total));
         let repeats = if manners.is_idempotent { route.walk.max_ambiguous_repeats } else { 0 };
         let policy = WalkPolicy { max_ambiguous_repeats: repeats, ..route.walk };
-        Self {
+        Box::new(Self {
             deadline: later(Instant::from_std(ledger.opened()), total),
             useful: (total / 10).min(MAX_USELESS_TIME),
             walk: ledger.trace.set_out(policy),
             tokens,
-            wishes: Wishes::default(),
+            wishes,
             manners,
             leg: 0,
             confines: Confines::default(),
@@ -117,18 +122,16 @@ impl<C: LlmClient> Attempts<C> {
             last: None,
             route,
             ledger,
-        }
-    }
-
-    /// Heeds what of the request bears on who is picked.
-    pub(super) fn heeding(self, wishes: Wishes) -> Self {
-        Self { wishes, ..self }
+        })
     }
 
     /// Rules out whoever cannot serve the request.
-    pub(super) fn fit(mut self, request: &InferenceRequest) -> Result<Self, CompletionError> {
+    pub(super) fn fit(mut self: Box<Self>, request: &InferenceRequest) -> Result<Box<Self>, CompletionError> {
         match Confines::of(&self.route, request, &mut self.ledger.trace) {
-            Ok(confines) => Ok(Self { confines, ..self }),
+            Ok(confines) => {
+                self.confines = confines;
+                Ok(self)
+            }
             Err(shortfall) => {
                 let target = self.route.target.clone();
                 self.ledger.close(Some(match shortfall {
@@ -140,12 +143,12 @@ impl<C: LlmClient> Attempts<C> {
         }
     }
 
-    pub(super) fn into_ledger(self) -> Ledger {
+    pub(super) fn into_ledger(self: Box<Self>) -> Ledger {
         self.ledger
     }
 
     /// Passes every level of the route, waiting where that is allowed: all of them, or none.
-    pub(super) async fn admit(mut self, demand: Demand) -> Result<Self, CompletionError> {
+    pub(super) async fn admit(mut self: Box<Self>, demand: Demand) -> Result<Box<Self>, CompletionError> {
         let route = Arc::clone(&self.route);
         for level in &route.levels {
             match level.gate.admit(demand, self.deadline.into_std()).await {
@@ -160,11 +163,15 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// Makes attempts until one answers or the walk is over.
-    pub(super) async fn drive(mut self, request: InferenceRequest) -> Result<Completion<C::Stream>, CompletionError> {
+    pub(super) async fn drive(
+        mut self: Box<Self>,
+        request: InferenceRequest,
+    ) -> Result<Completion<C::Stream>, CompletionError> {
         loop {
             let candidate = match self.next_candidate(&request) {
                 Some(candidate) => Some(candidate),
-                None => self.last_resort(&request).await,
+                // Boxed, as all that is rare: the future of a request is no larger than its usual way.
+                None => Box::pin(self.last_resort(&request)).await,
             };
             let Some(candidate) = candidate else {
                 let remaining = self.remaining();
@@ -201,7 +208,6 @@ impl<C: LlmClient> Attempts<C> {
         let (under_way, question) = self.begin(candidate, AttemptRole::Ordinary);
         let part = self.part(&under_way.leg, request);
         if let Some(delay) = self.hedge_delay(&under_way) {
-            // Boxed: the future of a request without hedging, which is nearly every one, does not grow by it.
             return Box::pin(self.hedged((under_way, question), delay, (request, part))).await;
         }
         let result = question.ask(request, part).await;
@@ -281,7 +287,7 @@ impl<C: LlmClient> Attempts<C> {
         Part::Whole
     }
 
-    fn complete(self, answered: Answered<C>, request: InferenceRequest) -> Completion<C::Stream> {
+    fn complete(self: Box<Self>, answered: Answered<C>, request: InferenceRequest) -> Completion<C::Stream> {
         let Answered { leg, instance, dropped, attempt, beginning } = answered;
         let head = CompletionHead { dropped, ..self.ledger.head(&instance) };
         let answer = match beginning {
@@ -297,7 +303,7 @@ impl<C: LlmClient> Attempts<C> {
                 let idle = self.patience(&leg, deadlines.idle);
                 let account = (self.into_account(&leg, (instance, request)), attempt);
                 let held = (held, StreamDeadlines { idle, ..deadlines });
-                Answer::Stream(CompletionStream::new(held, keep_alive, account))
+                Answer::Stream(Box::new(CompletionStream::new(held, keep_alive, account)))
             }
         };
         Completion { head, answer }
@@ -321,7 +327,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// The account of a stream that `instance` began, and what is done should it break.
     fn into_account(
-        self,
+        self: Box<Self>,
         leg: &Leg<C>,
         (instance, request): (Arc<LiveInstance<C>>, InferenceRequest),
     ) -> Account<C::Stream> {
@@ -331,7 +337,7 @@ impl<C: LlmClient> Attempts<C> {
         }
     }
 
-    fn give_up(mut self) -> CompletionError {
+    fn give_up(mut self: Box<Self>) -> CompletionError {
         let attempts = self.walk.attempts();
         let Some((_, fault)) = self.last.take() else {
             if let Some(unfit) = self.unfit.take().filter(|_| self.nobody_will_fit()) {

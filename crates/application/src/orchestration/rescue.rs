@@ -74,7 +74,7 @@ pub(super) enum Way {
 
 /// The attempts that are left to a request whose answer streams.
 pub(super) struct Rescuer<C> {
-    pub(super) attempts: Attempts<C>,
+    pub(super) attempts: Box<Attempts<C>>,
     pub(super) request: InferenceRequest,
     pub(super) instance: Arc<LiveInstance<C>>,
     pub(super) way: Way,

@@ -1,15 +1,16 @@
 //! What routing reads of a request body, and where in the body it stands.
 
-use std::{borrow::Cow, collections::HashSet, fmt, ops::Range};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
-use memchr::memchr2;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Parameter;
-
-/// The deepest nesting of a body, its own braces included: as deep as `serde_json` reads.
-pub const MAX_DEPTH: usize = 127;
+use crate::json::{self, MAX_DEPTH, Scanner};
 
 /// The fields of a request that routing reads, with the place of each known field's value in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub struct Envelope {
     include_usage: bool,
     /// Where the value of `stream_options.include_usage` stands.
     usage_span: Option<Range<usize>>,
-    spans: [Option<Range<usize>>; Parameter::ALL.len()],
+    /// Where the values of the known fields stand that the caller gave.
+    spans: Box<[(Parameter, Range<usize>)]>,
 }
 
 /// A body that cannot be routed.
@@ -66,25 +68,18 @@ impl Envelope {
     /// [`InvalidEnvelope`] if `body` is no JSON object, is nested too deep, holds a top-level key twice, names no model, or
     /// gives a field that routing reads a value of the wrong type.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidEnvelope> {
-        let fields: Fields<'_> =
-            serde_json::from_slice(body).map_err(|error| InvalidEnvelope::Json(error.to_string()))?;
-        if let Some(key) = fields.duplicate {
-            return Err(InvalidEnvelope::DuplicateKey(key.chars().take(64).collect()));
-        }
-        if fields.too_deep {
-            return Err(InvalidEnvelope::TooDeep);
-        }
-        let model: Box<str> = fields.read(Parameter::Model, "a string")?.unwrap_or_default();
+        let fields = Fields::of(body)?;
+        let model = fields.text(Parameter::Model)?.unwrap_or_default();
         if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);
         }
         let include_usage = fields.include_usage()?;
         Ok(Self {
-            model,
-            stream: fields.read(Parameter::Stream, "a boolean")?.unwrap_or(false),
+            model: model.into(),
+            stream: fields.truth(Parameter::Stream)?.unwrap_or(false),
             include_usage: include_usage.is_some_and(|raw| raw.get() == "true"),
             usage_span: include_usage.map(|raw| span_within(body, raw.get())),
-            spans: fields.values.map(|value| value.map(|raw| span_within(body, raw.get()))),
+            spans: fields.spans(body),
         })
     }
 
@@ -105,7 +100,7 @@ impl Envelope {
 
     /// Where the value of `parameter` stands in the body; `None` if the caller was silent.
     pub fn span(&self, parameter: Parameter) -> Option<Range<usize>> {
-        self.spans[parameter as usize].clone()
+        self.spans.iter().find(|(known, _)| *known == parameter).map(|(_, span)| span.clone())
     }
 
     /// Where the value of `stream_options.include_usage` stands in the body; `None` if the caller was silent.
@@ -125,78 +120,79 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Deserialize::deserialize(deserializer).map(Some)
 }
 
-/// The raw values of the known fields, the first key that stands twice, and whether any value is nested too deep.
+/// The values of the known fields, as they are spelt.
 struct Fields<'a> {
-    values: [Option<&'a RawValue>; Parameter::ALL.len()],
-    duplicate: Option<Cow<'a, str>>,
-    too_deep: bool,
+    values: [Option<&'a str>; Parameter::ALL.len()],
 }
 
 impl<'a> Fields<'a> {
-    fn read<T: Deserialize<'a>>(
-        &self,
-        parameter: Parameter,
-        expected: &'static str,
-    ) -> Result<Option<T>, InvalidEnvelope> {
-        let Some(raw) = self.values[parameter as usize] else { return Ok(None) };
-        if raw.get() == "null" {
-            return Ok(None);
+    fn of(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
+        let mut fields = Self { values: [None; Parameter::ALL.len()] };
+        let (mut others, mut duplicate) = (Keys::default(), None);
+        let read = Scanner::new(body).and_then(|mut scanner| {
+            scanner.fields(|scanner, key| {
+                let value = scanner.value()?;
+                let repeated = match Parameter::of_key(&key) {
+                    Some(parameter) => fields.values[parameter as usize].replace(value).map(|_| key),
+                    None => others.insert(key),
+                };
+                duplicate = duplicate.take().or(repeated);
+                Ok(())
+            })?;
+            scanner.end()
+        });
+        match (read, duplicate) {
+            (Ok(()), None) => Ok(fields),
+            (Ok(()), Some(key)) => Err(InvalidEnvelope::DuplicateKey(key.chars().take(64).collect())),
+            (Err(_), _) => Err(refusal(body)),
         }
-        serde_json::from_str(raw.get())
-            .map(Some)
-            .map_err(|_| InvalidEnvelope::WrongType { param: parameter.key(), expected })
+    }
+
+    fn spans(&self, body: &[u8]) -> Box<[(Parameter, Range<usize>)]> {
+        let values = Parameter::ALL.iter().zip(&self.values);
+        values.filter_map(|(parameter, value)| Some((*parameter, span_within(body, (*value)?)))).collect()
+    }
+
+    /// The value of a field that the caller gave.
+    fn given(&self, parameter: Parameter) -> Option<&'a str> {
+        self.values[parameter as usize].filter(|value| *value != "null")
+    }
+
+    fn text(&self, parameter: Parameter) -> Result<Option<Cow<'a, str>>, InvalidEnvelope> {
+        let wrong = InvalidEnvelope::WrongType { param: parameter.key(), expected: "a string" };
+        self.given(parameter).map(|value| json::text(value).ok_or(wrong)).transpose()
+    }
+
+    fn truth(&self, parameter: Parameter) -> Result<Option<bool>, InvalidEnvelope> {
+        let wrong = InvalidEnvelope::WrongType { param: parameter.key(), expected: "a boolean" };
+        self.given(parameter).map(|value| value.parse().map_err(|_| wrong)).transpose()
     }
 
     fn include_usage(&self) -> Result<Option<&'a RawValue>, InvalidEnvelope> {
-        let wrong = |param, expected| Err(InvalidEnvelope::WrongType { param, expected });
-        let key = Parameter::StreamOptions;
+        let wrong = |param, expected| InvalidEnvelope::WrongType { param, expected };
+        let key = Parameter::StreamOptions.key();
+        let Some(options) = self.given(Parameter::StreamOptions) else { return Ok(None) };
         // A list would do for a struct of serde's.
-        if self.values[key as usize].is_some_and(|raw| raw.get().starts_with('[')) {
-            return wrong(key.key(), "an object");
+        if options.starts_with('[') {
+            return Err(wrong(key, "an object"));
         }
-        let options: StreamOptions<'a> = self.read(key, "an object")?.unwrap_or_default();
+        let options: StreamOptions<'a> = serde_json::from_str(options).map_err(|_| wrong(key, "an object"))?;
         match options.include_usage {
             Some(raw) if !matches!(raw.get(), "true" | "false" | "null") => {
-                wrong("stream_options.include_usage", "a boolean")
+                Err(wrong("stream_options.include_usage", "a boolean"))
             }
             usage => Ok(usage),
         }
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
+/// Why a body was not read, in the words of a parser that says what is wrong and where. One that it takes is nested too deep.
+fn refusal(body: &[u8]) -> InvalidEnvelope {
+    let read: Result<BTreeMap<Cow<'_, str>, &RawValue>, _> = serde_json::from_slice(body);
+    read.map_or_else(|error| InvalidEnvelope::Json(error.to_string()), |_| InvalidEnvelope::TooDeep)
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields { values: [None; Parameter::ALL.len()], duplicate: None, too_deep: false };
-        let mut seen = Keys::default();
-        while let Some(Key(key)) = map.next_key()? {
-            let value: &RawValue = map.next_value()?;
-            if let Some(parameter) = Parameter::of_key(&key) {
-                fields.values[parameter as usize] = Some(value);
-            }
-            fields.too_deep |= depth(value.get()) >= MAX_DEPTH;
-            if let Some(key) = seen.insert(key) {
-                fields.duplicate.get_or_insert(key);
-            }
-        }
-        Ok(fields)
-    }
-}
-
-/// The keys that stand in a body. A few are compared with each other; where there are many they are hashed, because a body may hold
+/// The keys of a body that mean nothing to routing. A few are compared with each other; where there are many they are hashed, because a body may hold
 /// as many as fit, and comparing each with all would take hours.
 #[derive(Default)]
 struct Keys<'a> {
@@ -225,41 +221,6 @@ impl<'a> Keys<'a> {
         self.others.insert(key);
         None
     }
-}
-
-/// A key that borrows from the body unless it holds an escape.
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// How deep a JSON value is nested; 0 for a scalar. Strings are leapt over: they are most of a body.
-fn depth(value: &str) -> usize {
-    let (mut rest, mut depth, mut deepest) = (value.as_bytes(), 0_usize, 0);
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
-        match byte {
-            b'"' => rest = behind_string(rest),
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// What follows the string that has just been opened.
-fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        let past = at + 1 + usize::from(rest[at] == b'\\');
-        let quote = rest[at] == b'"';
-        rest = rest.get(past..).unwrap_or_default();
-        if quote {
-            return rest;
-        }
-    }
-    &[]
 }
 
 /// Where `part`, a slice of `body`, stands in it.
@@ -339,7 +300,6 @@ mod tests {
     fn brackets_in_strings_are_no_nesting() {
         let brackets = r#"\"["#.repeat(1000);
         assert!(Envelope::parse(format!(r#"{{"model":"a","x":["{brackets}","\\"]}}"#).as_bytes()).is_ok());
-        assert_eq!(depth(r#"["[[[", {"]]": "\\", "{\"": [[]]}]"#), 4);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct OutcomeWindow {
 /// What happened in one slice, or in all together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Slice {
-    number: u128,
+    number: u64,
     pub(super) outcomes: u32,
     pub(super) hits: u32,
 }
@@ -32,16 +32,16 @@ impl OutcomeWindow {
     /// Counts one outcome, and returns the sum over the `window` that ends at `now`.
     fn record(&mut self, now: Instant, window: Duration, is_hit: bool) -> Slice {
         let started = *self.started.get_or_insert(now);
-        let length = (window.as_nanos() / SLICES as u128).max(1);
-        let number = now.saturating_duration_since(started).as_nanos() / length;
+        let length = (nanos(window) / SLICES as u64).max(1);
+        let number = nanos(now.saturating_duration_since(started)) / length;
         // The remainder of a division by ten fits whatever the platform.
-        let slice = &mut self.slices[usize::try_from(number % SLICES as u128).unwrap_or(0)];
+        let slice = &mut self.slices[usize::try_from(number % SLICES as u64).unwrap_or(0)];
         if slice.number != number {
             *slice = Slice { number, ..Slice::default() };
         }
         slice.outcomes = slice.outcomes.saturating_add(1);
         slice.hits = slice.hits.saturating_add(u32::from(is_hit));
-        self.slices.iter().filter(|slice| number - slice.number.min(number) < SLICES as u128).fold(
+        self.slices.iter().filter(|slice| number - slice.number.min(number) < SLICES as u64).fold(
             Slice { number, ..Slice::default() },
             |sum, slice| Slice {
                 number,
@@ -50,6 +50,11 @@ impl OutcomeWindow {
             },
         )
     }
+}
+
+/// In a word: five centuries of them fit, and a division of two words costs more than all the rest.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

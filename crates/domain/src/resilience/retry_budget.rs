@@ -95,6 +95,9 @@ impl RetryBudget {
     /// Lets deposits fade and the floor fill up, in whole milliseconds, so that no fraction is lost however often it is asked.
     fn refresh(&mut self, now: Instant) {
         let elapsed = u64::try_from(now.saturating_duration_since(self.refreshed).as_millis()).unwrap_or(u64::MAX);
+        if elapsed == 0 {
+            return;
+        }
         self.refreshed += Duration::from_millis(elapsed);
         let window = u64::try_from(self.policy.window.as_millis()).unwrap_or(u64::MAX).max(1);
         let faded = (u128::from(self.deposits) * u128::from(elapsed.min(window))).div_ceil(u128::from(window));

@@ -104,7 +104,7 @@ impl LlmClient for ProviderClient {
     async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
         match self.translation(call.request) {
             Ok(None) => self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain)),
-            Ok(Some(dialects)) => self.ask_in(dialects, call).await,
+            Ok(Some(dialects)) => Box::pin(self.ask_in(dialects, call)).await,
             Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
         }
     }
@@ -157,10 +157,6 @@ pub enum ProviderStream {
 }
 
 /// The stream of an answer in the provider's own dialect.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every stream is one over HTTP; a box would cost each an allocation"
-)]
 #[derive(Debug)]
 pub enum PlainStream {
     /// Off the network.

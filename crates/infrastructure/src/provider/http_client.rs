@@ -72,9 +72,9 @@ pub struct HttpClient {
     prefill: Option<Prefill>,
 }
 
-/// The stream of an answer off the network.
+/// The stream of an answer off the network. Boxed: the way of every answer would have to make room for it.
 #[derive(Debug)]
-pub struct HttpStream(Events);
+pub struct HttpStream(Box<Events>);
 
 /// The stream, by its dialect.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ impl HttpClient {
         let response = self.transport.send(self.request(&call)?).await?;
         call.note_quota(quota(response.headers()));
         if !response.status().is_success() {
-            return Err(refusal(response).await);
+            return Err(Box::pin(refusal(response)).await);
         }
         if response.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(malformed("the answer is compressed, which it was not asked to be"));
@@ -176,9 +176,10 @@ impl HttpClient {
             return whole_answer(response, call.request).await.map(Reply::Whole);
         }
         if !is_event_stream(&response) {
-            return Err(no_stream(response).await);
+            return Err(Box::pin(no_stream(response)).await);
         }
-        self.events(response.into_body(), &call).map(HttpStream).map(Reply::Stream)
+        let events = self.events(response.into_body(), &call)?;
+        Ok(Reply::Stream(HttpStream(Box::new(events))))
     }
 
     /// The stream of what was asked for.
@@ -231,7 +232,7 @@ impl HttpClient {
 
 impl HttpStream {
     pub(super) fn take_partial(&mut self) -> Option<Partial> {
-        match &mut self.0 {
+        match &mut *self.0 {
             Events::Chat(stream) => stream.take_partial(),
             Events::Messages(stream) => stream.take_partial(),
             Events::Responses(stream) => stream.take_partial(),
@@ -243,7 +244,7 @@ impl Stream for HttpStream {
     type Item = Result<StreamChunk, Fault>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.get_mut().0 {
+        match &mut *self.get_mut().0 {
             Events::Chat(stream) => Pin::new(stream).poll_next(context),
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
             Events::Responses(stream) => Pin::new(stream).poll_next(context),

@@ -15,15 +15,16 @@ mod tunnel;
 mod wire;
 
 use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, uri::Authority};
-use tidegate_domain::fault::{Fault, FaultKind, TransportFault, Work};
+use tidegate_domain::{
+    fault::{Fault, FaultKind, TransportFault, Work},
+    name::NamedMap,
+};
 use tower::Service;
 
 pub use self::connector::TlsError;
@@ -60,23 +61,7 @@ pub(super) struct Way {
 }
 
 /// The hosts of each authority: what two requests have in common that can go over one connection is that and the scheme.
-type Hosts = HashMap<Authority, Vec<Arc<Host>>, BuildHasherDefault<AuthorityHasher>>;
-
-/// Hashes authorities, which come byte by byte and from the configuration alone: nobody chooses them to collide.
-#[derive(Default)]
-struct AuthorityHasher(u64);
-
-impl Hasher for AuthorityHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x51_7c_c1_b7_27_22_0a_95);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+type Hosts = NamedMap<Authority, Vec<Arc<Host>>>;
 
 impl Transport {
     /// Makes the pool; nothing is connected yet.
@@ -101,10 +86,14 @@ impl Transport {
                 Err(unanswered) => return Err(unanswered.into()),
             }
         }
-        let connected = self.connector.clone().call(host.uri.clone()).await;
-        let mut connection = Connection::new(connected.map_err(|error| connect_fault(&error))?.into());
+        let mut connection = self.open(&host).await?;
         let head = connection.ask(&request).await?;
         Ok(body::answer(head, connection, host))
+    }
+
+    async fn open(&self, host: &Host) -> Result<Connection, Fault> {
+        let connected = self.connector.clone().call(host.uri.clone()).await;
+        Ok(Connection::new(connected.map_err(|error| connect_fault(&error))?.into()))
     }
 
     /// Opens a connection to the host of `uri`, and closes it.

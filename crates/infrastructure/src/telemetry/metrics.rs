@@ -4,7 +4,6 @@
 //! looked up once per target, outcome and instance, and kept.
 
 use std::{
-    collections::HashMap,
     fmt,
     hash::Hash,
     sync::{PoisonError, RwLock},
@@ -17,7 +16,7 @@ use tidegate_domain::{
     config::ReloadOutcome,
     fault::FaultKind,
     inference::Usage,
-    name::{InstanceId, Target},
+    name::{InstanceId, NamedMap, Target},
     observe::{Event, Observer, Outcome},
 };
 
@@ -224,7 +223,7 @@ impl fmt::Debug for PrometheusObserver {
 }
 
 /// Handles by label values, each made once.
-struct Handles<K, H>(RwLock<HashMap<K, H>>);
+struct Handles<K, H>(RwLock<NamedMap<K, H>>);
 
 impl<K, H> Default for Handles<K, H> {
     fn default() -> Self {

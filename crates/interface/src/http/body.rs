@@ -18,7 +18,6 @@ use super::refusal::{broken_stream, interrupted_stream};
 use crate::server::{Lifecycle, PhaseReached};
 
 /// The body of a response of the data plane.
-#[expect(clippy::large_enum_variant, reason = "one per request; a box would cost every stream an allocation")]
 pub(crate) enum ResponseBody<S> {
     /// All of it, until it is sent.
     Whole(Option<Bytes>),
@@ -66,7 +65,7 @@ impl<S: AnswerStream> Body for ResponseBody<S> {
 /// The events of a streamed answer, as they came; one error event in place of the rest should it break or be cut.
 pub(crate) struct EventBody<S> {
     // Dropped at the end, and with it whatever is still going on upstream.
-    stream: Option<CompletionStream<S>>,
+    stream: Option<Box<CompletionStream<S>>>,
     lifecycle: Lifecycle,
     ending: PhaseReached,
     /// Whose conventions an error event follows.
@@ -75,7 +74,7 @@ pub(crate) struct EventBody<S> {
 
 impl<S: AnswerStream> EventBody<S> {
     /// Forwards `stream` until it ends or `lifecycle` does.
-    pub(crate) fn new(stream: CompletionStream<S>, lifecycle: &Lifecycle, family: Family) -> Self {
+    pub(crate) fn new(stream: Box<CompletionStream<S>>, lifecycle: &Lifecycle, family: Family) -> Self {
         Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), family }
     }
 

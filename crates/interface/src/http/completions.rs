@@ -1,6 +1,9 @@
 //! Every operation that is answered by a model: chat completions first of all.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    pin::pin,
+};
 
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use tidegate_application::{
@@ -26,9 +29,10 @@ impl<C: LlmClient> DataPlane<C> {
         request: (Operation, Request<RequestBody>),
         id: &RequestId,
     ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
+        let mut attempt = pin!(self.attempt(request, id));
         tokio::select! {
             biased;
-            answered = self.attempt(request, id) => answered,
+            answered = &mut attempt => answered,
             () = self.lifecycle.ending() => Err(Refusal::shutting_down()),
         }
     }
@@ -63,7 +67,7 @@ impl<C: LlmClient> DataPlane<C> {
 
 /// Callers are told apart by the credential that they send, of which nothing but a digest is kept.
 fn caller_of(headers: &HeaderMap) -> Caller {
-    let credential = headers.get(header::AUTHORIZATION).or(headers.get("x-api-key")).map(HeaderValue::as_bytes);
+    let credential = headers.get(header::AUTHORIZATION).or_else(|| headers.get("x-api-key")).map(HeaderValue::as_bytes);
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
 }
 

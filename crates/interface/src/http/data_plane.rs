@@ -6,7 +6,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -49,7 +49,7 @@ impl<C: LlmClient> DataPlane<C> {
     pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody<C::Stream>> {
         let id = RequestId::from_bits(fastrand::u128(..));
         let mut response = if let Some(operation) = ingress::operation_of(request.method(), request.uri().path()) {
-            let answered = unless_it_panics(self.complete((operation, request), &id)).await;
+            let answered = unless_it_panics(pin!(self.complete((operation, request), &id))).await;
             answered.unwrap_or_else(|refusal| refusal.worded_by(operation.family()))
         } else {
             let Ok(response) = self.others.clone().oneshot(request).await;
@@ -71,8 +71,7 @@ fn others<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) -> Router {
 }
 
 /// Turns a panic into a refusal: the caller gets an answer, and the state behind the request is given back by its guards.
-async fn unless_it_panics<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    let mut work = pin!(work);
+async fn unless_it_panics<T>(mut work: Pin<&mut impl Future<Output = Result<T, Refusal>>>) -> Result<T, Refusal> {
     poll_fn(move |context| {
         // Nothing reads the future after a panic, and the locks behind it are made to outlive one.
         catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {

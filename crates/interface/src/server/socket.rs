@@ -149,7 +149,7 @@ impl Socket {
     /// connection, and the reset would overtake the answer.
     pub(super) async fn close_slowly(&mut self) -> io::Result<()> {
         self.close().await?;
-        let mut scratch = [0; 8192];
+        let mut scratch = vec![0; SMALL_READ];
         let discarded = async { while matches!(self.stream.read(&mut scratch).await, Ok(read) if read > 0) {} };
         // Either end is fine: the caller has had its time.
         let _ = timeout(LINGER, discarded).await;

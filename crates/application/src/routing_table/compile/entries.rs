@@ -3,14 +3,11 @@
 //! No two definitions share a bare name (that is checked before), so the order in which they are added matters only where
 //! an alias is spelt like a model: the model wins.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tidegate_domain::{
     inference::LlmClient,
-    name::{ModelRef, Target},
+    name::{ModelRef, NamedMap, Target},
     resilience::BreakerPolicy,
     wrapper::Wrapper,
 };
@@ -23,10 +20,10 @@ use crate::{
 };
 
 /// Routes by spelling, while they are collected.
-pub(super) struct Entries<C>(HashMap<Box<str>, Entry<C>>);
+pub(super) struct Entries<C>(NamedMap<Box<str>, Entry<C>>);
 
 impl<C> Entries<C> {
-    pub(super) fn into_map(self) -> HashMap<Box<str>, Entry<C>> {
+    pub(super) fn into_map(self) -> NamedMap<Box<str>, Entry<C>> {
         self.0
     }
 
@@ -51,7 +48,7 @@ impl<C> Entries<C> {
 
 impl<C: LlmClient> Compiler<'_, C> {
     pub(super) fn entries(&self) -> Result<Entries<C>, CompileError> {
-        let mut entries = Entries(HashMap::new());
+        let mut entries = Entries(NamedMap::default());
         let budgets = Budgets {
             own: Arc::default(),
             gateway: Arc::clone(&self.previous.retry_budget),

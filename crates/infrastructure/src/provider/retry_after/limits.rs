@@ -40,8 +40,16 @@ pub(in crate::provider) fn rate_limit_reset(headers: &HeaderMap) -> Option<Durat
 
 /// What is left of our rate; `None` if the answer does not say. Nothing is allocated.
 pub(in crate::provider) fn quota(headers: &HeaderMap) -> Option<Quota> {
+    // Most answers say nothing of it: one look at every name costs less than to look for each of ten.
+    if !headers.keys().any(|name| is_of_limits(name.as_str())) {
+        return None;
+    }
     let quota = Quota { requests: least(headers, &REQUESTS), tokens: least(headers, &TOKENS) };
     (quota != Quota::default()).then_some(quota)
+}
+
+fn is_of_limits(name: &str) -> bool {
+    ["x-ratelimit-", "anthropic-ratelimit-", "ratelimit-"].into_iter().any(|start| name.starts_with(start))
 }
 
 /// The limit of which the least is left.
