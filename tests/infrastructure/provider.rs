@@ -66,6 +66,8 @@ async fn send_and_tell(
             model: "gpt-4o",
             defaults: &defaults,
             request_id: &request_id,
+            received: std::time::UNIX_EPOCH,
+            max_output: None,
             part: Part::Whole,
             quota: &quota,
         })

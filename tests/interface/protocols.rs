@@ -25,11 +25,12 @@ use crate::wire::{Answer, exchange, post};
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 
-/// A gateway before one provider that speaks OpenAI's protocol, one that speaks no more of it than its chat, and one that speaks
-/// Anthropic's. The pools `openai`, `chat` and `anthropic` hold one instance each, `both` holds the first and the last.
+/// A gateway before one provider that speaks OpenAI's protocol, two that speak no more of it than its chat or its Responses, and
+/// one that speaks Anthropic's. Each has a pool of its name, and `both` holds the first and the last.
 struct Border {
     openai: FaultyUpstream,
     chat: FaultyUpstream,
+    responses: FaultyUpstream,
     anthropic: FaultyUpstream,
     address: SocketAddr,
 }
@@ -37,13 +38,18 @@ struct Border {
 impl Border {
     async fn start() -> Self {
         let (openai, anthropic) = (FaultyUpstream::start("openai").await, FaultyUpstream::start("anthropic").await);
-        let chat = FaultyUpstream::start("chat").await;
-        let only_chat = ProviderSettings {
-            operations: Some(vec![Operation::Converse(Dialect::Chat)]),
-            ..provider("chat", Protocol::OpenAi, chat.base_url())
+        let (chat, responses) = (FaultyUpstream::start("chat").await, FaultyUpstream::start("responses").await);
+        let only = |dialect: Dialect, upstream: &FaultyUpstream| {
+            let operation = Operation::Converse(dialect);
+            let name = if dialect == Dialect::Chat { "chat" } else { "responses" };
+            ProviderSettings {
+                operations: Some(vec![operation]),
+                ..provider(name, Protocol::OpenAi, upstream.base_url())
+            }
         };
         let gateway = Gateway::builder()
-            .provider(only_chat)
+            .provider(only(Dialect::Chat, &chat))
+            .provider(only(Dialect::Responses, &responses))
             .provider(provider("openai", Protocol::OpenAi, openai.base_url()))
             .provider(provider("anthropic", Protocol::Anthropic, anthropic.base_url()))
             .configuration(configuration())
@@ -51,7 +57,7 @@ impl Border {
             .await
             .unwrap();
         let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
-        Self { openai, chat, anthropic, address }
+        Self { openai, chat, responses, anthropic, address }
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Answer {
@@ -82,6 +88,7 @@ fn configuration() -> Configuration {
     let pools = vec![
         pool("openai", &["openai"]),
         pool("chat", &["chat"]),
+        pool("responses", &["responses"]),
         pool("anthropic", &["anthropic"]),
         pool("both", &["anthropic", "openai"]),
     ];

@@ -124,6 +124,8 @@ async fn complete<C: LlmClient>(instance: &LiveInstance<C>, clock: &dyn Clock) -
         model,
         defaults: &defaults,
         request_id: &request_id,
+        received: clock.wall(),
+        max_output: None,
         part: Part::Whole,
         quota: &quota,
     };

@@ -16,6 +16,7 @@ mod parameter;
 mod quota;
 mod request;
 mod request_id;
+mod stream_failure;
 mod translation;
 mod unfit;
 
@@ -30,5 +31,6 @@ pub use parameter::Parameter;
 pub use quota::{Allowance, Quota};
 pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest};
 pub use request_id::RequestId;
+pub use stream_failure::StreamFailure;
 pub use translation::Translation;
 pub use unfit::{Dropped, Unfit};

@@ -12,8 +12,7 @@
 //! |---|---|
 //! | `conversation` | a request in nobody's words |
 //! | `answer` | an answer in nobody's words, whole and as events |
-//! | `chat`, `messages` | one dialect each: request, answer, stream, both ways |
-//! | `responses` | the same for those who ask; nobody is asked in it by translation |
+//! | `chat`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
 
@@ -52,7 +51,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
     let written = match to {
         Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
         Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
-        Dialect::Responses => return Err(Unfit::Operation(request.operation())),
+        Dialect::Responses => responses::write_request(&conversation, model, &mut dropped)?,
     };
     for (name, _) in request.headers() {
         dropped.note(name);
@@ -63,21 +62,31 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
     Ok(Translation { request, dropped })
 }
 
+/// What the answer to a request takes from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The request, as its caller made it.
+    pub(crate) request: &'a InferenceRequest,
+    /// When it came, in seconds since 1970: as good a time for an answer as any, where its provider names none.
+    pub(crate) at: u64,
+}
+
 /// A whole answer in another dialect.
 ///
 /// # Errors
 /// A [`Fault`] if the answer is none of the dialect that it should be in.
-pub(crate) fn answer(body: &[u8], from: Dialect, to: Dialect) -> Result<Bytes, Fault> {
+pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'_>) -> Result<Bytes, Fault> {
     let read = match from {
         Dialect::Chat => chat::read_answer(body),
         Dialect::Messages => messages::read_answer(body),
-        Dialect::Responses => return Err(malformed(Work::Ambiguous)),
+        Dialect::Responses => responses::read_answer(body),
     };
-    let answer = read.map_err(|_| malformed(Work::Ambiguous))?;
+    let mut answer = read.map_err(|_| malformed(Work::Ambiguous))?;
+    answer.created.get_or_insert(asked.at);
     let written = match to {
         Dialect::Chat => chat::write_answer(&answer),
         Dialect::Messages => messages::write_answer(&answer),
-        Dialect::Responses => responses::write_answer(&answer),
+        Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request.body())),
     };
     Ok(written.freeze())
 }

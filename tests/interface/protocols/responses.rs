@@ -3,7 +3,7 @@
 use layered_tests::upstream::Behaviour;
 use serde_json::json;
 
-use super::{Border, CHAT, data, events, message, message_events, says};
+use super::{Border, CHAT, MESSAGES, asked, data, events, message, message_events, says};
 
 const RESPONSES: &str = "/v1/responses";
 
@@ -28,7 +28,8 @@ async fn within_responses_every_byte_is_the_upstreams() {
 
     border.openai.enqueue(events(&stream[..2]));
     let last = data(&border.ask(RESPONSES, &asked).await).pop().unwrap();
-    assert_eq!(last["error"]["code"], "upstream_stream_error");
+    assert_eq!((&last["type"], &last["error"]["code"]), (&json!("response.failed"), &json!("upstream_stream_error")));
+    assert_eq!((&last["response"]["status"], &last["response"]["output"]), (&json!("failed"), &json!([])));
 }
 
 #[tokio::test]
@@ -73,7 +74,10 @@ async fn a_stream_of_responses_that_was_cut_or_never_began_is_never_completed() 
     let asked = json!({ "model": "anthropic", "input": "Hi", "stream": true });
     border.anthropic.enqueue(events(&message_events()[..5]));
     let events = data(&border.ask(RESPONSES, &asked).await);
-    assert_eq!(events.last().unwrap()["error"]["code"], "upstream_stream_error");
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["error"]["code"]), (&json!("response.failed"), &json!("upstream_stream_error")));
+    assert_eq!(last["response"]["id"], "msg_1");
+    assert!(events.iter().enumerate().all(|(at, event)| event["sequence_number"] == at));
     assert!(events.iter().all(|event| event["type"] != "response.completed"));
 
     let objection = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "too odd" } });
@@ -93,4 +97,42 @@ async fn what_openai_keeps_is_refused_by_its_field_and_left_to_openai_where_a_po
     let answer = border.ask(RESPONSES, &asked("both")).await;
     assert_eq!((answer.status, answer.header("x-tidegate-instance")), (200, Some("both/openai")));
     assert_eq!(border.anthropic.request_count(), 0);
+}
+
+fn response() -> serde_json::Value {
+    json!({
+        "id": "resp_1", "object": "response", "created_at": 7, "status": "completed", "model": "gpt",
+        "output": [{ "type": "message", "content": [{ "type": "output_text", "text": "Hello" }] }],
+        "usage": { "input_tokens": 3, "output_tokens": 5 },
+    })
+}
+
+fn response_events() -> Vec<serde_json::Value> {
+    vec![
+        json!({ "type": "response.created", "response": { "id": "resp_1", "created_at": 7, "status": "in_progress", "model": "gpt" } }),
+        json!({ "type": "response.output_item.added", "output_index": 0, "item": { "type": "message" } }),
+        json!({ "type": "response.output_text.delta", "output_index": 0, "delta": "Hel" }),
+        json!({ "type": "response.output_text.delta", "output_index": 0, "delta": "lo" }),
+        json!({ "type": "response.completed", "response": response() }),
+    ]
+}
+
+#[tokio::test]
+async fn a_model_that_knows_responses_alone_answers_callers_of_every_protocol() {
+    let border = Border::start().await;
+    border.responses.enqueue(says("application/json", &response().to_string()));
+    let answer = border.ask(CHAT, &asked("responses", false)).await.json();
+    assert_eq!(answer["choices"][0]["message"]["content"], "Hello");
+    assert_eq!((&answer["created"], &answer["usage"]["total_tokens"]), (&json!(7), &json!(8)));
+    let sent = &border.responses.requests()[0];
+    let expected = json!({
+        "model": "model", "input": [{ "role": "user", "content": "Hi" }], "store": false, "max_output_tokens": 100,
+    });
+    assert_eq!((sent.path.as_str(), sent.json()), (RESPONSES, expected));
+
+    border.responses.enqueue(events(&response_events()));
+    let events = data(&border.ask(MESSAGES, &asked("responses", true)).await);
+    let text: String = events.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+    assert_eq!((text.as_str(), &events.last().unwrap()["type"]), ("Hello", &json!("message_stop")));
+    assert_eq!(events[events.len() - 2]["usage"]["output_tokens"], 5);
 }

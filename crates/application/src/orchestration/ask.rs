@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use tidegate_domain::{
@@ -30,6 +31,8 @@ pub(super) struct Question<C> {
     pub(super) leg: Arc<Leg<C>>,
     pub(super) instance: Arc<LiveInstance<C>>,
     pub(super) request_id: RequestId,
+    /// When the request came, by the wall.
+    pub(super) received: SystemTime,
     /// When it must have begun to answer, so that there is time left for others.
     pub(super) share: Instant,
     /// The end of the request.
@@ -63,6 +66,8 @@ impl<C: LlmClient> Question<C> {
             model: self.instance.spec.model.model(),
             defaults: self.leg.manner.defaults_for(card),
             request_id: &self.request_id,
+            received: self.received,
+            max_output: card.and_then(|card| card.max_output),
             part,
             quota: &quota,
         };

@@ -223,6 +223,7 @@ impl<C: LlmClient> Attempts<C> {
             leg: Arc::clone(&leg),
             instance: Arc::clone(&instance),
             request_id: self.ledger.trace.request_id.clone(),
+            received: self.ledger.received(),
             share: self.share(Instant::now(), &instance),
             deadline: self.deadline,
         };

@@ -77,6 +77,11 @@ impl Ledger {
         }
     }
 
+    /// When the request came, by the wall.
+    pub(super) fn received(&self) -> SystemTime {
+        self.received
+    }
+
     pub(super) fn opened(&self) -> Instant {
         self.opened
     }

@@ -1,6 +1,6 @@
 //! The port through which a provider is asked, and the port that makes one for an instance.
 
-use std::{future::Future, sync::OnceLock};
+use std::{future::Future, num::NonZeroU32, sync::OnceLock, time::SystemTime};
 
 use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Part, Quota, Reply, RequestId, Unfit};
 use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
@@ -16,6 +16,10 @@ pub struct Call<'a> {
     pub defaults: &'a ParameterDefaults,
     /// The request's id, to send along.
     pub request_id: &'a RequestId,
+    /// When the request came, by the wall: a date for an answer whose provider names none.
+    pub received: SystemTime,
+    /// The most tokens that the model can answer, if that is known: some protocols must be told a limit.
+    pub max_output: Option<NonZeroU32>,
     /// Which part of the answer is asked for.
     pub part: Part<'a>,
     /// Where what the answer says of our rate is put, be it a success or a refusal.

@@ -3,8 +3,10 @@
 
 use std::{
     borrow::Cow,
+    num::NonZeroU32,
     pin::Pin,
     task::{Context, Poll},
+    time::UNIX_EPOCH,
 };
 
 use futures_core::Stream;
@@ -17,10 +19,10 @@ use tidegate_domain::{
 };
 
 use super::{HttpClient, HttpStream, SimulatedClient, SimulatedStream, translated::TranslatedStream};
-use crate::translate::{self, StreamTranslator};
+use crate::translate::{self, Asked, StreamTranslator};
 
-/// The most tokens of an answer, where a protocol must be told and nobody said: as many as every current model can give.
-const MAX_TOKENS: u32 = 8192;
+/// The most tokens of an answer, where a protocol must be told, nobody said, and it is not known how many the model can give.
+const MAX_TOKENS: NonZeroU32 = NonZeroU32::new(8192).unwrap();
 
 /// The client of an instance, for whichever protocol its provider speaks.
 #[expect(
@@ -68,18 +70,18 @@ impl ProviderClient {
         let Translation { request, .. } = translated(call.request, (from, to))
             .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
         let must_limit = to == Dialect::Messages && request.envelope().span(Parameter::MaxTokens).is_none();
+        let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
         let defaults =
-            if must_limit { Cow::Owned(call.defaults.or_max_tokens(MAX_TOKENS)) } else { Cow::Borrowed(call.defaults) };
-        let wants_usage = call.request.envelope().include_usage();
+            if must_limit { Cow::Owned(call.defaults.or_max_tokens(limit)) } else { Cow::Borrowed(call.defaults) };
+        let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let asked = Asked { request: call.request, at };
         let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
         match reply.map_err(|fault| translate::fault(fault, from.family()))? {
             Reply::Whole(WholeAnswer { body, usage, .. }) => {
-                Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, to, from)?, usage)))
+                Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, (to, from), asked)?, usage)))
             }
             Reply::Stream(stream) => {
-                let Some(translator) = StreamTranslator::new((to, from), wants_usage) else {
-                    return Err(Fault::new(FaultKind::Malformed, Work::Ambiguous, "no stream is translated there"));
-                };
+                let translator = StreamTranslator::new((to, from), asked);
                 Ok(Reply::Stream(ProviderStream::Translated(TranslatedStream::new(stream, translator, from.family()))))
             }
         }

@@ -7,6 +7,7 @@
 //! [`Unfit`]: tidegate_domain::inference::Unfit
 
 use serde_json::value::RawValue;
+use tidegate_domain::inference::Dropped;
 
 /// Any JSON, in its own spelling.
 pub(crate) type Json = Box<RawValue>;
@@ -37,6 +38,15 @@ pub(crate) struct Turn {
     pub(crate) parts: Vec<Part>,
     /// Where it stood, for messages: `messages[2]`.
     pub(crate) path: String,
+}
+
+impl Turn {
+    /// Notes that what was to be kept of the prompt is not.
+    pub(crate) fn note_cache(&self, dropped: &mut Dropped) {
+        if self.parts.iter().any(|part| part.cache.is_some()) {
+            dropped.note(format!("{}.content[].cache_control", self.path));
+        }
+    }
 }
 
 /// Who speaks.
@@ -115,6 +125,11 @@ pub(crate) fn source_of(url: &str) -> Option<Source> {
     Some(Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
 }
 
+/// A `data:` URL of base64.
+pub(crate) fn data_url(media_type: &str, data: &str) -> String {
+    format!("data:{media_type};base64,{data}")
+}
+
 /// The model's wish to have a tool called.
 #[derive(Debug, Clone)]
 pub(crate) struct ToolCall {
@@ -130,6 +145,17 @@ pub(crate) struct ToolResult {
     pub(crate) call: String,
     pub(crate) parts: Vec<Part>,
     pub(crate) is_error: bool,
+}
+
+impl ToolResult {
+    /// What came of it, if that is nothing but text.
+    pub(crate) fn text(&self) -> Option<String> {
+        let text = |part: &Part| match &part.content {
+            Content::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.parts.iter().map(text).collect()
+    }
 }
 
 /// A tool that the caller can call for the model.
@@ -175,6 +201,21 @@ pub(crate) struct Reasoning {
     pub(crate) thinking: Option<Thinking>,
 }
 
+impl Reasoning {
+    /// The effort, for dialects that know no budget: it stands as it is, and a budget becomes the one that it amounts to.
+    pub(crate) fn effort_word(&self) -> Option<&str> {
+        match (&self.effort, self.thinking) {
+            (Some(effort), _) => Some(effort),
+            (None, Some(Thinking::Off | Thinking::Open) | None) => None,
+            (None, Some(Thinking::Budget(tokens))) => Some(match tokens {
+                ..=2048 => "low",
+                2049..=8192 => "medium",
+                8193.. => "high",
+            }),
+        }
+    }
+}
+
 /// Whether the model is to think before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thinking {
@@ -194,4 +235,16 @@ pub(crate) struct Sampling {
     pub(crate) seed: Option<i64>,
     pub(crate) presence_penalty: Option<f64>,
     pub(crate) frequency_penalty: Option<f64>,
+}
+
+impl Sampling {
+    /// Notes what some dialects have no word for; a penalty of 0 says nothing.
+    pub(crate) fn note_seed_and_penalties(&self, dropped: &mut Dropped) {
+        let given = [
+            ("seed", self.seed.is_some()),
+            ("presence_penalty", self.presence_penalty.is_some_and(|penalty| penalty != 0.0)),
+            ("frequency_penalty", self.frequency_penalty.is_some_and(|penalty| penalty != 0.0)),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).for_each(|(key, _)| dropped.note(key));
+    }
 }

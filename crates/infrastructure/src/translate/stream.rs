@@ -7,6 +7,7 @@ use tidegate_domain::{
 };
 
 use super::{
+    Asked,
     answer::{Event, Sink},
     chat, malformed, messages, responses,
 };
@@ -19,12 +20,15 @@ pub(crate) struct StreamTranslator {
     reader: Reader,
     writer: Writer,
     out: BytesMut,
+    /// When the request came.
+    asked_at: u64,
 }
 
 #[derive(Debug)]
 enum Reader {
     Chat(chat::StreamReader),
     Messages(messages::StreamReader),
+    Responses(responses::StreamReader),
 }
 
 #[derive(Debug)]
@@ -36,20 +40,22 @@ enum Writer {
 }
 
 impl StreamTranslator {
-    /// From the provider's dialect into the caller's, who does, or does not, want a report of the usage. `None` if no stream
-    /// is translated between them.
-    pub(crate) fn new((from, to): (Dialect, Dialect), wants_usage: bool) -> Option<Self> {
+    /// From the provider's dialect into the caller's.
+    pub(crate) fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Self {
         let reader = match from {
             Dialect::Chat => Reader::Chat(chat::StreamReader::default()),
             Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
-            Dialect::Responses => return None,
+            Dialect::Responses => Reader::Responses(responses::StreamReader::default()),
         };
         let writer = match to {
-            Dialect::Chat => Writer::Chat(chat::StreamWriter::new(wants_usage)),
+            Dialect::Chat => Writer::Chat(chat::StreamWriter::new(asked.request.envelope().include_usage())),
             Dialect::Messages => Writer::Messages(messages::StreamWriter::default()),
-            Dialect::Responses => Writer::Responses(Box::default()),
+            Dialect::Responses => {
+                let echo = responses::Echo::of(asked.request.body());
+                Writer::Responses(Box::new(responses::StreamWriter::new(echo)))
+            }
         };
-        Some(Self { reader, writer, out: BytesMut::new() })
+        Self { reader, writer, out: BytesMut::new(), asked_at: asked.at }
     }
 
     /// Translates a chunk: whole events of the provider's dialect.
@@ -57,8 +63,8 @@ impl StreamTranslator {
     /// # Errors
     /// A fault if an event cannot be read, or what it says cannot be written.
     pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
-        let Self { reader, writer, out } = self;
-        let mut sink = Written { writer, out };
+        let Self { reader, writer, out, asked_at } = self;
+        let mut sink = Written { writer, out, asked_at: *asked_at };
         let mut rest = &chunk.bytes[..];
         while !rest.is_empty() {
             let (event, behind) = rest.split_at(sse::first_event(rest));
@@ -70,6 +76,7 @@ impl StreamTranslator {
             let read = match reader {
                 Reader::Chat(reader) => reader.read(&data, &mut sink),
                 Reader::Messages(reader) => reader.read(&data, &mut sink),
+                Reader::Responses(reader) => reader.read(&data, &mut sink),
             };
             read.map_err(|_| malformed(Work::Partial))?;
         }
@@ -83,10 +90,15 @@ impl StreamTranslator {
 struct Written<'a> {
     writer: &'a mut Writer,
     out: &'a mut BytesMut,
+    asked_at: u64,
 }
 
 impl Sink for Written<'_> {
     fn take(&mut self, event: Event<'_>) {
+        let event = match event {
+            Event::Begin { id, model, created: None } => Event::Begin { id, model, created: Some(self.asked_at) },
+            other => other,
+        };
         match self.writer {
             Writer::Chat(writer) => writer.write(&event, self.out),
             Writer::Messages(writer) => writer.write(&event, self.out),

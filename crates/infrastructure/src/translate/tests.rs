@@ -22,16 +22,23 @@ fn snapshot(kind: &str, Text { dialect, name, .. }: &Text, to: Dialect, text: &s
     insta::assert_snapshot!(format!("{kind}_{name}_{}_to_{}", words[0], words[1]), text);
 }
 
-/// The dialects that providers are asked in by translation.
-const TRANSLATED: [Dialect; 2] = [Dialect::Chat, Dialect::Messages];
-
 fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
-    TRANSLATED.into_iter().filter(move |other| *other != dialect)
+    Dialect::ALL.into_iter().filter(move |other| *other != dialect)
 }
 
-/// The dialects that callers may ask in whose provider speaks `dialect`.
-fn callers(dialect: Dialect) -> impl Iterator<Item = Dialect> {
-    Dialect::ALL.into_iter().filter(move |other| *other != dialect)
+/// A caller's request that was answered; it asked for its usage where that must be asked for.
+fn asked(dialect: Dialect) -> InferenceRequest {
+    let usage = r#""stream":true,"stream_options":{"include_usage":true}"#;
+    let repeated = r#""metadata":{"a":"b"},"temperature":1.10,"tools":[{"type":"function","name":"add"}]"#;
+    let rest = if dialect == Dialect::Responses { repeated } else { usage };
+    read(dialect, &format!(r#"{{"model":"m",{rest}}}"#))
+}
+
+/// When it came.
+const AT: u64 = 1_700_000_007;
+
+fn answered(body: &[u8], (from, to): (Dialect, Dialect)) -> Result<Bytes, Fault> {
+    answer(body, (from, to), Asked { request: &asked(to), at: AT })
 }
 
 #[test]
@@ -52,8 +59,8 @@ fn requests_say_the_same_in_every_other_dialect() {
 #[test]
 fn answers_say_the_same_in_every_other_dialect() {
     for recorded in ANSWERS {
-        for to in callers(recorded.dialect) {
-            let translated = answer(recorded.text.as_bytes(), recorded.dialect, to).unwrap();
+        for to in others(recorded.dialect) {
+            let translated = answered(recorded.text.as_bytes(), (recorded.dialect, to)).unwrap();
             snapshot("answer", recorded, to, &pretty(&translated));
         }
     }
@@ -99,7 +106,7 @@ fn what_would_change_the_answer_is_refused_by_its_field() {
 #[test]
 fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
     let responses = |extra: &str, field: &str| {
-        for to in TRANSLATED {
+        for to in others(Dialect::Responses) {
             check_unfit(Dialect::Responses, to, &format!(r#"{{"model":"m","input":"Hi",{extra}}}"#), field);
         }
     };
@@ -114,7 +121,7 @@ fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
     responses(r#""tool_choice":{"type":"web_search"}"#, "tool_choice.type");
     responses(r#""text":{"format":{"type":"grammar"}}"#, "text.format.type");
     let items = |items: &str, field: &str| {
-        for to in TRANSLATED {
+        for to in others(Dialect::Responses) {
             check_unfit(Dialect::Responses, to, &format!(r#"{{"model":"m","input":{items}}}"#), field);
         }
     };
@@ -129,7 +136,7 @@ fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
 fn an_answer_of_another_dialect_is_a_fault() {
     for (from, body) in [(Dialect::Chat, r#"{"type":"message"}"#), (Dialect::Messages, r#"{"choices":[]}"#)] {
         for to in others(from) {
-            assert_eq!(answer(body.as_bytes(), from, to).unwrap_err().kind, FaultKind::Malformed);
+            assert_eq!(answered(body.as_bytes(), (from, to)).unwrap_err().kind, FaultKind::Malformed);
         }
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use tidegate_application::{
-    domain::inference::{AnswerStream, Family},
+    domain::inference::{AnswerStream, Operation, StreamFailure},
     orchestration::CompletionStream,
 };
 
@@ -68,33 +68,37 @@ pub(crate) struct EventBody<S> {
     stream: Option<Box<CompletionStream<S>>>,
     lifecycle: Lifecycle,
     ending: PhaseReached,
-    /// Whose conventions an error event follows.
-    family: Family,
+    /// How it ends should it break or be cut.
+    failure: StreamFailure,
 }
 
 impl<S: AnswerStream> EventBody<S> {
-    /// Forwards `stream` until it ends or `lifecycle` does.
-    pub(crate) fn new(stream: Box<CompletionStream<S>>, lifecycle: &Lifecycle, family: Family) -> Self {
-        Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), family }
+    /// Forwards `stream`, which answers `operation`, until it ends or `lifecycle` does.
+    pub(crate) fn new(stream: Box<CompletionStream<S>>, lifecycle: &Lifecycle, operation: Operation) -> Self {
+        let failure = StreamFailure::of(operation);
+        Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), failure }
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         if self.lifecycle.is_ending() {
-            return self.end_with(interrupted_stream(self.family));
+            return self.end_with(interrupted_stream(&self.failure));
         }
         match Pin::new(stream).poll_next(context) {
-            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(bytes)),
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.failure.note(&bytes);
+                Poll::Ready(Some(bytes))
+            }
             Poll::Ready(Some(Err(fault))) => {
                 tracing::debug!(%fault, "a stream broke after it had begun");
-                self.end_with(broken_stream(fault.kind, self.family))
+                self.end_with(broken_stream(fault.kind, &self.failure))
             }
             Poll::Ready(None) => {
                 self.stream = None;
                 Poll::Ready(None)
             }
             Poll::Pending if Pin::new(&mut self.ending).poll(context).is_ready() => {
-                self.end_with(interrupted_stream(self.family))
+                self.end_with(interrupted_stream(&self.failure))
             }
             Poll::Pending => Poll::Pending,
         }

@@ -58,9 +58,7 @@ impl<C: LlmClient> DataPlane<C> {
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
         Ok(match answer {
             Answer::Whole(whole) => whole_response(whole, &head),
-            Answer::Stream(stream) => {
-                stream_response(EventBody::new(stream, &self.lifecycle, operation.family()), &head)
-            }
+            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle, operation), &head),
         })
     }
 }

@@ -136,8 +136,8 @@ impl Watch for ResponsesWatch {
                 (signals.finished, signals.done) = (true, true);
                 signals.usage = response.and_then(|response| response.usage());
             }
+            // Its end only says once more what came before it.
             "response.output_item.added" => signals.content = item.is_some_and(|item| item.is_whole()),
-            "response.output_item.done" => signals.content = true,
             kind if kind.rsplit('.').next() == Some("delta") => {
                 signals.tokens = tokens_of(delta.map(RawValue::get));
                 signals.content = signals.tokens > 0;

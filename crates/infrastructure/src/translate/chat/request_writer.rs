@@ -5,8 +5,8 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{
-        Content, Conversation, Format, Part, Reasoning, Role, Sampling, Source, Thinking, Tool, ToolCall, ToolChoice,
-        ToolResult, Turn,
+        Content, Conversation, Format, Part, Role, Sampling, Source, Tool, ToolCall, ToolChoice, ToolResult, Turn,
+        data_url,
     },
     json::{List, Object, object, object_or_empty},
 };
@@ -26,7 +26,7 @@ pub(in crate::translate) fn write_request(
         });
         write_tools(root, conversation, dropped);
         write_format(root, &conversation.format);
-        write_reasoning(root, &conversation.reasoning);
+        root.put_some("reasoning_effort", conversation.reasoning.effort_word());
         write_sampling(root, &conversation.sampling, dropped);
         root.put_some("max_completion_tokens", conversation.max_tokens);
         if !conversation.stop.is_empty() {
@@ -42,12 +42,7 @@ pub(in crate::translate) fn write_request(
 }
 
 fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
-    for part in &turn.parts {
-        if part.cache.is_some() {
-            dropped.note(format!("{}.content[].cache_control", turn.path));
-            break;
-        }
-    }
+    turn.note_cache(dropped);
     match turn.role {
         Role::System => write_said(list, "system", turn),
         Role::User => {
@@ -64,14 +59,10 @@ fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result
 
 /// The message of a tool.
 fn write_result(list: &mut List<'_>, result: &ToolResult, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
-    let mut text = String::new();
-    for part in &result.parts {
-        let Content::Text(piece) = &part.content else {
-            let field = format!("{}.content[].content", turn.path);
-            return Err(Unfit::field(&field, "must be text: this model's provider takes nothing else from a tool"));
-        };
-        text.push_str(piece);
-    }
+    let Some(text) = result.text() else {
+        let field = format!("{}.content[].content", turn.path);
+        return Err(Unfit::field(&field, "must be text: this model's provider takes nothing else from a tool"));
+    };
     if result.is_error {
         dropped.note(format!("{}.content[].is_error", turn.path));
     }
@@ -119,13 +110,13 @@ fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
         Content::Image { source, detail } => match source {
             Source::Url(url) => write_image(list, url, detail.as_deref()),
             Source::Base64 { media_type, data } => {
-                write_image(list, &format!("data:{media_type};base64,{data}"), detail.as_deref());
+                write_image(list, &data_url(media_type, data), detail.as_deref());
             }
             Source::File(_) | Source::Text(_) => return no_place("an uploaded image"),
         },
         Content::Document { source, name } => match source {
             Source::Base64 { media_type, data } => {
-                write_file(list, &format!("data:{media_type};base64,{data}"), name.as_deref());
+                write_file(list, &data_url(media_type, data), name.as_deref());
             }
             Source::Text(text) => write_text(list, text),
             Source::Url(_) => return no_place("a document by its URL"),
@@ -268,20 +259,6 @@ fn write_format(root: &mut Object<'_>, format: &Format) {
             });
         }),
     }
-}
-
-/// An effort stands as it is; a budget becomes the effort that it amounts to.
-fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning) {
-    let effort = match (&reasoning.effort, reasoning.thinking) {
-        (Some(effort), _) => Some(effort.as_str()),
-        (None, Some(Thinking::Off | Thinking::Open) | None) => None,
-        (None, Some(Thinking::Budget(tokens))) => Some(match tokens {
-            ..=2048 => "low",
-            2049..=8192 => "medium",
-            8193.. => "high",
-        }),
-    };
-    root.put_some("reasoning_effort", effort);
 }
 
 fn write_sampling(root: &mut Object<'_>, sampling: &Sampling, dropped: &mut Dropped) {

@@ -169,10 +169,5 @@ fn write_sampling(root: &mut Object<'_>, conversation: &Conversation, dropped: &
     }
     root.put_some("top_p", sampling.top_p);
     root.put_some("top_k", sampling.top_k);
-    let missing = [
-        ("seed", sampling.seed.is_some()),
-        ("presence_penalty", sampling.presence_penalty.is_some_and(|penalty| penalty != 0.0)),
-        ("frequency_penalty", sampling.frequency_penalty.is_some_and(|penalty| penalty != 0.0)),
-    ];
-    missing.into_iter().filter(|(_, is_given)| *is_given).for_each(|(key, _)| dropped.note(key));
+    sampling.note_seed_and_penalties(dropped);
 }

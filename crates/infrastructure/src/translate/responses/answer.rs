@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tidegate_domain::inference::Usage;
 
-use super::{SEALED, SIGNED};
+use super::{Echo, SEALED, SIGNED};
 use crate::translate::{
     answer::{Answer, Stop},
     conversation::{Content, ToolCall},
@@ -38,15 +38,15 @@ impl Status {
     }
 }
 
-/// Writes an answer.
-pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+/// Writes an answer to a request, which it repeats in part.
+pub(in crate::translate) fn write_answer(answer: &Answer, echo: &Echo) -> BytesMut {
     let mut out = BytesMut::new();
-    object(&mut out, |root| write_response(root, answer, Status::of(answer.stop.as_ref())));
+    object(&mut out, |root| write_response(root, (answer, echo), Status::of(answer.stop.as_ref())));
     out
 }
 
-/// Writes the fields of a response. What only repeats the request has its default where SDKs insist on it, and else is left out.
-pub(super) fn write_response(root: &mut Object<'_>, answer: &Answer, status: Status) {
+/// Writes the fields of a response.
+pub(super) fn write_response(root: &mut Object<'_>, (answer, echo): (&Answer, &Echo), status: Status) {
     root.put("id", &answer.id);
     root.put("object", "response");
     root.put("created_at", &answer.created.unwrap_or(0));
@@ -59,14 +59,14 @@ pub(super) fn write_response(root: &mut Object<'_>, answer: &Answer, status: Sta
     root.put("model", &answer.model);
     root.list("output", |list| {
         for (at, part) in answer.parts.iter().enumerate() {
-            list.object(|item| write_item(item, &item_id(&answer.id, at, &part.content), &part.content));
+            // What was cut was cut in its last item.
+            let status = if at + 1 == answer.parts.len() { status } else { Status::Completed };
+            let id = item_id(&answer.id, at, &part.content);
+            list.object(|item| write_item(item, (&id, status), &part.content));
         }
     });
-    root.put("parallel_tool_calls", &true);
     root.put("store", &false);
-    root.put("tool_choice", "auto");
-    root.list("tools", |_| {});
-    root.object("metadata", |_| {});
+    echo.write(root);
     if status == Status::InProgress {
         return root.put("usage", &None::<()>);
     }
@@ -90,18 +90,18 @@ pub(super) fn item_id(response: &str, at: usize, content: &Content) -> String {
     format!("{prefix}_{response}_{at}")
 }
 
-/// Writes the fields of a complete item.
-pub(super) fn write_item(item: &mut Object<'_>, id: &str, content: &Content) {
+/// Writes the fields of an item that is over.
+pub(super) fn write_item(item: &mut Object<'_>, (id, status): (&str, Status), content: &Content) {
     item.put("id", id);
     match content {
-        Content::ToolCall(call) => write_call(item, call, "completed", arguments_of(call)),
+        Content::ToolCall(call) => write_call(item, call, status.word(), arguments_of(call)),
         Content::Reasoning { text, signature } => {
             write_thought(item, text, signature.as_deref().map(|proof| (SIGNED, proof)));
         }
         Content::SealedReasoning(data) => write_thought(item, "", Some((SEALED, data))),
         _ => {
             item.put("type", "message");
-            item.put("status", "completed");
+            item.put("status", status.word());
             item.put("role", "assistant");
             item.list("content", |list| list.object(|part| write_part(part, content)));
         }
@@ -122,7 +122,8 @@ pub(super) fn write_call(item: &mut Object<'_>, call: &ToolCall, status: &str, a
     item.put("arguments", arguments);
 }
 
-fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&str, &str)>) {
+/// Writes the fields of a thought, with its proof behind a mark.
+pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&str, &str)>) {
     item.put("type", "reasoning");
     item.list("summary", |list| {
         if !text.is_empty() {

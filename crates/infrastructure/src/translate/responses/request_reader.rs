@@ -106,7 +106,8 @@ fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfi
         name: fields.required_text("name")?,
         description: fields.text("description")?,
         parameters: fields.json("parameters"),
-        strict: fields.read("strict", "a boolean")?,
+        // To say that it is not strict means something here alone: elsewhere no tool is that does not say so.
+        strict: fields.read("strict", "a boolean")?.filter(|strict| *strict),
         cache: None,
     };
     fields.finish(dropped);

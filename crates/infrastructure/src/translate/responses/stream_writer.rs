@@ -4,7 +4,10 @@
 
 use bytes::BytesMut;
 
-use super::answer::{Status, arguments_of, item_id, write_call, write_item, write_part, write_response};
+use super::{
+    Echo,
+    answer::{Status, arguments_of, item_id, write_call, write_item, write_part, write_response},
+};
 use crate::translate::{
     answer::{Answer, Event},
     conversation::{Content, ToolCall},
@@ -15,6 +18,7 @@ use crate::translate::{
 #[derive(Debug, Default)]
 pub(in crate::translate) struct StreamWriter {
     answer: Answer,
+    echo: Echo,
     open: Option<Open>,
     sequence: u64,
     has_lost: bool,
@@ -30,6 +34,11 @@ struct Open {
 }
 
 impl StreamWriter {
+    /// For the answer to a request, which it repeats in part.
+    pub(in crate::translate) fn new(echo: Echo) -> Self {
+        Self { echo, ..Self::default() }
+    }
+
     /// Writes what an event comes to.
     pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
         match event {
@@ -54,7 +63,7 @@ impl StreamWriter {
             Event::Signature(proof) => self.sign(proof, out),
             Event::SealedReasoning(data) => {
                 self.begin(Content::SealedReasoning((*data).to_owned()), None, out);
-                self.close(out);
+                self.close(Status::Completed, out);
             }
             Event::ToolCall { index, id, name } => {
                 let call = ToolCall { id: (*id).to_owned(), name: (*name).to_owned(), arguments: String::new() };
@@ -70,8 +79,8 @@ impl StreamWriter {
             Event::Tokens(tokens) => self.answer.tokens = *tokens,
             Event::Stop(stop) => self.answer.stop = Some(stop.clone()),
             Event::End => {
-                self.close(out);
                 let status = Status::of(self.answer.stop.as_ref());
+                self.close(status, out);
                 let kind = if status == Status::Completed { "response.completed" } else { "response.incomplete" };
                 self.response(kind, status, out);
             }
@@ -84,9 +93,9 @@ impl StreamWriter {
     }
 
     fn response(&mut self, kind: &str, status: Status, out: &mut BytesMut) {
-        let Self { answer, sequence, .. } = self;
+        let Self { answer, echo, sequence, .. } = self;
         write_event(out, kind, sequence, |event| {
-            event.object("response", |response| write_response(response, answer, status));
+            event.object("response", |response| write_response(response, (answer, echo), status));
         });
     }
 
@@ -99,7 +108,7 @@ impl StreamWriter {
     }
 
     fn begin(&mut self, content: Content, call: Option<u32>, out: &mut BytesMut) {
-        self.close(out);
+        self.close(Status::Completed, out);
         let at = self.answer.parts.len();
         let id = item_id(&self.answer.id, at, &content);
         write_event(out, "response.output_item.added", &mut self.sequence, |event| {
@@ -141,7 +150,7 @@ impl StreamWriter {
     }
 
     /// Ends the item that is open, and says once more what it said.
-    fn close(&mut self, out: &mut BytesMut) {
+    fn close(&mut self, status: Status, out: &mut BytesMut) {
         if self.open.as_ref().is_some_and(Open::is_bare_call) {
             self.more("{}", "response.function_call_arguments.delta", out);
         }
@@ -162,7 +171,7 @@ impl StreamWriter {
         }
         write_event(out, "response.output_item.done", &mut self.sequence, |event| {
             event.put("output_index", &at);
-            event.object("item", |item| write_item(item, &id, &content));
+            event.object("item", |item| write_item(item, (&id, status), &content));
         });
         self.answer.parts.push(content.into());
     }

@@ -74,7 +74,7 @@ proptest! {
                 if let Ok(request) = InferenceRequest::read(Operation::Converse(from), body.clone().into()) {
                     let _ = super::super::request(&request, from, to);
                 }
-                let _ = answer(body.as_bytes(), from, to);
+                let _ = answered(body.as_bytes(), (from, to));
             }
         }
     }

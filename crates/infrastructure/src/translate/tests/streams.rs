@@ -6,9 +6,13 @@ use tidegate_domain::inference::{Signals, StreamChunk};
 use super::{fixtures::STREAMS, *};
 use crate::provider::recorded;
 
+fn translator(from: Dialect, to: Dialect) -> StreamTranslator {
+    StreamTranslator::new((from, to), Asked { request: &asked(to), at: AT })
+}
+
 /// What a caller of `to` gets of a stream that arrives in the pieces between `cuts`.
 fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (String, Signals) {
-    let mut translator = StreamTranslator::new((dialect, to), true).unwrap();
+    let mut translator = translator(dialect, to);
     let (mut out, mut signals) = (Vec::new(), Signals::default());
     let ends = cuts.iter().copied().chain([stream.len()]);
     let mut start = 0;
@@ -24,7 +28,7 @@ fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (
 #[test]
 fn streams_say_the_same_in_every_other_dialect() {
     for stream in STREAMS {
-        for to in callers(stream.dialect) {
+        for to in others(stream.dialect) {
             let (text, signals) = translated(stream.dialect, to, stream.text.as_bytes(), &[]);
             assert!(signals.content && signals.finished && signals.done && signals.usage.is_some());
             snapshot("stream", stream, to, &text);
@@ -37,7 +41,7 @@ fn no_cut_changes_what_is_said() {
     for stream in STREAMS {
         let bytes = stream.text.as_bytes();
         let every_byte: Vec<usize> = (1..bytes.len()).collect();
-        for to in callers(stream.dialect) {
+        for to in others(stream.dialect) {
             let whole = translated(stream.dialect, to, bytes, &[]);
             for cut in 1..bytes.len() {
                 assert_eq!(translated(stream.dialect, to, bytes, &[cut]), whole, "cut at {cut}");
@@ -52,7 +56,7 @@ fn content_is_shown_with_the_piece_that_carries_it() {
     for stream in STREAMS {
         let bytes = stream.text.as_bytes();
         for to in others(stream.dialect) {
-            let mut translator = StreamTranslator::new((stream.dialect, to), false).unwrap();
+            let mut translator = translator(stream.dialect, to);
             let every_byte = bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte]));
             for chunk in recorded(stream.dialect, every_byte) {
                 let chunk = translator.push(&chunk.unwrap()).unwrap();
@@ -73,7 +77,7 @@ fn calls_that_are_told_in_turns_are_never_lost_in_silence() {
     };
     let begun = |index| delta(index, r#""id":"c","function":{"name":"f","arguments":""}"#);
     let text = [begun(0), begun(1), delta(0, r#""function":{"arguments":"{}"}"#)].concat();
-    let mut translator = StreamTranslator::new((Dialect::Chat, Dialect::Messages), false).unwrap();
+    let mut translator = translator(Dialect::Chat, Dialect::Messages);
     let chunk = StreamChunk { bytes: text.into(), signals: Signals::default() };
     assert_eq!(translator.push(&chunk).unwrap_err().kind, FaultKind::Malformed);
 }

@@ -9,7 +9,7 @@ use tidegate_application::{
     domain::{
         admission::Measure,
         fault::{Fault, FaultKind},
-        inference::Family,
+        inference::StreamFailure,
         model::{Capability, Shortfall},
     },
     orchestration::CompletionError,
@@ -142,23 +142,23 @@ fn relayed(fault: Fault) -> Refusal {
 }
 
 /// The last event of a stream that broke after it had begun. No terminal event follows it.
-pub(crate) fn broken_stream(kind: FaultKind, family: Family) -> Bytes {
+pub(crate) fn broken_stream(kind: FaultKind, failure: &StreamFailure) -> Bytes {
     let what = match kind {
         FaultKind::Timeout(_) => "the upstream stalled",
         FaultKind::ContentFilter => "the upstream refused to go on with the content",
         _ => "the upstream failed",
     };
-    last_event(format!("{what} after the answer had begun; the answer is incomplete"), family)
+    last_event(format!("{what} after the answer had begun; the answer is incomplete"), failure)
 }
 
 /// The last event of a stream that the end of the gateway cuts.
-pub(crate) fn interrupted_stream(family: Family) -> Bytes {
-    last_event("this gateway is shutting down; the answer is incomplete".to_owned(), family)
+pub(crate) fn interrupted_stream(failure: &StreamFailure) -> Bytes {
+    last_event("this gateway is shutting down; the answer is incomplete".to_owned(), failure)
 }
 
-fn last_event(message: String, family: Family) -> Bytes {
+fn last_event(message: String, failure: &StreamFailure) -> Bytes {
     let body = ErrorBody { message, kind: ErrorType::ServerError, param: None, code: Some("upstream_stream_error") };
-    family.error_event(&body.complaint(StatusCode::BAD_GATEWAY)).into()
+    failure.event(&body.complaint(StatusCode::BAD_GATEWAY)).into()
 }
 
 #[cfg(test)]

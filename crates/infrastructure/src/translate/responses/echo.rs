@@ -1,0 +1,42 @@
+//! What a response repeats of its request.
+
+use crate::translate::{conversation::Json, fields::Fields, json::Object};
+
+/// The fields that a response repeats, each with its default where SDKs insist on it. Not among them is what was asked for and is
+/// not done by way of a translation: storing, cutting, a tier of service.
+const REPEATED: [(&str, Option<&str>); 13] = [
+    ("instructions", None),
+    ("max_output_tokens", None),
+    ("metadata", Some("{}")),
+    ("parallel_tool_calls", Some("true")),
+    ("prompt_cache_key", None),
+    ("reasoning", None),
+    ("safety_identifier", None),
+    ("temperature", None),
+    ("text", None),
+    ("tool_choice", Some("\"auto\"")),
+    ("tools", Some("[]")),
+    ("top_p", None),
+    ("user", None),
+];
+
+/// The fields of a request that its response repeats, as they were spelt.
+#[derive(Debug, Default)]
+pub(in crate::translate) struct Echo([Option<Json>; REPEATED.len()]);
+
+impl Echo {
+    /// What the response to the request `body` repeats. A body that is none repeats nothing.
+    pub(in crate::translate) fn of(body: &[u8]) -> Self {
+        let Ok(mut fields) = Fields::of_body(body) else { return Self::default() };
+        Self(REPEATED.map(|(key, _)| fields.json(key)))
+    }
+
+    /// Writes the fields.
+    pub(super) fn write(&self, root: &mut Object<'_>) {
+        for ((key, default), given) in REPEATED.iter().zip(&self.0) {
+            if let Some(json) = given.as_ref().map(|json| json.get()).or(*default) {
+                root.put_json(key, json);
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Writes a request.
+//!
+//! Nothing is kept at the provider: whoever asks in another dialect asked for that nowhere, and here it is what happens if
+//! nothing is said. What the model thought comes back sealed in its stead.
+
+use bytes::BytesMut;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use super::{
+    ENCRYPTED,
+    answer::{arguments_of, write_call, write_part, write_thought},
+};
+use crate::translate::{
+    conversation::{
+        Content, Conversation, Format, Part, Reasoning, Role, Source, Tool, ToolChoice, ToolResult, Turn, data_url,
+    },
+    json::{List, Object, object},
+};
+
+/// Writes a request for the model of that name.
+pub(in crate::translate) fn write_request(
+    conversation: &Conversation,
+    model: &str,
+    dropped: &mut Dropped,
+) -> Result<BytesMut, Unfit> {
+    if !conversation.stop.is_empty() {
+        let problem = "cannot be said to this model's provider: Responses has no stop sequences; leave it out";
+        return Err(Unfit::field("stop", problem));
+    }
+    let mut turns = Ok(());
+    let mut out = BytesMut::new();
+    object(&mut out, |root| {
+        root.put("model", model);
+        root.list("input", |list| {
+            turns = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
+        });
+        root.put("store", &false);
+        write_tools(root, conversation, dropped);
+        write_format(root, &conversation.format);
+        write_reasoning(root, &conversation.reasoning);
+        root.put_some("temperature", conversation.sampling.temperature);
+        root.put_some("top_p", conversation.sampling.top_p);
+        if conversation.sampling.top_k.is_some() {
+            dropped.note("top_k");
+        }
+        conversation.sampling.note_seed_and_penalties(dropped);
+        root.put_some("max_output_tokens", conversation.max_tokens);
+        root.put_some("user", conversation.user.as_ref());
+        if conversation.stream {
+            root.put("stream", &true);
+        }
+    });
+    turns.map(|()| out)
+}
+
+/// The items of a turn: what is said in one go is a message; calls, their results and thoughts are items of their own.
+fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
+    turn.note_cache(dropped);
+    for run in turn.parts.chunk_by(|one, next| is_said(&one.content) && is_said(&next.content)) {
+        match &run[0].content {
+            Content::ToolCall(call) => list.object(|item| write_call(item, call, "completed", arguments_of(call))),
+            Content::ToolResult(result) => write_result(list, result, (turn, dropped))?,
+            Content::Reasoning { text, signature } => write_proven(list, text, signature.as_deref(), (turn, dropped)),
+            Content::SealedReasoning(data) => write_proven(list, "", Some(data), (turn, dropped)),
+            _ => write_message(list, run, turn)?,
+        }
+    }
+    Ok(())
+}
+
+fn is_said(content: &Content) -> bool {
+    !matches!(
+        content,
+        Content::ToolCall(_) | Content::ToolResult(_) | Content::Reasoning { .. } | Content::SealedReasoning(_)
+    )
+}
+
+/// A thought goes back to who can prove it to be its own.
+fn write_proven(list: &mut List<'_>, text: &str, proof: Option<&str>, (turn, dropped): (&Turn, &mut Dropped)) {
+    match proof.and_then(|proof| proof.strip_prefix(ENCRYPTED)) {
+        Some(own) => list.object(|item| write_thought(item, text, Some(("", own)))),
+        None if proof.is_some() => dropped.note(format!("{}.content[].thinking", turn.path)),
+        None => dropped.note(format!("{}.reasoning_content", turn.path)),
+    }
+}
+
+fn write_message(list: &mut List<'_>, parts: &[Part], turn: &Turn) -> Result<(), Unfit> {
+    let role = match turn.role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    let mut written = Ok(());
+    list.object(|message| {
+        message.put("role", role);
+        if let [Part { content: Content::Text(text), .. }] = parts {
+            return message.put("content", text);
+        }
+        message.list("content", |content| {
+            written = parts.iter().try_for_each(|part| write_said(content, part, turn));
+        });
+    });
+    written
+}
+
+/// What the model said is told back in the words of an answer; everybody else's parts are input.
+fn write_said(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit> {
+    if turn.role == Role::Assistant && matches!(part.content, Content::Text(_) | Content::Refusal(_)) {
+        list.object(|object| write_part(object, &part.content));
+        return Ok(());
+    }
+    write_input(list, part, turn)
+}
+
+fn write_input(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit> {
+    let mut input = |kind: &str, fill: &mut dyn FnMut(&mut Object<'_>)| {
+        list.object(|object| {
+            object.put("type", kind);
+            fill(object);
+        });
+    };
+    match &part.content {
+        Content::Text(text) | Content::Document { source: Source::Text(text), .. } => {
+            input("input_text", &mut |object| object.put("text", text));
+        }
+        Content::Image { source, detail } if !matches!(source, Source::Text(_)) => {
+            input("input_image", &mut |object| {
+                write_source(object, source, ("image_url", "image_url"));
+                object.put("detail", detail.as_deref().unwrap_or("auto"));
+            });
+        }
+        Content::Document { source, name } => input("input_file", &mut |object| {
+            write_source(object, source, ("file_data", "file_url"));
+            if matches!(source, Source::Base64 { .. }) {
+                object.put("filename", name.as_deref().unwrap_or("document.pdf"));
+            }
+        }),
+        _ => {
+            let field = format!("{}.content[].type", turn.path);
+            return Err(Unfit::field(&field, "names a kind of content that this model's provider does not take there"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the bytes are; the keys are those of bytes that are sent along and of a URL.
+fn write_source(object: &mut Object<'_>, source: &Source, (data_key, url_key): (&str, &str)) {
+    match source {
+        Source::Url(url) => object.put(url_key, url),
+        Source::Base64 { media_type, data } => object.put(data_key, &data_url(media_type, data)),
+        Source::File(id) => object.put("file_id", id),
+        Source::Text(text) => object.put("text", text),
+    }
+}
+
+fn write_result(list: &mut List<'_>, result: &ToolResult, (turn, dropped): (&Turn, &mut Dropped)) -> Result<(), Unfit> {
+    if result.is_error {
+        dropped.note(format!("{}.content[].is_error", turn.path));
+    }
+    let mut written = Ok(());
+    list.object(|item| {
+        item.put("type", "function_call_output");
+        item.put("call_id", &result.call);
+        match result.text() {
+            Some(text) => item.put("output", &text),
+            None => item.list("output", |output| {
+                written = result.parts.iter().try_for_each(|part| write_input(output, part, turn));
+            }),
+        }
+    });
+    written
+}
+
+fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
+    if conversation.tools.is_empty() {
+        return;
+    }
+    root.list("tools", |list| conversation.tools.iter().for_each(|tool| write_tool(list, tool)));
+    if conversation.tools.iter().any(|tool| tool.cache.is_some()) {
+        dropped.note("tools[].cache_control");
+    }
+    match &conversation.tool_choice {
+        None => {}
+        Some(ToolChoice::Auto) => root.put("tool_choice", "auto"),
+        Some(ToolChoice::None) => root.put("tool_choice", "none"),
+        Some(ToolChoice::Required) => root.put("tool_choice", "required"),
+        Some(ToolChoice::Named(name)) => root.object("tool_choice", |choice| {
+            choice.put("type", "function");
+            choice.put("name", name);
+        }),
+    }
+    root.put_some("parallel_tool_calls", conversation.parallel_tool_calls);
+}
+
+/// Here a tool is strict unless it says that it is not; everywhere else it is the other way round.
+fn write_tool(list: &mut List<'_>, tool: &Tool) {
+    list.object(|object| {
+        object.put("type", "function");
+        object.put("name", &tool.name);
+        object.put_some("description", tool.description.as_ref());
+        match &tool.parameters {
+            Some(parameters) => object.put("parameters", parameters),
+            None => object.put_json("parameters", r#"{"type":"object","properties":{}}"#),
+        }
+        object.put("strict", &tool.strict.unwrap_or(false));
+    });
+}
+
+fn write_format(root: &mut Object<'_>, format: &Format) {
+    match format {
+        Format::Text => {}
+        Format::JsonObject => root.object("text", |text| {
+            text.object("format", |format| format.put("type", "json_object"));
+        }),
+        Format::JsonSchema { name, description, schema, strict } => root.object("text", |text| {
+            text.object("format", |format| {
+                format.put("type", "json_schema");
+                format.put("name", name.as_deref().unwrap_or("answer"));
+                format.put_some("description", description.as_ref());
+                format.put("schema", schema);
+                format.put_some("strict", *strict);
+            });
+        }),
+    }
+}
+
+/// Whoever has the model think gets its thoughts sealed, to send them back: nothing is kept for it.
+fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning) {
+    let Some(effort) = reasoning.effort_word() else { return };
+    root.object("reasoning", |object| object.put("effort", effort));
+    root.put("include", &["reasoning.encrypted_content"]);
+}
