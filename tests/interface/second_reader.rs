@@ -23,7 +23,8 @@ type Seen = (Method, Uri, HeaderMap, Vec<u8>);
 fn ours(bytes: &[u8]) -> Vec<Seen> {
     let (mut buffer, mut seen) = (BytesMut::from(bytes), Vec::new());
     while let Ok(Some(head)) = HeadScan::default().take(&mut buffer, LIMITS) {
-        let Ok(RequestHead { request, mut body, persistent, .. }) = RequestHead::parse(&head, LIMITS) else { break };
+        let Ok(head) = RequestHead::parse(&head, LIMITS) else { break };
+        let RequestHead { method, target, fields, mut body, persistent, .. } = head;
         let mut data = Vec::new();
         while let Ok(Progress::Data(piece)) = body.take(&mut buffer) {
             data.extend_from_slice(&piece);
@@ -31,8 +32,7 @@ fn ours(bytes: &[u8]) -> Vec<Seen> {
         if !body.is_over() {
             break;
         }
-        let (parts, ()) = request.into_parts();
-        seen.push((parts.method, parts.uri, parts.headers, data));
+        seen.push((method, target, fields.to_map(), data));
         if !persistent {
             break;
         }

@@ -55,7 +55,12 @@ impl<'a> Scanner<'a> {
     /// [`InvalidJson`] if `text` is not UTF-8.
     pub fn new(text: &'a [u8]) -> Read<Self> {
         let text = std::str::from_utf8(text).map_err(|error| InvalidJson { at: error.valid_up_to() })?;
-        Ok(Self { text, at: 0, depth: 0 })
+        Ok(Self::of(text))
+    }
+
+    /// Begins at the start of `text`.
+    pub fn of(text: &'a str) -> Self {
+        Self { text, at: 0, depth: 0 }
     }
 
     /// Reads an object: `field` is told each key and reads its value.
@@ -112,6 +117,14 @@ impl<'a> Scanner<'a> {
     /// [`InvalidJson`] if there is none.
     pub fn filled(&mut self) -> Read<Option<&'a str>> {
         self.value().map(|value| (value != "null").then_some(value))
+    }
+
+    /// Reads a whole number that is not negative, or `null`.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is something else, or a number beyond 64 bits.
+    pub fn count(&mut self) -> Read<Option<u64>> {
+        self.filled()?.map(str::parse).transpose().or_else(|_| self.invalid())
     }
 
     /// Whether `null` comes next; it is read then.

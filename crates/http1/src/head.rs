@@ -1,9 +1,9 @@
-//! Where a head ends, its header fields, and what is wrong with one.
+//! Where a head ends, what its header fields say about the message itself, and what is wrong with one.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{StatusCode, Version};
 use memchr::memchr;
 
 use crate::Body;
@@ -144,36 +144,32 @@ pub(crate) struct Framing {
 }
 
 impl Framing {
-    /// Reads the fields of `head` into a map, values without a copy, and what they say about the message.
-    pub(crate) fn read(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<(HeaderMap, Self), HeadError> {
-        let mut headers = HeaderMap::with_capacity(fields.len() + 4);
+    /// Reads what `fields` say about the message.
+    pub(crate) fn read(fields: &[httparse::Header<'_>]) -> Result<Self, HeadError> {
         let mut framing = Self::default();
         for field in fields {
-            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadError::Syntax)?;
-            let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| HeadError::Syntax)?;
-            framing.note(&name, field.value)?;
-            headers.append(name, value);
+            framing.note(field.name, field.value)?;
         }
-        Ok((headers, framing))
+        Ok(framing)
     }
 
-    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), HeadError> {
-        if *name == header::CONTENT_LENGTH {
+    fn note(&mut self, name: &str, value: &[u8]) -> Result<(), HeadError> {
+        if name.eq_ignore_ascii_case("content-length") {
             let length = digits(value).ok_or(HeadError::Length)?;
             self.repeated |= self.length.is_some();
             self.contradicted |= self.length.is_some_and(|known| known != length);
             self.length = Some(length);
-        } else if *name == header::TRANSFER_ENCODING {
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
             let is_chunked = value.eq_ignore_ascii_case(b"chunked");
             // Twice is as foreign as something else: nobody sends it, and readers differ.
             self.is_foreign |= self.is_chunked || !is_chunked;
             self.is_chunked |= is_chunked;
-        } else if *name == header::CONNECTION {
+        } else if name.eq_ignore_ascii_case("connection") {
             for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 self.closes |= option.eq_ignore_ascii_case(b"close");
                 self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
             }
-        } else if *name == header::EXPECT {
+        } else if name.eq_ignore_ascii_case("expect") {
             self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
         }
         Ok(())

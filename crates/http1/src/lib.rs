@@ -6,7 +6,8 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `head` | where a head ends, its header fields, what is wrong with one |
+//! | `head` | where a head ends, what its fields say about the message, what is wrong with one |
+//! | `fields` | the header fields of a head |
 //! | `request` | the head of a request |
 //! | `response` | the head of an answer |
 //! | `body` | how long a body is, and its bytes |
@@ -16,6 +17,7 @@
 mod body;
 mod chunked;
 mod decimal;
+mod fields;
 mod head;
 mod request;
 mod response;
@@ -24,6 +26,7 @@ pub use self::{
     body::{Body, BodyError, Progress},
     chunked::write_chunk_size,
     decimal::decimal,
+    fields::Fields,
     head::{HeadError, HeadLimits, HeadScan},
     request::RequestHead,
     response::ResponseHead,

@@ -3,18 +3,24 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::{Method, Request, Uri, Version};
+use http::{Method, Uri, Version};
 
 use crate::{
-    Body, HeadError, HeadLimits,
+    Body, Fields, HeadError, HeadLimits,
     head::{Framing, Slots, complete, version, within},
 };
 
 /// The head of a request, and what it says about the rest.
 #[derive(Debug)]
 pub struct RequestHead {
-    /// Method, target and headers.
-    pub request: Request<()>,
+    /// What is to be done.
+    pub method: Method,
+    /// To what.
+    pub target: Uri,
+    /// In which version it was asked.
+    pub version: Version,
+    /// The header fields.
+    pub fields: Fields,
     /// The body that follows.
     pub body: Body,
     /// Whether the caller will ask again over the same connection.
@@ -34,18 +40,20 @@ impl RequestHead {
         let mut parsed = httparse::Request::new(&mut []);
         complete(parsed.parse_with_uninit_headers(head, within(&mut slots, limits)))?;
         let version = version(parsed.version)?;
-        let (headers, framing) = Framing::read(head, parsed.headers)?;
-        let body = body(&framing, version)?;
+        let framing = Framing::read(parsed.headers)?;
         let target = parsed.path.ok_or(HeadError::Syntax)?;
-        let mut request = Request::new(());
-        *request.method_mut() =
-            parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()).ok_or(HeadError::Syntax)?;
-        *request.uri_mut() =
-            Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| HeadError::Syntax)?;
-        *request.version_mut() = version;
-        *request.headers_mut() = headers;
-        let expects_continue = framing.expects_continue && version == Version::HTTP_11;
-        Ok(Self { request, body, persistent: framing.persists(version), expects_continue })
+        Ok(Self {
+            method: parsed
+                .method
+                .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
+                .ok_or(HeadError::Syntax)?,
+            target: Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| HeadError::Syntax)?,
+            version,
+            fields: Fields::found(head, parsed.headers),
+            body: body(&framing, version)?,
+            persistent: framing.persists(version),
+            expects_continue: framing.expects_continue && version == Version::HTTP_11,
+        })
     }
 }
 

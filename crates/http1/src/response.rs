@@ -3,18 +3,20 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use crate::{
-    Body, HeadError, HeadLimits,
+    Body, Fields, HeadError, HeadLimits,
     head::{Framing, Slots, complete, version, within},
 };
 
 /// The head of an answer, and what it says about the rest.
 #[derive(Debug)]
 pub struct ResponseHead {
-    /// Status and headers.
-    pub response: Response<()>,
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub fields: Fields,
     /// The body that follows.
     pub body: Body,
     /// Whether the connection can serve again once the body is over.
@@ -33,22 +35,19 @@ impl ResponseHead {
         config.allow_multiple_spaces_in_response_status_delimiters(false);
         complete(config.parse_response_with_uninit_headers(&mut parsed, head, within(&mut slots, limits)))?;
         let version = version(parsed.version)?;
-        let (headers, framing) = Framing::read(head, parsed.headers)?;
+        let framing = Framing::read(parsed.headers)?;
         let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HeadError::Syntax)?;
         let body = body(&framing, status)?;
         let ends_by_itself = body != Body::UntilClose;
         // Both is what smuggling looks like: the answer is read as the standard says, and nothing after it.
         let is_odd = framing.is_chunked && framing.length.is_some();
-        let mut response = Response::new(());
-        *response.status_mut() = status;
-        *response.version_mut() = version;
-        *response.headers_mut() = headers;
-        Ok(Self { response, body, persistent: framing.persists(version) && ends_by_itself && !is_odd })
+        let persistent = framing.persists(version) && ends_by_itself && !is_odd;
+        Ok(Self { status, fields: Fields::found(head, parsed.headers), body, persistent })
     }
 
     /// Whether another head follows, that of the answer proper.
     pub fn is_interim(&self) -> bool {
-        self.response.status().is_informational() && self.response.status() != StatusCode::SWITCHING_PROTOCOLS
+        self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
     }
 }
 

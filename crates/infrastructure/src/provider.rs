@@ -189,8 +189,8 @@ pub(crate) async fn get(
     let transport = Transport::new(way, &TlsRoots::public()?);
     let answer = async {
         let response = transport.send(request).await?;
-        let status = response.status();
-        let body = read_body(response, MAX_REPORT_BYTES).await;
+        let status = response.status;
+        let body = read_body(response.body, MAX_REPORT_BYTES).await;
         let body =
             body.map_err(|_| Fault::new(FaultKind::Malformed, Work::Ambiguous, "the answer is too long or was cut"))?;
         Ok((status, body))

@@ -24,8 +24,8 @@ pub(super) struct Endpoint {
     routes: Vec<(Operation, Uri)>,
     /// Where it lists its models, which costs nothing.
     pub(super) models: Uri,
-    /// Each marked sensitive, so that none is ever printed.
-    headers: HeaderMap,
+    /// What every request carries; each marked sensitive, so that none is ever printed.
+    pub(super) headers: HeaderMap,
 }
 
 /// A base URL that cannot be used.
@@ -77,12 +77,6 @@ impl Endpoint {
 
     pub(super) fn has_headers_of(&self, other: &Self) -> bool {
         self.headers == other.headers
-    }
-
-    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
-        for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
@@ -27,10 +27,11 @@ use super::{
     network_stream::NetworkStream,
     openai::{self, ChatWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
     retry_after::quota,
-    transport::{AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
+    transport::{Answer, AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
     watched::{Watch, WatchedReader},
 };
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// The largest answer that is taken whole.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -138,24 +139,25 @@ impl HttpClient {
         let mut request = Request::new(self.body(call));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = route.clone();
+        // What was configured stands, whatever else would be said.
         let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        headers.clone_from(&self.endpoint.headers);
+        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
         for (name, value) in call.request.headers() {
             if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
+                headers.entry(name).or_insert(value);
             }
         }
         // An id that is no header value is the caller's oddity, and no reason to fail.
         if let Ok(id) = HeaderValue::from_str(call.request_id.as_str()) {
-            headers.insert("x-request-id", id);
+            headers.entry(REQUEST_ID).or_insert(id);
         }
-        self.finish_headers(headers);
+        self.add_version(headers);
         Ok(request)
     }
 
-    fn finish_headers(&self, headers: &mut http::HeaderMap) {
-        self.endpoint.add_headers(headers);
+    fn add_version(&self, headers: &mut HeaderMap) {
         match self.wire {
             Wire::OpenAi => {}
             Wire::Anthropic => anthropic::add_version(headers),
@@ -164,21 +166,21 @@ impl HttpClient {
 
     /// Sends one request that the provider has itself.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
-        let response = self.transport.send(self.request(&call)?).await?;
-        call.note_quota(quota(response.headers()));
-        if !response.status().is_success() {
-            return Err(Box::pin(refusal(response)).await);
+        let answer = self.transport.send(self.request(&call)?).await?;
+        call.note_quota(quota(&answer.fields));
+        if !answer.status.is_success() {
+            return Err(Box::pin(refusal(answer)).await);
         }
-        if response.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        if answer.fields.get("content-encoding").is_some_and(|encoding| encoding != b"identity") {
             return Err(malformed("the answer is compressed, which it was not asked to be"));
         }
         if !call.request.envelope().stream() {
-            return whole_answer(response, call.request).await.map(Reply::Whole);
+            return whole_answer(answer, call.request).await.map(Reply::Whole);
         }
-        if !is_event_stream(&response) {
-            return Err(Box::pin(no_stream(response)).await);
+        if !is_event_stream(&answer) {
+            return Err(Box::pin(no_stream(answer)).await);
         }
-        let events = self.events(response.into_body(), &call)?;
+        let events = self.events(answer.body, &call)?;
         Ok(Reply::Stream(HttpStream(Box::new(events))))
     }
 
@@ -205,13 +207,15 @@ impl HttpClient {
     pub(super) async fn check(&self) -> Result<(), Fault> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.endpoint.models.clone();
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        self.finish_headers(request.headers_mut());
-        let response = self.transport.send(request).await?;
-        if !response.status().is_success() && !matches!(response.status().as_u16(), 404 | 405) {
-            return Err(refusal(response).await);
+        let headers = request.headers_mut();
+        headers.clone_from(&self.endpoint.headers);
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        self.add_version(headers);
+        let answer = self.transport.send(request).await?;
+        if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 405) {
+            return Err(refusal(answer).await);
         }
-        drain(response.into_body());
+        drain(answer.body);
         Ok(())
     }
 
@@ -252,10 +256,9 @@ impl Stream for HttpStream {
     }
 }
 
-async fn whole_answer(response: Response<AnswerBody>, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
-    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type: Option<Box<str>> = media_type.map(Into::into);
-    let body = read_body(response, MAX_ANSWER_BYTES).await.map_err(|error| match error {
+async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
+    let Answer { fields, body, .. } = answer;
+    let body = read_body(body, MAX_ANSWER_BYTES).await.map_err(|error| match error {
         ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
         ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
     })?;
@@ -268,11 +271,12 @@ async fn whole_answer(response: Response<AnswerBody>, request: &InferenceRequest
         Operation::Embeddings | Operation::Moderations | Operation::Rerank | Operation::Images => {
             openai::whole(body, operation).map(|answer| without_generation(answer, request))
         }
-        Operation::Speech if media_type.as_deref().is_some_and(is_json) => {
+        Operation::Speech if fields.text("content-type").is_some_and(is_json) => {
             openai::whole(body, operation).map(|answer| without_generation(answer, request))
         }
         Operation::Speech if body.is_empty() => Err(malformed("the answer is empty")),
         Operation::Speech => {
+            let media_type = fields.text("content-type").map(Into::into);
             Ok(without_generation(WholeAnswer { media_type, ..WholeAnswer::json(body, None) }, request))
         }
     }
@@ -289,21 +293,20 @@ fn without_generation(answer: WholeAnswer, request: &InferenceRequest) -> WholeA
 }
 
 /// The fault of an answer with another status than 2xx. A body that cannot be read leaves the status to speak.
-async fn refusal(response: Response<AnswerBody>) -> Fault {
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let body = read_body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
-    faults::answered(status, &headers, &body)
+async fn refusal(answer: Answer) -> Fault {
+    let Answer { status, fields, body } = answer;
+    let body = read_body(body, MAX_ERROR_BYTES).await.unwrap_or_default();
+    faults::answered(status.as_u16(), &fields.to_map(), &body)
 }
 
-fn is_event_stream(response: &Response<AnswerBody>) -> bool {
-    let Some(media_type) = response.headers().get(header::CONTENT_TYPE) else { return true };
-    media_type.as_bytes().get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+fn is_event_stream(answer: &Answer) -> bool {
+    let Some(media_type) = answer.fields.get("content-type") else { return true };
+    media_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 /// The fault of a 200 that is no stream though one was asked for: an error in disguise, or a portal's page.
-async fn no_stream(response: Response<AnswerBody>) -> Fault {
-    let body = read_body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
+async fn no_stream(answer: Answer) -> Fault {
+    let body = read_body(answer.body, MAX_ERROR_BYTES).await.unwrap_or_default();
     if openai::is_error(&body) {
         return faults::in_band(&body, Work::Ambiguous);
     }

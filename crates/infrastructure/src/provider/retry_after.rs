@@ -129,7 +129,7 @@ mod tests {
             for wait in [retry_after(&headers), rate_limit_reset(&headers)].into_iter().flatten() {
                 prop_assert!(!wait.is_zero() && wait <= MAX_WAIT);
             }
-            let _ = quota(&headers);
+            let _ = limits::left(&headers);
         }
 
         #[test]

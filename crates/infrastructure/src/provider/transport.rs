@@ -20,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri::Authority};
+use http::{Request, Uri, uri::Authority};
 use tidegate_domain::{
     fault::{Fault, FaultKind, TransportFault, Work},
     name::NamedMap,
@@ -29,7 +29,7 @@ use tower::Service;
 
 pub use self::connector::TlsError;
 pub(super) use self::{
-    body::{AnswerBody, BodyError, ReadBodyError, body_fault, drain, read_body},
+    body::{Answer, AnswerBody, BodyError, ReadBodyError, body_fault, drain, read_body},
     connector::TlsRoots,
 };
 use self::{
@@ -77,7 +77,7 @@ impl Transport {
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.
     ///
     /// A pooled connection that turns out closed before a byte of the request was written is replaced unseen.
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<AnswerBody>, Fault> {
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Answer, Fault> {
         let host = self.host(request.uri())?;
         while let Some(mut connection) = host.take() {
             match connection.ask(&request).await {

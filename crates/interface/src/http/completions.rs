@@ -5,30 +5,31 @@ use std::{
     pin::pin,
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Response, header};
 use tidegate_application::{
     admission::Caller,
     domain::inference::{InferenceRequest, LlmClient, Operation, RequestId, WholeAnswer},
-    orchestration::{Answer, Completion, CompletionHead, RequestContext},
+    orchestration::{Answer, Completion, RequestContext},
 };
+use tidegate_http1::Fields;
 
 use super::{
     body::{EventBody, ResponseBody},
     data_plane::DataPlane,
-    headers::attribute,
+    headers::attribution,
     ingress, marks,
     refusal::Refusal,
     wishes::Wishes,
 };
-use crate::server::RequestBody;
+use crate::server::{Incoming, Outgoing};
 
 impl<C: LlmClient> DataPlane<C> {
     /// Answers a request for an operation, unless the gateway ends first.
     pub(super) async fn complete(
         &self,
-        request: (Operation, Request<RequestBody>),
+        request: (Operation, Incoming),
         id: &RequestId,
-    ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
+    ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
         let mut attempt = pin!(self.attempt(request, id));
         tokio::select! {
             biased;
@@ -39,53 +40,52 @@ impl<C: LlmClient> DataPlane<C> {
 
     async fn attempt(
         &self,
-        (operation, request): (Operation, Request<RequestBody>),
+        (operation, incoming): (Operation, Incoming),
         id: &RequestId,
-    ) -> Result<Response<ResponseBody<C::Stream>>, Refusal> {
-        let (head, body) = request.into_parts();
-        let wishes = Wishes::of(&head.headers)?;
-        let body = self.intake.read(&head.headers, body).await?;
-        let request = ingress::with_headers(InferenceRequest::read(operation, body)?, &head.headers);
+    ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
+        let Incoming { fields, body, .. } = incoming;
+        let wishes = Wishes::of(&fields)?;
+        let body = self.intake.read(&fields, body).await?;
+        let request = ingress::with_headers(InferenceRequest::read(operation, body)?, &fields);
         let context = RequestContext {
             timeout: wishes.timeout,
             affinity: wishes.affinity,
             consent: wishes.consent,
             is_idempotent: wishes.is_idempotent,
-            caller: caller_of(&head.headers),
+            caller: caller_of(&fields),
             marks: marks::of_streams(self.keep_alive),
             ..RequestContext::new(id.clone())
         };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
-        Ok(match answer {
-            Answer::Whole(whole) => whole_response(whole, &head),
-            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle, operation), &head),
-        })
+        let response = match answer {
+            Answer::Whole(whole) => whole_response(whole),
+            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle, operation)),
+        };
+        Ok(Outgoing { response, lines: attribution(&head) })
     }
 }
 
 /// Callers are told apart by the credential that they send, of which nothing but a digest is kept.
-fn caller_of(headers: &HeaderMap) -> Caller {
-    let credential = headers.get(header::AUTHORIZATION).or_else(|| headers.get("x-api-key")).map(HeaderValue::as_bytes);
+fn caller_of(fields: &Fields) -> Caller {
+    let credential = fields.get("authorization").or_else(|| fields.get("x-api-key"));
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
 }
 
-fn whole_response<S>(answer: WholeAnswer, head: &CompletionHead) -> Response<ResponseBody<S>> {
+fn whole_response<S>(answer: WholeAnswer) -> Response<ResponseBody<S>> {
     let media_type = answer.media_type.and_then(|media_type| HeaderValue::from_str(&media_type).ok());
     let mut response = Response::new(ResponseBody::from(answer.body));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/json")));
-    attribute(headers, head);
+    let media_type = media_type.unwrap_or(HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response
 }
 
-fn stream_response<S>(events: EventBody<S>, head: &CompletionHead) -> Response<ResponseBody<S>> {
+fn stream_response<S>(events: EventBody<S>) -> Response<ResponseBody<S>> {
     let mut response = Response::new(ResponseBody::Events(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Keeps nginx from collecting the events.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    attribute(headers, head);
     response
 }
 
@@ -95,10 +95,9 @@ mod tests {
 
     #[test]
     fn callers_are_told_apart_by_their_credentials() {
-        let caller =
-            |value| caller_of(&HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]));
+        let caller = |value| caller_of(&[("authorization", value)].into_iter().collect());
         assert_eq!(caller("Bearer a"), caller("Bearer a"));
         assert_ne!(caller("Bearer a"), caller("Bearer b"));
-        assert_ne!(caller("Bearer a"), caller_of(&HeaderMap::new()));
+        assert_ne!(caller("Bearer a"), caller_of(&Fields::default()));
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::Router;
-use http::{Request, Response};
+use http::Response;
 use tidegate_application::{
     domain::inference::{LlmClient, RequestId},
     orchestration::OrchestrationService,
@@ -21,7 +21,7 @@ use tidegate_application::{
 use tower::ServiceExt;
 
 use super::{Gateway, Intake, body::ResponseBody, headers, ingress, models, refusal::Refusal};
-use crate::server::{Lifecycle, RequestBody};
+use crate::server::{Incoming, Lifecycle, Outgoing};
 
 /// Answers the callers.
 pub(crate) struct DataPlane<C: LlmClient> {
@@ -46,18 +46,18 @@ impl<C: LlmClient> DataPlane<C> {
     }
 
     /// Answers one request; there is no request without an answer.
-    pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody<C::Stream>> {
+    pub(crate) async fn answer(&self, incoming: Incoming) -> Outgoing<ResponseBody<C::Stream>> {
         let id = RequestId::from_bits(fastrand::u128(..));
-        let mut response = if let Some(operation) = ingress::operation_of(request.method(), request.uri().path()) {
-            let answered = unless_it_panics(pin!(self.complete((operation, request), &id))).await;
-            answered.unwrap_or_else(|refusal| refusal.worded_by(operation.family()))
+        let mut outgoing = if let Some(operation) = ingress::operation_of(&incoming.method, incoming.target.path()) {
+            let answered = unless_it_panics(pin!(self.complete((operation, incoming), &id))).await;
+            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(operation.family())))
         } else {
-            let Ok(response) = self.others.clone().oneshot(request).await;
-            response.map(ResponseBody::Routed)
+            let Ok(response) = self.others.clone().oneshot(incoming.into_request()).await;
+            Outgoing::from(response.map(ResponseBody::Routed))
         };
-        headers::identify(response.headers_mut(), &id);
-        tracing::debug!(%id, status = response.status().as_u16(), "answered");
-        response
+        headers::identify(&mut outgoing.lines, &id);
+        tracing::debug!(%id, status = outgoing.response.status().as_u16(), "answered");
+        outgoing
     }
 }
 

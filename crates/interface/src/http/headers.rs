@@ -1,7 +1,10 @@
 //! The headers that are the gateway's own.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use tidegate_application::{domain::inference::RequestId, orchestration::CompletionHead};
+use tidegate_http1::decimal;
+
+use crate::server::Lines;
 
 /// The caller's own deadline, in milliseconds.
 pub(super) const TIMEOUT_MS: &str = "x-tidegate-timeout-ms";
@@ -18,37 +21,26 @@ pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-re
 /// When to come back, in milliseconds.
 pub(super) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-tidegate-request-id");
-const INSTANCE: HeaderName = HeaderName::from_static("x-tidegate-instance");
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
-const DROPPED: HeaderName = HeaderName::from_static("x-tidegate-dropped");
-const REVISION: HeaderName = HeaderName::from_static("x-tidegate-revision");
+/// How many attempts were made.
+pub(super) const ATTEMPTS: &str = "x-tidegate-attempts";
+/// What an attribution and the names of its request mostly fit into.
+const ATTRIBUTION_BYTES: usize = 256;
 
 /// Names the request, under the name that SDKs look for too.
-pub(super) fn identify(headers: &mut HeaderMap, id: &RequestId) {
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(X_REQUEST_ID, id.clone());
-        headers.insert(REQUEST_ID, id);
-    }
+pub(super) fn identify(lines: &mut Lines, id: &RequestId) {
+    lines.add("x-request-id", id.as_str().as_bytes());
+    lines.add("x-tidegate-request-id", id.as_str().as_bytes());
 }
 
 /// Says who served the request, and what of it was left out for that.
-pub(super) fn attribute(headers: &mut HeaderMap, head: &CompletionHead) {
+pub(super) fn attribution(head: &CompletionHead) -> Lines {
+    let mut lines = Lines::with_capacity(ATTRIBUTION_BYTES);
     // An id may hold any visible character; beyond ASCII, readers of headers see its UTF-8 bytes.
-    if let Ok(instance) = HeaderValue::from_bytes(head.instance.as_str().as_bytes()) {
-        headers.insert(INSTANCE, instance);
+    lines.add("x-tidegate-instance", head.instance.as_str().as_bytes());
+    lines.add("x-tidegate-revision", decimal(head.revision, &mut [0; 20]));
+    if !head.dropped.is_empty() {
+        lines.add("x-tidegate-dropped", head.dropped.to_string().as_bytes());
     }
-    headers.insert(REVISION, HeaderValue::from(head.revision));
-    if !head.dropped.is_empty()
-        && let Ok(dropped) = HeaderValue::from_bytes(head.dropped.to_string().as_bytes())
-    {
-        headers.insert(DROPPED, dropped);
-    }
-    count_attempts(headers, head.attempts);
-}
-
-/// Says how many attempts were made.
-pub(super) fn count_attempts(headers: &mut HeaderMap, attempts: u32) {
-    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    lines.add(ATTEMPTS, decimal(head.attempts.into(), &mut [0; 20]));
+    lines
 }

@@ -1,7 +1,8 @@
 //! The paths of the data plane, each with the operation that it stands for.
 
-use http::{HeaderMap, Method};
+use http::Method;
 use tidegate_application::domain::inference::{Dialect, InferenceRequest, Operation};
+use tidegate_http1::Fields;
 
 /// The operation of each path. A base URL that ends in `/v1` suits OpenAI's SDKs, one without suits Anthropic's.
 const PATHS: [(&str, Operation); 10] = [
@@ -34,7 +35,7 @@ pub(super) fn operation_of(method: &Method, path: &str) -> Option<Operation> {
 }
 
 /// `request` with those of its headers that belong to it.
-pub(super) fn with_headers(request: InferenceRequest, headers: &HeaderMap) -> InferenceRequest {
+pub(super) fn with_headers(request: InferenceRequest, fields: &Fields) -> InferenceRequest {
     let names: &[&'static str] = match request.operation() {
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => &ANTHROPIC_HEADERS,
         Operation::Converse(Dialect::Chat | Dialect::Responses)
@@ -45,7 +46,7 @@ pub(super) fn with_headers(request: InferenceRequest, headers: &HeaderMap) -> In
         | Operation::Images
         | Operation::Speech => &[],
     };
-    let given = |name: &&'static str| Some((*name, headers.get(*name)?.to_str().ok()?));
+    let given = |name: &&'static str| Some((*name, fields.text(name)?));
     names.iter().filter_map(given).fold(request, |request, (name, value)| request.with_header(name, value))
 }
 

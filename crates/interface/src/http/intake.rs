@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
+use tidegate_http1::Fields;
 
 use super::refusal::Refusal;
 use crate::server::RequestBody;
@@ -21,11 +21,14 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// Reads the body of a JSON request.
-    pub(super) async fn read(&self, headers: &HeaderMap, body: RequestBody) -> Result<Bytes, Refusal> {
-        check_media_type(headers)?;
+    pub(super) async fn read(&self, fields: &Fields, mut body: RequestBody) -> Result<Bytes, Refusal> {
+        check_media_type(fields)?;
         let announced = body.size_hint().lower();
         if announced > self.body_limit as u64 {
             return Err(Refusal::too_large(self.body_limit));
+        }
+        if let Some(whole) = body.take_whole() {
+            return Ok(whole);
         }
         let collecting = tokio::time::timeout(self.body_timeout, collect(body, self.body_limit));
         collecting.await.unwrap_or_else(|_late| Err(Refusal::body_timeout()))
@@ -63,16 +66,16 @@ async fn next_piece(body: &mut RequestBody) -> Result<Option<Bytes>, Refusal> {
 
 /// Refuses what is clearly no JSON. A missing or odd type is let through: many callers never set it, and the body itself
 /// is checked anyway.
-fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_media_type(fields: &Fields) -> Result<(), Refusal> {
     const OTHERS: [&str; 4] = ["multipart/", "audio/", "image/", "video/"];
-    let text = |name| headers.get(name).map_or(&b""[..], |value| value.as_bytes().trim_ascii());
-    let media_type = text(header::CONTENT_TYPE);
+    let text = |name| fields.get(name).map_or(&b""[..], <[u8]>::trim_ascii);
+    let media_type = text("content-type");
     let starts_with =
         |other: &str| media_type.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other.as_bytes()));
     if OTHERS.into_iter().any(starts_with) {
         return Err(Refusal::unsupported_media_type("the body must be JSON: send content-type: application/json"));
     }
-    let encoding = text(header::CONTENT_ENCODING);
+    let encoding = text("content-encoding");
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
         return Err(Refusal::unsupported_media_type("the body must not be compressed: send no content-encoding"));
     }

@@ -13,7 +13,7 @@ pub(super) use completion::{broken_stream, interrupted_stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use tidegate_application::domain::inference::{Complaint, Family, InvalidEnvelope, Unfit};
 
-use super::headers::{RETRY_AFTER_MS, SHOULD_RETRY, count_attempts};
+use super::headers::{ATTEMPTS, RETRY_AFTER_MS, SHOULD_RETRY};
 
 /// The longest wait that an SDK is told to sit out; some ignore longer ones and come back at once.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -248,7 +248,7 @@ impl Refusal {
             Advice::AsUsual => {}
         }
         if let Some(attempts) = attempts {
-            count_attempts(headers, attempts);
+            headers.insert(ATTEMPTS, HeaderValue::from(attempts));
         }
         if let Some(allow) = allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

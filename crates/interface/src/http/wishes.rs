@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use tidegate_application::{domain::pool::digest, orchestration::Consent};
+use tidegate_http1::Fields;
 
 use super::{
     headers::{AFFINITY, IDEMPOTENCY_KEY, IDEMPOTENT, MID_STREAM, TIMEOUT_MS},
@@ -25,33 +25,34 @@ pub(super) struct Wishes {
 
 impl Wishes {
     /// Reads them off the headers.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn of(fields: &Fields) -> Result<Self, Refusal> {
         // Most callers wish nothing: one look at every name costs less than to look for each of ours.
-        if !headers.keys().any(|name| is_wish(name.as_str())) {
+        if !fields.iter().any(|(name, _)| is_wish(name)) {
             return Ok(Self { timeout: None, affinity: None, consent: Consent::default(), is_idempotent: None });
         }
         Ok(Self {
-            timeout: timeout(headers)?,
-            affinity: headers.get(AFFINITY).map(|value| digest(value.as_bytes())),
-            consent: consent(headers)?,
-            is_idempotent: is_idempotent(headers)?,
+            timeout: timeout(fields)?,
+            affinity: fields.get(AFFINITY).map(digest),
+            consent: consent(fields)?,
+            is_idempotent: is_idempotent(fields)?,
         })
     }
 }
 
-fn is_wish(name: &str) -> bool {
-    name.starts_with("x-tidegate-") || name == IDEMPOTENCY_KEY
+fn is_wish(name: &[u8]) -> bool {
+    let begins_with = |start: &[u8]| name.get(..start.len()).is_some_and(|begun| begun.eq_ignore_ascii_case(start));
+    begins_with(b"x-tidegate-") || begins_with(IDEMPOTENCY_KEY.as_bytes())
 }
 
-fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let Some(text) = text(headers, TIMEOUT_MS) else { return Ok(None) };
+fn timeout(fields: &Fields) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = text(fields, TIMEOUT_MS) else { return Ok(None) };
     let millis = text.parse().ok().filter(|millis| *millis > 0);
     let millis = millis.ok_or_else(|| invalid(TIMEOUT_MS, "a whole number of milliseconds, at least 1"))?;
     Ok(Some(Duration::from_millis(millis)))
 }
 
-fn consent(headers: &HeaderMap) -> Result<Consent, Refusal> {
-    match text(headers, MID_STREAM) {
+fn consent(fields: &Fields) -> Result<Consent, Refusal> {
+    match text(fields, MID_STREAM) {
         None => Ok(Consent::default()),
         Some("error") => Ok(Consent::Nothing),
         Some("restart") => Ok(Consent::Restart),
@@ -60,9 +61,9 @@ fn consent(headers: &HeaderMap) -> Result<Consent, Refusal> {
 }
 
 /// Whoever names the request can tell that it was made twice.
-fn is_idempotent(headers: &HeaderMap) -> Result<Option<bool>, Refusal> {
-    match text(headers, IDEMPOTENT) {
-        None => Ok(headers.contains_key(IDEMPOTENCY_KEY).then_some(true)),
+fn is_idempotent(fields: &Fields) -> Result<Option<bool>, Refusal> {
+    match text(fields, IDEMPOTENT) {
+        None => Ok(fields.get(IDEMPOTENCY_KEY).map(|_| true)),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
         Some(_) => Err(invalid(IDEMPOTENT, "'true' or 'false'")),
@@ -70,8 +71,8 @@ fn is_idempotent(headers: &HeaderMap) -> Result<Option<bool>, Refusal> {
 }
 
 /// The value of a header; one that is no text is an empty one.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or_default().trim())
+fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.get(name).map(|_| fields.text(name).unwrap_or_default().trim())
 }
 
 fn invalid(name: &'static str, expected: &str) -> Refusal {
@@ -80,18 +81,16 @@ fn invalid(name: &'static str, expected: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn of(name: &'static str, value: &'static str) -> Option<Wishes> {
-        Wishes::of(&HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))])).ok()
+        Wishes::of(&[(name, value)].into_iter().collect()).ok()
     }
 
     #[test]
     fn a_caller_who_says_nothing_wishes_nothing() {
         let nothing = Wishes { timeout: None, affinity: None, consent: Consent::Seam, is_idempotent: None };
-        assert_eq!(Wishes::of(&HeaderMap::new()), Ok(nothing));
+        assert_eq!(Wishes::of(&Fields::default()), Ok(nothing));
     }
 
     #[test]

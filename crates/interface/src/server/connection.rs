@@ -75,7 +75,6 @@ struct Connection {
 }
 
 /// What comes of waiting for a head.
-#[expect(clippy::large_enum_variant, reason = "it is moved once for each request; a box would cost an allocation")]
 enum Heard {
     Request(RequestHead),
     Nonsense(HeadError),

@@ -16,8 +16,8 @@ use tidegate_http1::{Body as Framed, HeadError, Progress, RequestHead, write_chu
 use super::{
     Lifecycle, RequestBody,
     request_body::Desk,
-    response_head::{Framing, carries_body, write_head},
-    service::HttpService,
+    response_head::{Framing, Lines, carries_body, write_head},
+    service::{HttpService, Incoming, Outgoing},
     socket::Socket,
 };
 
@@ -44,19 +44,19 @@ pub(super) async fn answer<S: HttpService>(
     service: &S,
     lifecycle: &Lifecycle,
 ) -> io::Result<Next> {
-    let RequestHead { request, body: mut framed, persistent, expects_continue } = head;
-    let (method, version) = (request.method().clone(), request.version());
+    let RequestHead { method, target, version, fields, body: mut framed, persistent, expects_continue } = head;
     let Ok((body, desk)) = RequestBody::begin(&mut framed, &mut socket.buffer) else {
         refuse(socket, HeadError::Length);
         return Ok(Next::CloseSlowly);
     };
     let mut intake = Intake { framed, desk, expects_continue };
-    let response = {
-        let mut answering = pin!(service.answer(request.map(|()| body)));
+    let incoming = Incoming { method: method.clone(), target, fields, body };
+    let outgoing = {
+        let mut answering = pin!(service.answer(incoming));
         poll_fn(|context| {
             loop {
-                if let Poll::Ready(response) = answering.as_mut().poll(context) {
-                    return Poll::Ready(Some(response));
+                if let Poll::Ready(outgoing) = answering.as_mut().poll(context) {
+                    return Poll::Ready(Some(outgoing));
                 }
                 match ready!(intake.poll_supply(socket, context)) {
                     Supply::HandedOver => {}
@@ -66,10 +66,10 @@ pub(super) async fn answer<S: HttpService>(
         })
         .await
     };
-    let Some(response) = response else { return Ok(Next::Drop) };
+    let Some(outgoing) = outgoing else { return Ok(Next::Drop) };
     let is_unread = !intake.framed.is_over();
     let goes_on = persistent && !is_unread && lifecycle.is_serving();
-    let is_kept = write(socket, response, Caller { method, version, goes_on }).await?;
+    let is_kept = write(socket, outgoing, Caller { method, version, goes_on }).await?;
     Ok(match (is_kept && lifecycle.is_serving(), is_unread) {
         (_, true) => Next::CloseSlowly,
         (true, false) => Next::Listen,
@@ -85,7 +85,8 @@ pub(super) fn refuse(socket: &mut Socket, error: HeadError) {
     let mut response = Response::new(());
     *response.status_mut() = error.status();
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    write_head(socket.out(), &response.into_parts().0, Framing::Length(body.len() as u64), Some("close"));
+    let head = (&response.into_parts().0, &Lines::default());
+    write_head(socket.out(), head, (Framing::Length(body.len() as u64), Some("close")));
     socket.push(Bytes::from(body));
 }
 
@@ -143,11 +144,11 @@ struct Caller {
 }
 
 /// Writes a response; whether the connection can go on.
-async fn write<B>(socket: &mut Socket, response: Response<B>, caller: Caller) -> io::Result<bool>
+async fn write<B>(socket: &mut Socket, outgoing: Outgoing<B>, caller: Caller) -> io::Result<bool>
 where
     B: Body<Data = Bytes>,
 {
-    let (parts, body) = response.into_parts();
+    let (parts, body) = outgoing.response.into_parts();
     let mut body = pin!(body);
     let framing = Framing::of(parts.status, body.size_hint().exact(), caller.version);
     let goes_on = caller.goes_on && !asks_to_close(&parts) && framing != Framing::UntilClose;
@@ -156,7 +157,7 @@ where
         (true, Version::HTTP_10) => Some("keep-alive"),
         (true, _) => None,
     };
-    write_head(socket.out(), &parts, framing, connection);
+    write_head(socket.out(), (&parts, &outgoing.lines), (framing, connection));
     if !carries_body(&caller.method, framing) {
         poll_fn(|context| socket.poll_flush(context)).await?;
         return Ok(goes_on);

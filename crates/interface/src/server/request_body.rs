@@ -62,6 +62,16 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// All of it, if it came with the head.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Source::Whole(whole) => Some(mem::take(whole)),
+            Source::Arriving { .. } => None,
+        }
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BrokenBody;

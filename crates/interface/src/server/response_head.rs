@@ -35,8 +35,30 @@ impl Framing {
     }
 }
 
+/// Lines of a head that are ready to go out.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// Adds a line. A value with a control character in it could be taken for more than one, and is left out.
+    pub(crate) fn add(&mut self, name: &'static str, value: &[u8]) {
+        if !value.iter().any(u8::is_ascii_control) {
+            write_field(&mut self.0, name.as_bytes(), value);
+        }
+    }
+}
+
 /// Appends the head of a response. Its framing and whether the connection goes on are written here and nowhere else.
-pub(super) fn write_head(out: &mut Vec<u8>, parts: &Parts, framing: Framing, connection: Option<&'static str>) {
+pub(super) fn write_head(
+    out: &mut Vec<u8>,
+    (parts, lines): (&Parts, &Lines),
+    (framing, connection): (Framing, Option<&'static str>),
+) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(parts.status.as_str().as_bytes());
     out.push(b' ');
@@ -47,6 +69,7 @@ pub(super) fn write_head(out: &mut Vec<u8>, parts: &Parts, framing: Framing, con
             write_field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
+    out.extend_from_slice(&lines.0);
     match framing {
         Framing::Length(length) => write_field(out, b"content-length", decimal(length, &mut [0; 20])),
         Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
@@ -105,10 +128,13 @@ mod tests {
         }
         response.headers_mut().insert("x-a", HeaderValue::from_static("b"));
         let mut out = Vec::new();
-        write_head(&mut out, &response.into_parts().0, framing, connection);
+        let mut lines = Lines::default();
+        lines.add("x-ready", b"1");
+        lines.add("x-odd", b"1\r\nx-smuggled: 2");
+        write_head(&mut out, (&response.into_parts().0, &lines), (framing, connection));
         let text = String::from_utf8(out).unwrap();
         let (before, date) = text.split_once("date: ").unwrap();
-        assert_eq!(before, format!("HTTP/1.1 200 OK\r\nx-a: b\r\n{expected}"));
+        assert_eq!(before, format!("HTTP/1.1 200 OK\r\nx-a: b\r\nx-ready: 1\r\n{expected}"));
         assert!(date.ends_with(" GMT\r\n\r\n"), "{date}");
     }
 

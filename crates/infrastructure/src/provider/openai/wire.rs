@@ -154,47 +154,78 @@ pub(super) fn is_filled(value: Option<&str>) -> bool {
     value.is_some_and(|value| !matches!(value, "null" | "\"\"" | "[]" | "{}"))
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct UsageWire {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetailsWire>,
-    completion_tokens_details: Option<CompletionDetailsWire>,
+/// What a usage counts.
+#[derive(Default)]
+struct Counts {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    cached: Option<u64>,
+    reasoning: Option<u64>,
     /// Another spelling of the cached tokens, from before the details.
-    prompt_cache_hit_tokens: Option<u64>,
+    cache_hits: Option<u64>,
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct PromptDetailsWire {
-    cached_tokens: Option<u64>,
+impl Counts {
+    fn parse(json: &str) -> Result<Self, InvalidJson> {
+        let (mut counts, mut seen) = (Self::default(), 0);
+        Scanner::of(json).object(|scanner, key| {
+            match key {
+                "prompt_tokens" => {
+                    scanner.once(&mut seen, 0)?;
+                    counts.prompt = scanner.count()?;
+                }
+                "completion_tokens" => {
+                    scanner.once(&mut seen, 1)?;
+                    counts.completion = scanner.count()?;
+                }
+                "prompt_cache_hit_tokens" => {
+                    scanner.once(&mut seen, 2)?;
+                    counts.cache_hits = scanner.count()?;
+                }
+                "prompt_tokens_details" => {
+                    scanner.once(&mut seen, 3)?;
+                    counts.cached = detail(scanner, "cached_tokens")?;
+                }
+                "completion_tokens_details" => {
+                    scanner.once(&mut seen, 4)?;
+                    counts.reasoning = detail(scanner, "reasoning_tokens")?;
+                }
+                _ => drop(scanner.value()?),
+            }
+            Ok(())
+        })?;
+        Ok(counts)
+    }
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct CompletionDetailsWire {
-    reasoning_tokens: Option<u64>,
+/// The count of that name among details.
+fn detail(scanner: &mut Scanner<'_>, name: &str) -> Result<Option<u64>, InvalidJson> {
+    let (mut count, mut seen) = (None, 0);
+    if scanner.null()? {
+        return Ok(None);
+    }
+    scanner.object(|scanner, key| {
+        if key == name {
+            scanner.once(&mut seen, 0)?;
+            count = scanner.count()?;
+            return Ok(());
+        }
+        scanner.value().map(drop)
+    })?;
+    Ok(count)
 }
 
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
 fn read_usage(json: &str) -> Option<Usage> {
-    let UsageWire {
-        prompt_tokens,
-        completion_tokens,
-        prompt_tokens_details,
-        completion_tokens_details,
-        prompt_cache_hit_tokens,
-    } = serde_json::from_str(json).ok()?;
-    if (prompt_tokens, completion_tokens) == (None, None) {
+    let Counts { prompt, completion, cached, reasoning, cache_hits } = Counts::parse(json).ok()?;
+    if (prompt, completion) == (None, None) {
         return None;
     }
-    let cached = prompt_tokens_details.unwrap_or_default().cached_tokens.or(prompt_cache_hit_tokens);
     believed(Usage {
-        input_tokens: prompt_tokens.unwrap_or(0),
-        output_tokens: completion_tokens.unwrap_or(0),
-        cached_tokens: cached.unwrap_or(0),
-        reasoning_tokens: completion_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
+        input_tokens: prompt.unwrap_or(0),
+        output_tokens: completion.unwrap_or(0),
+        cached_tokens: cached.or(cache_hits).unwrap_or(0),
+        reasoning_tokens: reasoning.unwrap_or(0),
         estimated: false,
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tidegate_domain::inference::{Allowance, Quota};
+use tidegate_http1::Fields;
 
 use super::{MAX_WAIT, moment::wait, single};
 
@@ -38,18 +39,23 @@ pub(in crate::provider) fn rate_limit_reset(headers: &HeaderMap) -> Option<Durat
     longest.or_else(|| all().filter_map(|(_, name)| reset(name)).max()).map(|wait| wait.min(MAX_WAIT))
 }
 
-/// What is left of our rate; `None` if the answer does not say. Nothing is allocated.
-pub(in crate::provider) fn quota(headers: &HeaderMap) -> Option<Quota> {
+/// What is left of our rate; `None` if the answer does not say.
+pub(in crate::provider) fn quota(fields: &Fields) -> Option<Quota> {
     // Most answers say nothing of it: one look at every name costs less than to look for each of ten.
-    if !headers.keys().any(|name| is_of_limits(name.as_str())) {
+    if !fields.iter().any(|(name, _)| is_of_limits(name)) {
         return None;
     }
+    left(&fields.to_map())
+}
+
+pub(super) fn left(headers: &HeaderMap) -> Option<Quota> {
     let quota = Quota { requests: least(headers, &REQUESTS), tokens: least(headers, &TOKENS) };
     (quota != Quota::default()).then_some(quota)
 }
 
-fn is_of_limits(name: &str) -> bool {
-    ["x-ratelimit-", "anthropic-ratelimit-", "ratelimit-"].into_iter().any(|start| name.starts_with(start))
+fn is_of_limits(name: &[u8]) -> bool {
+    let begins_with = |start: &str| name.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start.as_bytes()));
+    ["x-ratelimit-", "anthropic-ratelimit-", "ratelimit-"].into_iter().any(begins_with)
 }
 
 /// The limit of which the least is left.
@@ -92,7 +98,7 @@ mod tests {
     fn check_quota(pairs: &[(&str, &str)], requests: Option<(u64, u64)>, tokens: Option<(u64, u64)>) {
         let allowance = |(remaining, seconds)| Allowance { remaining, reset: Duration::from_secs(seconds) };
         let expected = Quota { requests: requests.map(allowance), tokens: tokens.map(allowance) };
-        assert_eq!(quota(&headers(pairs)).unwrap_or_default(), expected, "{pairs:?}");
+        assert_eq!(quota(&pairs.iter().copied().collect()).unwrap_or_default(), expected, "{pairs:?}");
     }
 
     #[test]
@@ -121,6 +127,6 @@ mod tests {
         check_quota(&[("x-ratelimit-remaining-requests", "0")], None, None);
         check_quota(&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0s")], None, None);
         check_quota(&[("x-ratelimit-remaining-tokens", "-1"), ("x-ratelimit-reset-tokens", "1s")], None, None);
-        assert_eq!(quota(&HeaderMap::new()), None);
+        assert_eq!(quota(&Fields::default()), None);
     }
 }

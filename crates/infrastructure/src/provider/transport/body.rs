@@ -9,15 +9,23 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
+use http::StatusCode;
 use tidegate_domain::fault::{Fault, FaultKind, TransportFault, Work};
-use tidegate_http1::{Body, Progress, ResponseHead};
+use tidegate_http1::{Body, Fields, Progress, ResponseHead};
 
 use super::{connection::Connection, pool::Host};
 
 /// What is read past the end of an answer to keep its connection.
 const MAX_DRAINED_BYTES: usize = 16 * 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An answer whose head is there.
+#[derive(Debug)]
+pub(in crate::provider) struct Answer {
+    pub(in crate::provider) status: StatusCode,
+    pub(in crate::provider) fields: Fields,
+    pub(in crate::provider) body: AnswerBody,
+}
 
 /// The body of an answer. Dropping it before its end closes the connection; at its end the connection goes to rest.
 #[derive(Debug)]
@@ -50,11 +58,11 @@ pub(in crate::provider) enum ReadBodyError {
 }
 
 /// The answer that `head` begins.
-pub(super) fn answer(head: ResponseHead, connection: Connection, host: Arc<Host>) -> Response<AnswerBody> {
-    let ResponseHead { response, body, persistent } = head;
+pub(super) fn answer(head: ResponseHead, connection: Connection, host: Arc<Host>) -> Answer {
+    let ResponseHead { status, fields, body, persistent } = head;
     let mut answer = AnswerBody(Some(Open { body, connection, host, persistent }));
     answer.settle();
-    response.map(|()| answer)
+    Answer { status, fields, body: answer }
 }
 
 impl AnswerBody {
@@ -121,11 +129,7 @@ impl Open {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(in crate::provider) async fn read_body(
-    response: Response<AnswerBody>,
-    limit: usize,
-) -> Result<Bytes, ReadBodyError> {
-    let mut body = response.into_body();
+pub(in crate::provider) async fn read_body(mut body: AnswerBody, limit: usize) -> Result<Bytes, ReadBodyError> {
     if body.left() > limit as u64 {
         return Err(ReadBodyError::TooLong);
     }
