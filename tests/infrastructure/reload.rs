@@ -67,7 +67,12 @@ fn write(directory: &TempDir, Provider { url, key, timeout }: Provider<'_>, more
 }
 
 async fn ask(gateway: &Gateway) -> Result<(), CompletionError> {
-    let request = InferenceRequest::parse(Bytes::from_static(br#"{"model":"p","messages":[]}"#)).unwrap();
+    ask_for("p", gateway).await
+}
+
+async fn ask_for(model: &str, gateway: &Gateway) -> Result<(), CompletionError> {
+    let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+    let request = InferenceRequest::parse(Bytes::from(body)).unwrap();
     let context = RequestContext::new(RequestId::new("req"));
     gateway.orchestration().complete(request, context).await.map(drop)
 }
@@ -113,6 +118,38 @@ async fn a_refused_key_that_is_replaced_is_forgiven_and_another_url_forgets_ever
     assert_eq!(site.instance().failures, 0);
     ask(&site.gateway).await.unwrap();
     assert_eq!(other.request_count(), 1);
+}
+
+/// A pool over two keys of the provider.
+fn two_keys(second: &str) -> String {
+    let instance = |key| format!("[[pools.q.instances]]\nmodel = \"up:gpt\"\nkey = \"{key}\"\n");
+    let keys = format!("[providers.up.keys]\nfirst = \"k1\"\nsecond = \"{second}\"\n");
+    format!("{keys}[pools.q]\nrotation = \"declared\"\n{}{}", instance("second"), instance("first"))
+}
+
+#[tokio::test]
+async fn keys_of_one_provider_fail_by_themselves_and_one_that_is_replaced_is_forgiven_alone() {
+    let upstream = FaultyUpstream::start("up").await;
+    let url = upstream.base_url();
+    let provider = Provider { url: &url, key: "own", timeout: 5 };
+    let site = Site::new(provider).await;
+    site.reload(provider, &two_keys("k2")).await;
+    let available = || {
+        let instances = site.gateway.pools().statistics(&PoolName::new("q").unwrap()).unwrap().instances;
+        instances.into_iter().map(|instance| instance.available).collect::<Vec<_>>()
+    };
+    upstream.enqueue(Behaviour::status(401));
+    ask_for("q", &site.gateway).await.unwrap();
+    assert_eq!(available(), [false, true], "the other one has answered in its place");
+    let sent: Vec<_> = upstream.requests().iter().map(|it| it.header("authorization").unwrap().to_owned()).collect();
+    assert_eq!(sent, ["Bearer k2", "Bearer k1"]);
+
+    upstream.enqueue(Behaviour::status(401));
+    ask_for("q", &site.gateway).await.unwrap_err();
+    assert_eq!(available(), [false, false]);
+    site.reload(provider, &two_keys("k3")).await;
+    assert_eq!(available(), [true, false]);
+    assert_eq!(upstream.connection_count(), 1);
 }
 
 #[tokio::test]

@@ -143,6 +143,10 @@ name!(
     ProviderName, "provider", MAX_NAME_BYTES, plain_or_dot
 );
 name!(
+    /// The name of one of a provider's keys; it is no secret, unlike the key.
+    KeyName, "key", MAX_NAME_BYTES, plain_or_dot
+);
+name!(
     /// The id of an instance, unique within its pool or tier: chosen by the user, or `<reference>/<model>`.
     InstanceId, "instance", MAX_INSTANCE_ID_BYTES, visible
 );

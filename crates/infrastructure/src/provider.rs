@@ -56,7 +56,7 @@ pub use self::{
 };
 use self::{
     endpoint::InvalidHeader,
-    http_provider::HttpProvider,
+    http_provider::{HttpProvider, unknown_key},
     simulated::Simulation,
     transport::{TlsRoots, Transport, Way, read_body},
 };
@@ -173,6 +173,9 @@ impl ClientFactory for Providers {
         };
         match provider {
             Provider::Simulated(simulation) => {
+                if let Some(key) = &instance.key {
+                    return Err(unknown_key::<()>(instance, key, &[]));
+                }
                 Ok(ProviderClient::Simulated(SimulatedClient::new(Arc::clone(simulation))))
             }
             Provider::Http(http, transport) => http.client(instance, transport).map(ProviderClient::Http),

@@ -1,10 +1,11 @@
-//! What is said of models, and where groups and pools fall back to.
+//! What is said of models, of the keys and limits of instances, and where groups and pools fall back to.
 
 use std::num::NonZeroU32;
 
 use tidegate_domain::{
     model::{Capability, Prices},
-    pool::PoolFallback,
+    pool::{PoolFallback, PoolMember},
+    resilience::AdaptivePolicy,
     task_group::FallbackStrategy,
 };
 
@@ -73,4 +74,30 @@ fn a_fallback_names_where_to_go() {
     assert_eq!(filtered, ["pool:spare", "chat"]);
     let own = configuration.task_groups[2].value.fallback();
     assert_eq!((own.strategy, own.custom.as_deref()), (FallbackStrategy::Custom, Some("mine")));
+}
+
+#[test]
+fn a_pool_says_how_limits_are_found_out_where_one_instance_names_a_key() {
+    let text = format!(
+        "{BASE}
+        [providers.keyed]
+        protocol = 'openai'
+        keys = {{ team-a = 'secret' }}
+        [pools.p]
+        adaptive_concurrency = {{ floor = 2, slow_factor = 1.5 }}
+        [[pools.p.instances]]
+        model = 'keyed:m'
+        key = 'team-a'
+        [[pools.p.instances]]
+        model = 'keyed:m'
+        "
+    );
+    let loaded = load_text(&text, &[]).unwrap();
+    let pool = &loaded.configuration.pools[1].value;
+    let of = |number| NonZeroU32::new(number).unwrap();
+    let adaptive = AdaptivePolicy { floor: of(2), ceiling: of(200), slow_percent: Some(of(150)) };
+    assert_eq!(pool.policy().adaptive_concurrency, Some(adaptive));
+    let [PoolMember::Instance(one), PoolMember::Instance(other)] = pool.members() else { panic!("two instances") };
+    assert_eq!((one.id.as_str(), one.key.as_ref().unwrap().as_str()), ("keyed:m@team-a", "team-a"));
+    assert_eq!((other.id.as_str(), &other.key), ("keyed:m", &None));
 }

@@ -12,10 +12,11 @@ fn with_secrets(rest: &str) -> String {
 
 #[test]
 fn a_loaded_configuration_does_not_print_its_secrets() {
-    let text = with_secrets("").replace("X-Team = \"canary-4711\"", "X-Team = \"${HEADER}\"");
+    let text = with_secrets(&format!("keys = {{ team = \"{CANARY}\" }}"))
+        .replace("X-Team = \"canary-4711\"", "X-Team = \"${HEADER}\"");
     let loaded = load_text(&text, &[("HEADER", CANARY)]).unwrap();
     let provider = loaded.settings.providers.iter().find(|provider| provider.name.as_str() == "x").unwrap();
-    assert!(provider.api_key.is_some() && provider.headers.len() == 1);
+    assert!(provider.api_key.is_some() && provider.headers.len() == 1 && provider.keys.len() == 1);
     assert!(!format!("{loaded:?}").contains(CANARY));
 }
 
@@ -33,6 +34,9 @@ fn no_report_repeats_a_secret() {
     check(&with_secrets(&format!("wombat = \"{CANARY}\"")));
     check(&with_secrets(&format!("base_url = \"http://user:{CANARY}@host/v1\"")));
     check(&with_secrets("headers = 3"));
+    check(&with_secrets(&format!("keys = \"{CANARY}\"")));
+    check(&with_secrets(&format!("keys = {{ a = [\"{CANARY}\"] }}")));
+    check(&with_secrets(&format!("keys = {{ \"{CANARY} \" = \"{CANARY}\" }}")));
     check(&with_secrets("= 3"));
     check(&with_secrets("").replace("X-Team = \"", "X-Team = "));
     check(&with_secrets("").replace("X-Team", "Content-Length"));

@@ -8,7 +8,7 @@ use tidegate_domain::{
     inference::{DefaultValues, Prefill, ReasoningEffort, ResponseFormat, ToolChoice},
     name::Target,
     pool::{AffinitySource, EjectionPolicy, OnExhausted, PoolFallback, PoolMember, PoolQueue, RotationKind, SlowStart},
-    resilience::{AdaptivePolicy, HedgePolicy, MidStream, Pace},
+    resilience::{HedgePolicy, MidStream, Pace},
     task_group::FallbackStrategy,
 };
 use tidegate_infrastructure::{
@@ -62,7 +62,6 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         rotation_strategy = {{ type = 'weighted_round_robin' }}
         slow_start = {{ window = 90, aggression = 1.5 }}
         max_ejection_percent = 40
-        adaptive_concurrency = {{ floor = 2, slow_factor = 1.5 }}
         panic_threshold = 30
         on_exhausted = {{ type = 'queue', max_wait = 0.5, size = 7 }}
         affinity = {{ by = ['user', 'prompt_prefix'], prefix_bytes = 64, max_load_factor = 2 }}
@@ -96,9 +95,6 @@ fn a_pool_says_how_it_picks_and_gives_up() {
         policy.slow_start,
         Some(SlowStart { window: Duration::from_secs(90), aggression: NonZeroU32::new(150).unwrap() })
     );
-    let adaptive = policy.adaptive_concurrency.unwrap();
-    let of = |number| NonZeroU32::new(number).unwrap();
-    assert_eq!(adaptive, AdaptivePolicy { floor: of(2), ceiling: of(200), slow_percent: Some(of(150)) });
     assert_eq!(policy.deadlines.total, Duration::from_millis(2500));
     assert_eq!(policy.health.failure_threshold.get(), 7);
     assert_eq!(policy.health.max_recovery_time, Duration::from_mins(15), "never below the first one");

@@ -12,7 +12,7 @@ use proptest::{
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     inference::{DefaultValues, ParameterDefaults, ReasoningEffort, ResponseFormat, ToolChoice},
-    name::{GroupName, InstanceId, ModelRef, PoolName, ProviderName, TierName},
+    name::{GroupName, InstanceId, KeyName, ModelRef, PoolName, ProviderName, TierName},
     pool::{
         AffinityPolicy, AffinitySource, CheckKind, CheckPolicy, EjectionPolicy, HealthPolicy, InstanceSpec,
         OnExhausted, Pool, PoolFallback, PoolMember, PoolPolicy, PoolQueue, RotationKind, SlowStart, Weight,
@@ -84,13 +84,15 @@ fn pools() -> impl Strategy<Value = Pool> {
 }
 
 fn instances() -> impl Strategy<Value = InstanceSpec> {
-    (visible(), models(), 0..=Weight::MAX, option::of(non_zero()), option::of(any::<Box<str>>())).prop_map(
-        |(id, model, weight, max_concurrency, base_url)| InstanceSpec {
+    let places = (option::of(any::<Box<str>>()), option::of(dotted()));
+    (visible(), models(), 0..=Weight::MAX, option::of(non_zero()), places).prop_map(
+        |(id, model, weight, max_concurrency, (base_url, key))| InstanceSpec {
             id: InstanceId::new(&id).unwrap(),
             model,
             weight: Weight::new(weight).unwrap(),
             max_concurrency,
             base_url,
+            key: key.map(|key| KeyName::new(&key).unwrap()),
         },
     )
 }

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use tidegate_domain::{
     fault::FaultKind,
     inference::{BuildClientError, ClientFactory, LlmClient},
+    pool::InstanceSpec,
 };
 use tidegate_infrastructure::provider::{Protocol, ProviderSettings, Providers};
 
@@ -54,6 +55,24 @@ async fn an_instance_may_stand_elsewhere_than_its_provider() {
     let client = Providers::new(vec![settings(&provider.base_url())]).unwrap().client(&instance).unwrap();
     outcome(&client, WHOLE).await;
     assert_eq!((provider.request_count(), elsewhere.request_count()), (0, 1));
+}
+
+#[tokio::test]
+async fn an_instance_is_asked_with_the_key_that_it_names() {
+    let upstream = FaultyUpstream::start("a").await;
+    let mut settings = settings(&upstream.base_url());
+    settings.keys = vec![("team-b".parse().unwrap(), SecretString::from("sk-canary-b"))];
+    let providers = Providers::new(vec![settings]).unwrap();
+    for key in [None, Some("team-b")] {
+        let named = InstanceSpec { key: key.map(|key| key.parse().unwrap()), ..instance() };
+        outcome(&providers.client(&named).unwrap(), WHOLE).await;
+    }
+    let keys: Vec<_> = upstream.requests().iter().map(|it| it.header("authorization").unwrap().to_owned()).collect();
+    assert_eq!(keys, ["Bearer sk-canary", "Bearer sk-canary-b"]);
+    assert!(!format!("{providers:?}").contains("canary"), "no key is printed");
+    let unknown = providers.client(&InstanceSpec { key: Some("team-c".parse().unwrap()), ..instance() }).unwrap_err();
+    let expected = "'up:gpt-4o' is asked with the key 'team-c', which its provider does not have; known: team-b";
+    assert_eq!(unknown.to_string(), expected);
 }
 
 #[tokio::test]

@@ -3,7 +3,11 @@
 use std::{future::Future, num::NonZeroU32, sync::OnceLock, time::SystemTime};
 
 use super::{AnswerStream, Dropped, InferenceRequest, ParameterDefaults, Part, Quota, Reply, RequestId, Unfit};
-use crate::{fault::Fault, name::ModelRef, pool::InstanceSpec};
+use crate::{
+    fault::Fault,
+    name::{KeyName, ModelRef},
+    pool::InstanceSpec,
+};
 
 /// One attempt at one upstream.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +127,16 @@ pub enum BuildClientError {
         /// The model whose provider is missing.
         model: ModelRef,
         /// The configured providers, for the reader.
+        known: String,
+    },
+    /// Its provider has no key of that name.
+    #[error("'{model}' is asked with the key '{key}', which its provider does not have; known: {known}")]
+    UnknownKey {
+        /// The model.
+        model: ModelRef,
+        /// The name of the key.
+        key: KeyName,
+        /// The names of the provider's keys, for the reader.
         known: String,
     },
     /// The instance's base URL cannot be used.

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::name::{InstanceId, ModelRef};
+use crate::name::{InstanceId, KeyName, ModelRef};
 
 /// An instance's share of the traffic: 1 by default, 0 drains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,11 +47,13 @@ pub struct InstanceSpec {
     pub max_concurrency: Option<NonZeroU32>,
     /// Where it is, if not at its provider's base URL.
     pub base_url: Option<Box<str>>,
+    /// Which of its provider's named keys it is asked with; the provider's own if absent.
+    pub key: Option<KeyName>,
 }
 
 impl InstanceSpec {
-    /// An instance with weight 1, no limit, at its provider's base URL.
+    /// An instance with weight 1, no limit, at its provider's base URL and with its key.
     pub fn new(id: InstanceId, model: ModelRef) -> Self {
-        Self { id, model, weight: Weight::default(), max_concurrency: None, base_url: None }
+        Self { id, model, weight: Weight::default(), max_concurrency: None, base_url: None, key: None }
     }
 }

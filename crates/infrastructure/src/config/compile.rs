@@ -226,6 +226,7 @@ impl<'f> Reading<'f> {
         self.defined.cards = std::mem::take(&mut self.context.cards);
         let groups = self.defined.task_groups.iter().map(|declared| &declared.value);
         self.declarations.know_tiers(groups);
+        self.declarations.know_keys(&self.defined.providers);
         if self.is_lenient {
             self.declarations.disable_dangling(self.findings);
         }

@@ -99,13 +99,13 @@ const OTHER_WORDS: [(&str, &str); 4] = [
 
 /// The path with every key, and no name, spelled as today.
 fn spelled_as_today(path: &str) -> String {
-    const NAMED: [&str; 7] = ["providers", "models", "pools", "task_groups", "wrappers", "tiers", "headers"];
+    const NAMED: [&str; 8] = ["providers", "models", "pools", "task_groups", "wrappers", "tiers", "headers", "keys"];
     let mut today: Vec<&str> = Vec::new();
     for (at, segment) in segments(path).enumerate() {
         // The models of a tier are a list, and no table of names.
         let is_name = today
             .last()
-            .is_some_and(|above| NAMED.contains(above) && (at == 1 || matches!(*above, "tiers" | "headers")));
+            .is_some_and(|above| NAMED.contains(above) && (at == 1 || matches!(*above, "tiers" | "headers" | "keys")));
         today.push(if is_name { segment } else { canonical(segment) });
     }
     today.join(".").replace("].name", "].id")

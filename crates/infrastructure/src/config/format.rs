@@ -9,7 +9,8 @@ use toml_edit::{DocumentMut, InlineTable, Item, Key, TableLike, Value, value};
 use super::{describe::rank, tree::canonical};
 
 /// The tables below which somebody chose the names.
-const NAMED: [&str; 8] = ["providers", "models", "pools", "task_groups", "wrappers", "tiers", "echelons", "headers"];
+const NAMED: [&str; 9] =
+    ["providers", "models", "pools", "task_groups", "wrappers", "tiers", "echelons", "headers", "keys"];
 
 /// Why a file cannot be formatted.
 #[derive(Debug, thiserror::Error)]

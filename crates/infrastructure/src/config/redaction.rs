@@ -39,7 +39,17 @@ pub(super) fn tells(line: &str) -> bool {
     let has_key = ["\"sk-", "'sk-", " sk-", "=sk-", ":sk-"].iter().any(|start| lower.contains(start));
     // An escaped key could spell any of the words.
     let is_escaped = line.contains("\\u") || line.contains("\\U") || line.contains("\\x");
-    TELLTALES.iter().any(|word| plain.contains(word)) || names_headers(&plain) || has_user_info || has_key || is_escaped
+    TELLTALES.iter().any(|word| plain.contains(word))
+        || names_headers(&plain)
+        || names_keys(&plain)
+        || has_user_info
+        || has_key
+        || is_escaped
+}
+
+/// Whether the line speaks of keys by name: the word alone, as in `[providers.x.keys]` and `keys = {`.
+fn names_keys(plain: &str) -> bool {
+    plain.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word == "keys")
 }
 
 /// Whether the line speaks of headers to send, not of a limit on headers.
@@ -88,6 +98,7 @@ mod tests {
         check("base_url = 'https://user:pw@host'", &[0]);
         check("key = 'sk-123'", &[0]);
         check("\"api\\u005fkey\" = 'x'", &[0]);
+        check("keys = { a = 'x' }\nkey = 'a'\nmonkeys = 3", &[0]);
         check("max_tokens = 3\ntoken_interval_ms = 2\n[task-groups.task-x]\nheaders = 30\nmax_header_bytes = 1", &[]);
     }
 
@@ -100,6 +111,7 @@ mod tests {
 
     #[test]
     fn everything_below_a_secret_heading_is_hidden() {
+        check("[providers.p.keys]\nteam = 'x'\n[q]\na = 1", &[0, 1]);
         check("[p.headers]\nX-Thing = 'x'\n\n[q]\na = 1", &[0, 1, 2]);
     }
 }

@@ -10,6 +10,7 @@ use super::{
     section::{Mention, Mentions},
     suggest::did_you_mean,
 };
+use crate::provider::ProviderSettings;
 
 /// What became of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub(super) struct Declaration {
 #[derive(Default)]
 pub(super) struct Declarations {
     entries: BTreeMap<Kind, BTreeMap<String, Declaration>>,
-    /// The tiers of each task group without errors.
-    tiers: BTreeMap<String, Vec<String>>,
+    /// The tiers of each task group and the keys of each provider without errors.
+    parts: BTreeMap<(Kind, String), Vec<String>>,
 }
 
 impl Declarations {
@@ -43,7 +44,13 @@ impl Declarations {
 
     pub(super) fn know_tiers<'a>(&mut self, groups: impl Iterator<Item = &'a TaskGroup>) {
         let names = |group: &TaskGroup| group.tiers().iter().map(|tier| tier.name().to_string()).collect();
-        self.tiers = groups.map(|group| (group.name().to_string(), names(group))).collect();
+        self.parts.extend(groups.map(|group| ((Kind::TaskGroup, group.name().to_string()), names(group))));
+    }
+
+    pub(super) fn know_keys(&mut self, providers: &[ProviderSettings]) {
+        let names = |provider: &ProviderSettings| provider.keys.iter().map(|(name, _)| name.to_string()).collect();
+        let named = |provider: &ProviderSettings| ((Kind::Provider, provider.name.to_string()), names(provider));
+        self.parts.extend(providers.iter().map(named));
     }
 
     pub(super) fn is_live(&self, kind: Kind, name: &str) -> bool {
@@ -121,7 +128,7 @@ impl Declarations {
     }
 
     fn objection(&self, mention: &Mention) -> Option<(String, String)> {
-        let Mention { kind, name, tier, word } = mention;
+        let Mention { kind, name, part, word } = mention;
         let noun = kind.noun();
         let is_plain = word.sources().is_none();
         let subject = word
@@ -148,13 +155,18 @@ impl Declarations {
             }
             State::Broken => Some((format!("{subject} is disabled by its errors"), "correct them".to_owned())),
             State::Live => {
-                let tiers = self.tiers.get(name)?;
-                let tier = tier.as_ref().filter(|tier| !tiers.contains(tier))?;
+                let parts = self.parts.get(&(*kind, name.clone()))?;
+                let part = part.as_ref().filter(|part| !parts.contains(part))?;
+                let (what, define) = match kind {
+                    Kind::Provider => ("key", format!("define it in [providers.{name}.keys]")),
+                    _ => ("tier", String::new()),
+                };
                 if !is_plain {
-                    return Some((format!("{subject} has no such tier"), String::new()));
+                    return Some((format!("{subject} has no such {what}"), define));
                 }
-                let help = did_you_mean(tier, tiers.iter().map(String::as_str));
-                Some((format!("{subject} has no tier '{tier}'"), help))
+                let near = did_you_mean(part, parts.iter().map(String::as_str));
+                let help = if near.is_empty() { define } else { near };
+                Some((format!("{subject} has no {what} '{part}'"), help))
             }
         }
     }

@@ -43,7 +43,8 @@ pub(super) struct Context {
 pub(super) struct Mention {
     pub(super) kind: Kind,
     pub(super) name: String,
-    pub(super) tier: Option<String>,
+    /// Which of its tiers, or of its keys.
+    pub(super) part: Option<String>,
     pub(super) word: Word,
 }
 
@@ -53,12 +54,17 @@ pub(super) struct Mentions(pub(super) Vec<Mention>);
 
 impl Mentions {
     pub(super) fn add(&mut self, kind: Kind, name: &str, word: &Word) {
-        self.0.push(Mention { kind, name: name.to_owned(), tier: None, word: word.clone() });
+        self.0.push(Mention { kind, name: name.to_owned(), part: None, word: word.clone() });
     }
 
     pub(super) fn add_group(&mut self, group: &str, tier: Option<&str>, word: &Word) {
-        let tier = tier.map(ToOwned::to_owned);
-        self.0.push(Mention { kind: Kind::TaskGroup, name: group.to_owned(), tier, word: word.clone() });
+        let part = tier.map(ToOwned::to_owned);
+        self.0.push(Mention { kind: Kind::TaskGroup, name: group.to_owned(), part, word: word.clone() });
+    }
+
+    pub(super) fn add_key(&mut self, provider: &ProviderName, word: &Word) {
+        let (name, part) = (provider.to_string(), Some(word.text.clone()));
+        self.0.push(Mention { kind: Kind::Provider, name, part, word: word.clone() });
     }
 }
 

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{HeaderMap, HeaderName};
 use tidegate_domain::{
     inference::{BuildClientError, Operation, Prefill},
+    name::KeyName,
     pool::InstanceSpec,
 };
 
@@ -29,6 +30,8 @@ pub(super) struct HttpProvider {
     layout: Layout,
     base_url: String,
     headers: HeaderMap,
+    /// The same with each of the named keys.
+    headers_by_key: Vec<(KeyName, HeaderMap)>,
     operations: Vec<Operation>,
     prefill: Option<Prefill>,
     allow_link_local: bool,
@@ -64,8 +67,12 @@ impl HttpProvider {
             None => wire.everywhere().to_vec(),
         };
         let headers = credentials((&key_header, settings.api_key.as_ref()), &settings.headers)?;
+        let named = settings.keys.iter();
+        let headers_by_key = named
+            .map(|(name, key)| Ok((name.clone(), credentials((&key_header, Some(key)), &settings.headers)?)))
+            .collect::<Result<_, _>>()?;
         let (prefill, allow_link_local) = (settings.prefill, settings.allow_link_local);
-        Ok(Some(Self { wire, layout, base_url, headers, operations, prefill, allow_link_local }))
+        Ok(Some(Self { wire, layout, base_url, headers, headers_by_key, operations, prefill, allow_link_local }))
     }
 
     /// The client of an instance.
@@ -76,20 +83,34 @@ impl HttpProvider {
     ) -> Result<HttpClient, BuildClientError> {
         let url = instance.base_url.as_deref().unwrap_or(&self.base_url);
         let invalid = |problem: &str| BuildClientError::BaseUrl { url: url.to_owned(), problem: problem.to_owned() };
+        let headers = self.headers(instance)?;
         let endpoint =
-            self.endpoint(url, instance.model.model()).map_err(|InvalidBaseUrl(problem)| invalid(problem))?;
+            self.endpoint(url, instance.model.model(), headers).map_err(|InvalidBaseUrl(problem)| invalid(problem))?;
         if !self.allow_link_local && endpoint.host().is_some_and(is_host_off_limits) {
             return Err(invalid(OFF_LIMITS));
         }
         Ok(HttpClient::new(self.wire, transport.clone(), Arc::new(endpoint)).going_on(self.prefill))
     }
 
-    fn endpoint(&self, url: &str, model: &str) -> Result<Endpoint, InvalidBaseUrl> {
+    /// What every request to an instance carries.
+    fn headers(&self, instance: &InstanceSpec) -> Result<&HeaderMap, BuildClientError> {
+        let Some(key) = &instance.key else { return Ok(&self.headers) };
+        let named = self.headers_by_key.iter().find(|(name, _)| name == key);
+        named.map(|(_, headers)| headers).ok_or_else(|| unknown_key(instance, key, &self.headers_by_key))
+    }
+
+    fn endpoint(&self, url: &str, model: &str, headers: &HeaderMap) -> Result<Endpoint, InvalidBaseUrl> {
         let base = self.layout.base(url);
         let deployment = self.layout.deployment(model)?;
         let path = |operation: &Operation| Some((*operation, format!("{deployment}{}", self.wire.path(*operation)?)));
-        Endpoint::new(&base, self.headers.clone(), self.operations.iter().filter_map(path))
+        Endpoint::new(&base, headers.clone(), self.operations.iter().filter_map(path))
     }
+}
+
+/// The key that `instance` names is none of these.
+pub(super) fn unknown_key<T>(instance: &InstanceSpec, key: &KeyName, known: &[(KeyName, T)]) -> BuildClientError {
+    let known: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+    BuildClientError::UnknownKey { model: instance.model.clone(), key: key.clone(), known: known.join(", ") }
 }
 
 impl Layout {
@@ -135,7 +156,7 @@ mod tests {
     }
 
     fn route(provider: &HttpProvider, operation: Operation) -> Option<String> {
-        let endpoint = provider.endpoint(&provider.base_url, "my-gpt.4o").unwrap();
+        let endpoint = provider.endpoint(&provider.base_url, "my-gpt.4o", &provider.headers).unwrap();
         endpoint.route(operation).map(ToString::to_string)
     }
 
@@ -157,7 +178,7 @@ mod tests {
             route(&versioned, CHAT).unwrap(),
             "https://res.openai.azure.com/openai/deployments/my-gpt.4o/chat/completions?api-version=2024-10-21"
         );
-        assert!(versioned.endpoint(&versioned.base_url, "a/b?c").is_err());
+        assert!(versioned.endpoint(&versioned.base_url, "a/b?c", &versioned.headers).is_err());
         let current = provider(Protocol::Azure, Some("https://res.openai.azure.com/openai/v1/"), None);
         assert_eq!(route(&current, CHAT).unwrap(), "https://res.openai.azure.com/openai/v1/chat/completions");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tidegate_domain::{
     inference::{Operation, Prefill},
-    name::ProviderName,
+    name::{KeyName, ProviderName},
 };
 
 use super::connecting::{Authorities, Proxy};
@@ -26,6 +26,8 @@ pub struct ProviderSettings {
     pub api_version: Option<String>,
     /// The credential, sent as the protocol sends it.
     pub api_key: Option<SecretString>,
+    /// Further credentials by name, for instances that are asked with one of them in its place.
+    pub keys: Vec<(KeyName, SecretString)>,
     /// Headers to send along. Values are secret: some providers take their key in one.
     pub headers: Vec<(String, SecretString)>,
     /// How long a connection may take to stand, name resolution and TLS included.
@@ -52,6 +54,7 @@ impl ProviderSettings {
             operations: None,
             api_version: None,
             api_key: None,
+            keys: Vec::new(),
             headers: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             allow_link_local: false,

@@ -117,6 +117,9 @@ fn no_such_pool(name: &str) -> Response {
 struct InstanceWire {
     id: String,
     model: String,
+    /// The name of the key that it is asked with, if it is not its provider's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     health: &'static str,
     breaker: &'static str,
     /// What an operator holds the circuit at.
@@ -166,6 +169,7 @@ impl InstanceWire {
         Self {
             id: seen.id.to_string(),
             model: seen.spec.model.to_string(),
+            key: seen.spec.key.map(|key| key.to_string()),
             health: seen.health.as_str(),
             breaker: seen.breaker.as_str(),
             breaker_held: seen.held.map(|word| match word {

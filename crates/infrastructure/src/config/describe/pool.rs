@@ -74,5 +74,6 @@ pub(super) const KEYS: &[Description] = &[
     key("pools.*.instances[].name", "An older word for `id`."),
     or("pools.*.instances[].weight", "1", "Its share where the rotation goes by weight; 0 leaves it out."),
     key("pools.*.instances[].max_concurrency", "Requests at once that it is given at most."),
+    key("pools.*.instances[].key", "Which of its provider's `keys` it is asked with, if not with its `api_key`."),
     key("pools.*.instances[].base_url", "Where it is, if not where its provider is."),
 ];

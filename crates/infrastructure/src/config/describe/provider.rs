@@ -14,6 +14,10 @@ pub(super) const KEYS: &[Description] = &[
         "The credential. Write it as a variable or a secret file: `\"${NAME}\"`, `\"${file:/run/secrets/NAME}\"`.",
     ),
     key(
+        "providers.*.keys",
+        "Further credentials by name, for instances that name one with `key`. Write each as a variable or a secret file.",
+    ),
+    key(
         "providers.*.preset",
         "A well-known provider of OpenAI's protocol: where it is and what it offers is then known. `config/catalog/providers.toml` lists them.",
     ),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tidegate_domain::{
-    name::{InstanceId, PoolName},
+    name::{InstanceId, KeyName, ModelRef, PoolName},
     pool::{InstanceSpec, InvalidPool, Pool, PoolMember, PoolPolicy, Weight},
     task_group::GroupReference,
 };
@@ -122,10 +122,19 @@ fn instance(table: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) 
     let read = InstanceToml { weight: table.integer("weight"), max_concurrency: table.integer("max_concurrency") };
     table.check(&read);
     let base_url = base_url(table);
+    let key = table.word("key");
     let model = split_model(table, context, mentions)?;
+    let key = match key {
+        Some(word) => {
+            let key = name(table, &word, KeyName::new)?;
+            mentions.add_key(model.provider(), &word);
+            Some(key)
+        }
+        None => None,
+    };
     let id = match id {
         Some(word) => name(table, &word, InstanceId::new)?,
-        None => InstanceId::new(&model.to_string()).ok()?,
+        None => own_id(&model, key.as_ref())?,
     };
     let InstanceToml { weight, max_concurrency } = read;
     let weight = weight.and_then(|weight| u32::try_from(weight).ok()).and_then(Weight::new);
@@ -135,7 +144,14 @@ fn instance(table: &mut Fields<'_>, context: &Context, mentions: &mut Mentions) 
         weight: weight.unwrap_or_default(),
         max_concurrency: max_concurrency.map(count),
         base_url: base_url.map(String::into_boxed_str),
+        key,
     })
+}
+
+/// What an instance is called that nobody has named.
+fn own_id(model: &ModelRef, key: Option<&KeyName>) -> Option<InstanceId> {
+    let id = key.map_or_else(|| model.to_string(), |key| format!("{model}@{key}"));
+    InstanceId::new(&id).ok()
 }
 
 /// `id`, or `name` as older files call it.

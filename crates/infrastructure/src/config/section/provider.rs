@@ -3,13 +3,13 @@
 use secrecy::SecretString;
 use tidegate_domain::{
     inference::{Operation, Prefill},
-    name::ProviderName,
+    name::{InvalidName, KeyName, ProviderName},
 };
 use validator::Validate;
 
 use super::{name, policy::seconds, simulated};
 use crate::{
-    config::{fields::Fields, word::Word},
+    config::{fields::Fields, findings::Place, word::Word},
     provider::{
         Authorities, Protocol, ProviderSettings, Proxy, SimulatedSettings,
         catalogue::{Preset, preset, presets},
@@ -21,10 +21,11 @@ use crate::{
 const RESERVED_HEADERS: [&str; 5] = ["host", "connection", "content-length", "content-type", "transfer-encoding"];
 
 /// What a provider without a network has no use for.
-const CONNECTION_KEYS: [&str; 9] = [
+const CONNECTION_KEYS: [&str; 10] = [
     "base_url",
     "operations",
     "api_key",
+    "keys",
     "headers",
     "connect_timeout",
     "allow_link_local",
@@ -70,7 +71,8 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let operations = operations(fields).or_else(|| preset.map(|preset| preset.operations.clone()));
     let api_version = api_version(protocol, fields);
     let api_key = fields.secret("api_key");
-    let headers = headers(fields, api_key.is_some());
+    let keys = keys(fields);
+    let headers = headers(fields, api_key.is_some() || !keys.is_empty());
     let (authorities, proxy) = (authorities(fields), proxy(fields));
     let prefill = prefill(fields, protocol);
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };
@@ -83,6 +85,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         operations,
         api_version,
         api_key,
+        keys,
         headers,
         connect_timeout: seconds(connect_timeout.unwrap_or(5.0)),
         allow_link_local,
@@ -171,6 +174,26 @@ fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<St
     }
 }
 
+/// The credentials that instances name.
+fn keys(fields: &mut Fields<'_>) -> Vec<(KeyName, SecretString)> {
+    let mut keys = Vec::new();
+    for (raw, place, key) in fields.secrets("keys") {
+        match KeyName::new(&raw) {
+            Ok(name) => keys.push((name, key)),
+            // The text is not repeated: somebody may have written the key itself there.
+            Err(InvalidName { problem, .. }) => {
+                let place = Place { key: fields.place("keys").key, ..place };
+                fields.findings.error(
+                    &place,
+                    format!("has a name that cannot name a key: {problem}"),
+                    "choose another name",
+                );
+            }
+        }
+    }
+    keys
+}
+
 fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)> {
     let mut headers = Vec::new();
     for (name, place, value) in fields.secrets("headers") {
@@ -180,7 +203,7 @@ fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)
         } else if RESERVED_HEADERS.contains(&&*lower) {
             fields.findings.error(&place, "is set by the gateway itself", "remove it");
         } else if lower == "authorization" && has_key {
-            fields.findings.error(&place, "contradicts 'api_key', which sets it too", "remove one of them");
+            fields.findings.error(&place, "contradicts 'api_key' or 'keys', which set it too", "remove one of them");
         } else {
             headers.push((name, value));
         }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use tidegate_domain::{
-    name::{GroupName, InstanceId, PoolName, TierName},
+    name::{GroupName, InstanceId, KeyName, PoolName, TierName},
     pool::{InstanceSpec, Pool, PoolFallback, PoolMember, PoolPolicy, Weight},
 };
 
@@ -54,20 +54,34 @@ impl From<&Pool> for PoolDocument {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum MemberDocument {
-    Instance { id: String, model: String, weight: u32, max_concurrency: Option<NonZeroU32>, base_url: Option<String> },
-    Reference { group: String, tier: Option<String> },
+    Instance {
+        id: String,
+        model: String,
+        weight: u32,
+        max_concurrency: Option<NonZeroU32>,
+        base_url: Option<String>,
+        #[serde(default)]
+        key: Option<String>,
+    },
+    Reference {
+        group: String,
+        tier: Option<String>,
+    },
 }
 
 impl From<&PoolMember> for MemberDocument {
     fn from(member: &PoolMember) -> Self {
         match member {
-            PoolMember::Instance(InstanceSpec { id, model, weight, max_concurrency, base_url }) => Self::Instance {
-                id: id.to_string(),
-                model: model.to_string(),
-                weight: weight.get(),
-                max_concurrency: *max_concurrency,
-                base_url: base_url.as_deref().map(ToOwned::to_owned),
-            },
+            PoolMember::Instance(InstanceSpec { id, model, weight, max_concurrency, base_url, key }) => {
+                Self::Instance {
+                    id: id.to_string(),
+                    model: model.to_string(),
+                    weight: weight.get(),
+                    max_concurrency: *max_concurrency,
+                    base_url: base_url.as_deref().map(ToOwned::to_owned),
+                    key: key.as_ref().map(ToString::to_string),
+                }
+            }
             PoolMember::Reference { group, tier } => {
                 Self::Reference { group: group.to_string(), tier: tier.as_ref().map(ToString::to_string) }
             }
@@ -80,13 +94,14 @@ impl TryFrom<MemberDocument> for PoolMember {
 
     fn try_from(document: MemberDocument) -> Result<Self, Cause> {
         match document {
-            MemberDocument::Instance { id, model, weight, max_concurrency, base_url } => {
+            MemberDocument::Instance { id, model, weight, max_concurrency, base_url, key } => {
                 Ok(Self::Instance(InstanceSpec {
                     id: InstanceId::new(&id)?,
                     model: model.parse()?,
                     weight: Weight::new(weight).ok_or(OverWeight(weight))?,
                     max_concurrency,
                     base_url: base_url.map(Into::into),
+                    key: key.as_deref().map(KeyName::new).transpose()?,
                 }))
             }
             MemberDocument::Reference { group, tier } => Ok(Self::Reference {
