@@ -48,7 +48,7 @@ impl Pair {
     pub(crate) async fn with(mid_stream: MidStream, tiers: &[&str]) -> Self {
         let (primary, fallback) = (FaultyUpstream::start("primary").await, FaultyUpstream::start("fallback").await);
         let third = FaultyUpstream::start("third").await;
-        let metrics = Arc::new(PrometheusObserver::new().unwrap());
+        let metrics = Arc::new(PrometheusObserver::default());
         let rendered = metrics.handle();
         let gateway = Gateway::builder()
             .provider(provider("primary", &primary))

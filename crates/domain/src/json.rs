@@ -9,8 +9,6 @@ use memchr::{memchr, memchr2};
 
 /// The deepest nesting that is read, the outermost braces included: as deep as `serde_json` reads.
 pub const MAX_DEPTH: usize = 127;
-/// Strings are mostly short keys or long contents: the first so many bytes are looked at in words.
-const SHORT: usize = 16;
 
 /// A text that is no JSON, or not of the expected shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,19 +94,27 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// [`InvalidJson`] if there is none.
     pub fn value(&mut self) -> Read<&'a str> {
-        let next = self.peek();
+        self.peek();
         let start = self.at;
-        match next {
-            Some(b'{') => self.within(b'{', b'}', Self::skip_field)?,
-            Some(b'[') => self.list(|scanner| scanner.value().map(drop))?,
-            Some(b'"') => drop(self.string()?),
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b't') => self.word("true")?,
-            Some(b'f') => self.word("false")?,
-            Some(b'n') => self.word("null")?,
-            _ => return self.invalid(),
-        }
+        self.skip()?;
         Ok(&self.text[start..self.at])
+    }
+
+    /// Reads any value, and leaves it.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is none.
+    pub fn skip(&mut self) -> Read<()> {
+        match self.peek() {
+            Some(b'{') => self.within(b'{', b'}', Self::skip_field),
+            Some(b'[') => self.list(Self::skip),
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => self.invalid(),
+        }
     }
 
     /// Reads any value, as it is spelt; `None` if it is `null`.
@@ -206,16 +212,17 @@ impl<'a> Scanner<'a> {
     fn skip_field(&mut self) -> Read<()> {
         self.key()?;
         self.expect(b':')?;
-        self.value().map(drop)
+        self.skip()
     }
 
     /// The next byte that is no space.
     fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
-            self.at += 1;
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                next => return next.copied(),
+            }
         }
-        bytes.get(self.at).copied()
     }
 
     fn expect(&mut self, byte: u8) -> Read<()> {
@@ -236,8 +243,18 @@ impl<'a> Scanner<'a> {
 
     /// A string, its opening quote next.
     fn string(&mut self) -> Read<Spelling> {
-        let (bytes, mut spelling) = (self.text.as_bytes(), Spelling::Plain);
+        let bytes = self.text.as_bytes();
         self.at += 1;
+        // Most are so short that one word tells.
+        if let Some(end) = first_mark(bytes, self.at).filter(|end| bytes[*end] == b'"') {
+            self.at = end + 1;
+            return Ok(Spelling::Plain);
+        }
+        self.rest_of_string(bytes)
+    }
+
+    fn rest_of_string(&mut self, bytes: &[u8]) -> Read<Spelling> {
+        let mut spelling = Spelling::Plain;
         loop {
             self.at = plain_until(bytes, self.at).ok_or(InvalidJson { at: self.at })?;
             if bytes[self.at] == b'"' {
@@ -292,21 +309,21 @@ impl<'a> Scanner<'a> {
 
 /// Where the next quote or backslash stands; `None` if there is none, or a control character before it.
 fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let (words, _) = rest.as_chunks::<8>();
-    for (at, word) in (0..).step_by(8).zip(words.iter().take(SHORT / 8)) {
-        let marks = marks(u64::from_le_bytes(*word));
-        if marks != 0 {
-            let at = at + marks.trailing_zeros() as usize / 8;
-            return (rest[at] >= 0x20).then_some(from + at);
-        }
+    if let Some(marked) = first_mark(bytes, from) {
+        return (bytes[marked] >= 0x20).then_some(marked);
     }
-    let begun = rest.len().min(SHORT) / 8 * 8;
-    let rest = &rest[begun..];
+    let rest = bytes.get(from..)?;
     let plain = memchr2(b'"', b'\\', rest)?;
     // Folded, not searched: so that whole vectors are compared at once.
     let lowest = rest[..plain].iter().copied().fold(u8::MAX, u8::min);
-    (lowest >= 0x20).then_some(from + begun + plain)
+    (lowest >= 0x20).then_some(from + plain)
+}
+
+/// The first quote, backslash or control character among the eight bytes from `from` on; `None` if there is none, or there are no eight.
+fn first_mark(bytes: &[u8], from: usize) -> Option<usize> {
+    let word = bytes.get(from..)?.first_chunk()?;
+    let marks = marks(u64::from_le_bytes(*word));
+    (marks != 0).then(|| from + marks.trailing_zeros() as usize / 8)
 }
 
 /// Marks the first byte of `word` that is a quote, a backslash or a control character in its highest bit; bits above that one mean

@@ -32,7 +32,10 @@ impl Fields {
 
     /// The value of the first field of that name, written in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+        let is_it = |place: &&Place| {
+            place.name.len() == name.len() && self.at(&place.name).eq_ignore_ascii_case(name.as_bytes())
+        };
+        self.places.iter().find(is_it).map(|place| self.at(&place.value))
     }
 
     /// The same, if it is plain text: visible characters of ASCII, spaces and tabs.

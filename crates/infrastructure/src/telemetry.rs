@@ -3,9 +3,11 @@
 //! Both are [`Observer`]s; [`Observers`] puts them side by side. Labels are names from the configuration, never from a
 //! request, so that no caller can make the number of series grow.
 
+mod durations;
 mod log;
 mod metrics;
 mod state;
+mod text;
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +15,7 @@ use tidegate_domain::observe::{Event, Observer};
 
 pub use self::{
     log::LogObserver,
-    metrics::{MetricsError, MetricsHandle, PrometheusObserver},
+    metrics::{MetricsHandle, PrometheusObserver},
     state::state_series,
 };
 

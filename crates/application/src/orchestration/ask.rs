@@ -33,6 +33,7 @@ pub(super) struct Question<C> {
     pub(super) request_id: RequestId,
     /// When the request came, by the wall.
     pub(super) received: SystemTime,
+    pub(super) began: Instant,
     /// When it must have begun to answer, so that there is time left for others.
     pub(super) share: Instant,
     /// The end of the request.
@@ -58,7 +59,7 @@ impl<S> Beginning<S> {
 impl<C: LlmClient> Question<C> {
     /// Asks for `part` of the answer to `request`.
     pub(super) async fn ask(self, request: &InferenceRequest, part: Part<'_>) -> Result<Beginning<C::Stream>, Fault> {
-        let began = Instant::now();
+        let began = self.began;
         let quota = OnceLock::new();
         let card = self.instance.card.as_deref();
         let call = Call {

@@ -219,12 +219,14 @@ impl<C: LlmClient> Attempts<C> {
         let Candidate { leg, instance, permit, dropped } = candidate;
         self.ledger.trace.attempting(&mut self.walk);
         let attempt = self.ledger.begin((&instance, role), self.leg, permit);
+        let began = Instant::now();
         let question = Question {
             leg: Arc::clone(&leg),
             instance: Arc::clone(&instance),
             request_id: self.ledger.trace.request_id.clone(),
             received: self.ledger.received(),
-            share: self.share(Instant::now(), &instance),
+            began,
+            share: self.share(began, &instance),
             deadline: self.deadline,
         };
         (UnderWay { leg, instance, attempt, dropped }, question)

@@ -34,6 +34,8 @@ pub(crate) struct Ledger {
     prompt_tokens: u32,
     usage: Option<Usage>,
     outcome: Outcome,
+    /// When that was clear, if somebody looked at the clock then.
+    ended: Option<Instant>,
     /// What the request holds of the gateway and of its target, until it is over.
     places: Places,
 }
@@ -73,6 +75,7 @@ impl Ledger {
             prompt_tokens,
             usage: None,
             outcome: Outcome::Abandoned,
+            ended: None,
             places: Places::default(),
         }
     }
@@ -114,6 +117,8 @@ impl Ledger {
         if permit.is_panic {
             self.watchers.observer.observe(&Event::Panic { instance: &instance.label });
         }
+        // Mostly there is one, and a thousand records are kept.
+        self.trace.attempts.reserve_exact(1);
         self.trace.attempts.push(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),
@@ -172,21 +177,22 @@ impl Ledger {
 
     /// The answer is complete: closes the account.
     pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Usage) {
-        self.used(&mut attempt, usage);
-        attempt.permit.completed(self.watchers.clock.now(), Some(usage), &*self.watchers.observer);
-        self.outcome = Outcome::Completed;
+        let now = self.now();
+        self.used((&mut attempt, now), usage);
+        attempt.permit.completed(now, Some(usage), &*self.watchers.observer);
+        (self.outcome, self.ended) = (Outcome::Completed, Some(now));
     }
 
     /// The answer broke off after the caller had seen a part: closes the account.
     pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) {
-        self.used(&mut attempt, usage);
+        self.used((&mut attempt, self.now()), usage);
         self.broke(attempt, fault);
         self.outcome = Outcome::BrokenOff(fault.kind);
     }
 
     /// The answer broke off, and others are asked to go on: what it cost up to here, all its parts together.
     pub(super) fn interrupted(&mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) -> Usage {
-        let total = self.used(&mut attempt, usage);
+        let total = self.used((&mut attempt, self.now()), usage);
         self.places.counted();
         self.broke(attempt, fault);
         total
@@ -206,17 +212,17 @@ impl Ledger {
 
     /// The caller went away amid the answer: closes the account, which says nothing about the instance.
     pub(super) fn abandoned(mut self, mut attempt: OpenAttempt, usage: Usage) {
-        self.used(&mut attempt, usage);
+        self.used((&mut attempt, self.now()), usage);
     }
 
     /// Notes what an answer cost, or a part of one, on every level that reserved for it: all parts together.
-    fn used(&mut self, attempt: &mut OpenAttempt, usage: Usage) -> Usage {
+    fn used(&mut self, (attempt, now): (&mut OpenAttempt, Instant), usage: Usage) -> Usage {
         let total = self.usage.map_or(usage, |before| before.plus(usage));
         self.usage = Some(total);
         self.price((attempt.index, attempt.prices), usage);
         self.places.answered(total);
         attempt.permit.places.answered(usage);
-        let took = self.watchers.clock.now() - attempt.began;
+        let took = now - attempt.began;
         if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
             (record.ended, record.usage) = (Some(took), Some(usage));
         }
@@ -262,7 +268,7 @@ impl Ledger {
 impl Drop for Ledger {
     fn drop(&mut self) {
         let Self { outcome, usage, received, opened, .. } = *self;
-        let took = self.watchers.clock.now() - opened;
+        let took = self.ended.unwrap_or_else(|| self.now()) - opened;
         self.watchers.observer.observe(&Event::RequestFinished {
             target: &self.trace.target,
             outcome,

@@ -149,8 +149,10 @@ impl<'a> Fields<'a> {
     }
 
     fn spans(&self, body: &[u8]) -> Box<[(Parameter, Range<usize>)]> {
+        let mut spans = Vec::with_capacity(self.values.iter().flatten().count());
         let values = Parameter::ALL.iter().zip(&self.values);
-        values.filter_map(|(parameter, value)| Some((*parameter, span_within(body, (*value)?)))).collect()
+        spans.extend(values.filter_map(|(parameter, value)| Some((*parameter, span_within(body, (*value)?)))));
+        spans.into()
     }
 
     /// The value of a field that the caller gave.

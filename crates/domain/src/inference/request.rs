@@ -197,6 +197,10 @@ fn push_field(out: &mut String, key: &str, value: &str) {
 }
 
 fn json_string(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        return ["\"", text, "\""].concat();
+    }
     serde_json::Value::from(text).to_string()
 }
 

@@ -1,284 +1,298 @@
 //! Events as Prometheus series.
 //!
-//! The recorder is the gateway's own, not the process's global one: two gateways in one process do not mix. Handles are
-//! looked up once per target, outcome and instance, and kept.
+//! They are counted here and nowhere else: two gateways in one process do not mix, and a request adds to a few counters that are found by the
+//! name of its target and of its instance.
 
 use std::{
-    fmt,
+    fmt::Display,
     hash::Hash,
-    sync::{PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tidegate_domain::{
     config::ReloadOutcome,
     fault::FaultKind,
     inference::Usage,
     name::{InstanceId, NamedMap, Target},
-    observe::{Event, Observer, Outcome},
+    observe::{Event, NotStored, Observer, Outcome},
 };
 
-/// Upper bounds of the duration buckets, in seconds: those of the OpenTelemetry conventions for generative AI.
-const DURATION_BUCKETS: [f64; 14] =
-    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+use super::{
+    durations::Durations,
+    text::{Family, Kind, Series, Text},
+};
 
-/// Why there are no metrics.
-#[derive(Debug, thiserror::Error)]
-#[error("the metrics recorder cannot be built")]
-pub struct MetricsError(#[from] BuildError);
+const REQUESTS: Family = ("tidegate_requests_total", "Requests by target and outcome", Kind::Counter);
+const ATTEMPTS: Family =
+    ("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)", Kind::Counter);
+const PANICS: Family = (
+    "tidegate_panic_attempts_total",
+    "Attempts past an open circuit, for want of better instances, by instance",
+    Kind::Counter,
+);
+const TOKENS: Family = ("tidegate_tokens_total", "Tokens of answers, by type", Kind::Counter);
+const USAGE: Family =
+    ("tidegate_usage_total", "Answers by whether an upstream reported their usage or it was estimated", Kind::Counter);
+const COST: Family = (
+    "tidegate_cost_micro_dollars_total",
+    "Cost of all attempts whose models have prices, in micro-dollars",
+    Kind::Counter,
+);
+const NOT_STORED: Family =
+    ("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason", Kind::Counter);
+const RELOADS: Family = ("tidegate_config_reloads_total", "Reloads of the configuration by result", Kind::Counter);
+const LAST_RELOAD: Family = (
+    "tidegate_config_last_reload_successful",
+    "Whether the files' configuration is in force: 0 after a rejected reload",
+    Kind::Gauge,
+);
+const REVISION: Family = ("tidegate_routing_table_revision", "Revision of the routing table in force", Kind::Gauge);
+const REQUEST_DURATION: Family = (
+    "tidegate_request_duration_seconds",
+    "Time from a request's arrival to its end, streaming included",
+    Kind::Histogram,
+);
+const ATTEMPT_DURATION: Family = (
+    "tidegate_attempt_duration_seconds",
+    "Time from an attempt's start to its answer or first content",
+    Kind::Histogram,
+);
 
 /// Counts events for Prometheus.
-pub struct PrometheusObserver {
-    recorder: PrometheusRecorder,
-    requests: Handles<(Target, &'static str), (Counter, Histogram)>,
-    attempts: Handles<(InstanceId, &'static str), (Counter, Histogram)>,
-    panics: Handles<InstanceId, Counter>,
-    tokens: Tokens,
-    cost: Counter,
-    revision: Gauge,
-    reloads: Reloads,
-    not_stored: Handles<&'static str, Counter>,
-}
+#[derive(Debug, Default)]
+pub struct PrometheusObserver(Arc<Counts>);
 
 /// Renders the series that a [`PrometheusObserver`] counts.
-#[derive(Clone)]
-pub struct MetricsHandle(PrometheusHandle);
+#[derive(Debug, Clone)]
+pub struct MetricsHandle(Arc<Counts>);
 
-impl MetricsHandle {
-    /// The series in the text format of Prometheus.
-    pub fn render(&self) -> String {
-        self.0.render()
-    }
-
-    /// Folds samples into their buckets. To be called every few seconds, or they pile up between two renderings.
-    pub fn fold(&self) {
-        self.0.run_upkeep();
-    }
-}
-
-impl fmt::Debug for MetricsHandle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("MetricsHandle").finish_non_exhaustive()
-    }
-}
-
-struct Tokens {
-    input: Counter,
-    output: Counter,
+#[derive(Debug, Default)]
+struct Counts {
+    targets: Named<Target, OfTarget>,
+    instances: Named<InstanceId, OfInstance>,
+    input_tokens: AtomicU64,
+    output_tokens: AtomicU64,
     /// Answers whose upstream counted.
-    reported: Counter,
+    reported: AtomicU64,
     /// Answers whose cost is a guess.
-    estimated: Counter,
+    estimated: AtomicU64,
+    cost: AtomicU64,
+    queue_full: AtomicU64,
+    store_failed: AtomicU64,
+    applied: AtomicU64,
+    unchanged: AtomicU64,
+    rejected: AtomicU64,
+    /// What the gateway was started with was loaded.
+    is_last_reload_rejected: AtomicBool,
+    revision: AtomicU64,
 }
 
-impl Tokens {
-    fn new(recorder: &PrometheusRecorder) -> Self {
-        let tokens = |of| counter(recorder, "tidegate_tokens_total", vec![Label::new("type", of)]);
-        let usage = |source| counter(recorder, "tidegate_usage_total", vec![Label::new("source", source)]);
-        Self {
-            input: tokens("input"),
-            output: tokens("output"),
-            reported: usage("reported"),
-            estimated: usage("estimated"),
-        }
-    }
-
-    fn count(&self, usage: Option<Usage>) {
-        let Some(Usage { input_tokens, output_tokens, estimated, .. }) = usage else { return };
-        self.input.increment(input_tokens);
-        self.output.increment(output_tokens);
-        if estimated { self.estimated.increment(1) } else { self.reported.increment(1) }
-    }
+/// What became of the requests of a target.
+#[derive(Debug, Default)]
+struct OfTarget {
+    outcomes: [AtomicU64; OUTCOMES.len()],
+    durations: Durations,
 }
 
-struct Reloads {
-    applied: Counter,
-    unchanged: Counter,
-    rejected: Counter,
-    last_successful: Gauge,
+/// What became of the attempts at an instance.
+#[derive(Debug, Default)]
+struct OfInstance {
+    answered: AtomicU64,
+    faults: [AtomicU64; FaultKind::ALL.len()],
+    panics: AtomicU64,
+    durations: Durations,
 }
 
-impl Reloads {
-    fn new(recorder: &PrometheusRecorder) -> Self {
-        let result = |word| counter(recorder, "tidegate_config_reloads_total", vec![Label::new("result", word)]);
-        let last_successful = gauge(recorder, "tidegate_config_last_reload_successful", vec![]);
-        // What the gateway was started with was loaded.
-        last_successful.set(1.0);
-        Self {
-            applied: result("applied"),
-            unchanged: result("unchanged"),
-            rejected: result("rejected"),
-            last_successful,
-        }
-    }
+/// The words of outcomes, in the order of [`place`].
+const OUTCOMES: [&str; 6] = ["completed", "failed", "none_available", "refused", "broken_off", "abandoned"];
 
-    fn count(&self, outcome: &ReloadOutcome) {
-        let (counter, successful) = match outcome {
-            ReloadOutcome::Applied { .. } => (&self.applied, 1.0),
-            ReloadOutcome::Unchanged => (&self.unchanged, 1.0),
-            ReloadOutcome::Rejected(_) => (&self.rejected, 0.0),
-        };
-        counter.increment(1);
-        self.last_successful.set(successful);
+fn place(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Completed => 0,
+        Outcome::Failed(_) => 1,
+        Outcome::NoneAvailable => 2,
+        Outcome::Refused => 3,
+        Outcome::BrokenOff(_) => 4,
+        Outcome::Abandoned => 5,
     }
 }
 
 impl PrometheusObserver {
-    /// An observer that has counted nothing.
-    ///
-    /// # Errors
-    /// [`MetricsError`] if the recorder refuses the bucket bounds.
-    pub fn new() -> Result<Self, MetricsError> {
-        let recorder = PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS)?.build_recorder();
-        describe(&recorder);
-        let tokens = Tokens::new(&recorder);
-        let cost = counter(&recorder, "tidegate_cost_micro_dollars_total", vec![]);
-        let revision = gauge(&recorder, "tidegate_routing_table_revision", vec![]);
-        let reloads = Reloads::new(&recorder);
-        Ok(Self {
-            recorder,
-            requests: Handles::default(),
-            attempts: Handles::default(),
-            panics: Handles::default(),
-            tokens,
-            cost,
-            revision,
-            reloads,
-            not_stored: Handles::default(),
-        })
-    }
-
     /// What renders the series: cheap to clone, independent of the observer's life.
     pub fn handle(&self) -> MetricsHandle {
-        MetricsHandle(self.recorder.handle())
-    }
-
-    fn request(&self, target: &Target, outcome: Outcome, took: Duration) {
-        let (counter, histogram) = self.requests.get((target.clone(), outcome.as_str()), |(target, outcome)| {
-            let target = Label::new("target", target.to_string());
-            let labels = vec![target.clone(), Label::new("outcome", *outcome)];
-            (
-                counter(&self.recorder, "tidegate_requests_total", labels),
-                histogram(&self.recorder, "tidegate_request_duration_seconds", vec![target]),
-            )
-        });
-        counter.increment(1);
-        histogram.record(took.as_secs_f64());
-    }
-
-    fn attempt(&self, instance: &InstanceId, fault: Option<FaultKind>, took: Duration) {
-        let class = fault.map_or("ok", FaultKind::as_str);
-        let (counter, histogram) = self.attempts.get((instance.clone(), class), |(instance, class)| {
-            let instance = Label::new("instance", instance.to_string());
-            let labels = vec![instance.clone(), Label::new("class", *class)];
-            (
-                counter(&self.recorder, "tidegate_attempts_total", labels),
-                histogram(&self.recorder, "tidegate_attempt_duration_seconds", vec![instance]),
-            )
-        });
-        counter.increment(1);
-        histogram.record(took.as_secs_f64());
-    }
-
-    fn panic(&self, instance: &InstanceId) {
-        let counter = self.panics.get(instance.clone(), |instance| {
-            counter(&self.recorder, "tidegate_panic_attempts_total", vec![Label::new("instance", instance.to_string())])
-        });
-        counter.increment(1);
+        MetricsHandle(Arc::clone(&self.0))
     }
 }
 
 impl Observer for PrometheusObserver {
     fn observe(&self, event: &Event<'_>) {
+        let counts = &*self.0;
         match event {
-            Event::AttemptFinished { instance, fault, took, .. } => self.attempt(instance, *fault, *took),
+            Event::AttemptFinished { instance, fault, took, .. } => counts.attempt(instance, *fault, *took),
             Event::RequestFinished { target, outcome, took, usage, trace } => {
-                self.request(target, *outcome, *took);
-                self.tokens.count(*usage);
-                self.cost.increment(trace.cost().map_or(0, |cost| cost.micro_dollars));
+                counts.request(target, *outcome, *took);
+                counts.usage(*usage);
+                counts.cost.fetch_add(trace.cost().map_or(0, |cost| cost.micro_dollars), Relaxed);
             }
-            Event::Panic { instance } => self.panic(instance),
+            Event::Panic { instance } => counts.instances.with(instance, |of| add_one(&of.panics)),
             // A state is read when somebody looks: see `state`.
             Event::Breaker { .. } | Event::Health { .. } => {}
             Event::RequestsNotStored { count, reason } => {
-                let counter = self.not_stored.get(reason.as_str(), |reason| {
-                    let labels = vec![Label::new("reason", *reason)];
-                    counter(&self.recorder, "tidegate_requests_not_stored_total", labels)
-                });
-                counter.increment(*count);
+                let counter = match reason {
+                    NotStored::QueueFull => &counts.queue_full,
+                    NotStored::StoreFailed => &counts.store_failed,
+                };
+                counter.fetch_add(*count, Relaxed);
             }
-            Event::Reloaded(outcome) => self.reloads.count(outcome),
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a double; 2^53 reloads are out of reach")]
-            Event::Published { revision } => self.revision.set(*revision as f64),
+            Event::Reloaded(outcome) => counts.reload(outcome),
+            Event::Published { revision } => counts.revision.store(*revision, Relaxed),
         }
     }
 }
 
-impl fmt::Debug for PrometheusObserver {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("PrometheusObserver").finish_non_exhaustive()
+impl Counts {
+    fn request(&self, target: &Target, outcome: Outcome, took: Duration) {
+        self.targets.with(target, |of| {
+            add_one(&of.outcomes[place(outcome)]);
+            of.durations.observe(took);
+        });
+    }
+
+    fn attempt(&self, instance: &InstanceId, fault: Option<FaultKind>, took: Duration) {
+        self.instances.with(instance, |of| {
+            add_one(fault.map_or(&of.answered, |kind| &of.faults[kind.index()]));
+            of.durations.observe(took);
+        });
+    }
+
+    fn usage(&self, usage: Option<Usage>) {
+        let Some(Usage { input_tokens, output_tokens, estimated, .. }) = usage else { return };
+        self.input_tokens.fetch_add(input_tokens, Relaxed);
+        self.output_tokens.fetch_add(output_tokens, Relaxed);
+        add_one(if estimated { &self.estimated } else { &self.reported });
+    }
+
+    fn reload(&self, outcome: &ReloadOutcome) {
+        let (counter, is_rejected) = match outcome {
+            ReloadOutcome::Applied { .. } => (&self.applied, false),
+            ReloadOutcome::Unchanged => (&self.unchanged, false),
+            ReloadOutcome::Rejected(_) => (&self.rejected, true),
+        };
+        add_one(counter);
+        self.is_last_reload_rejected.store(is_rejected, Relaxed);
     }
 }
 
-/// Handles by label values, each made once.
-struct Handles<K, H>(RwLock<NamedMap<K, H>>);
+impl MetricsHandle {
+    /// The series in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        let (counts, mut text) = (&*self.0, Text::default());
+        let (targets, instances) = (counts.targets.all(), counts.instances.all());
+        text.family(REQUESTS, |series| {
+            for (target, of) in &targets {
+                for (word, count) in OUTCOMES.iter().zip(&of.outcomes) {
+                    add_if_any(series, &[("target", target), ("outcome", word)], count);
+                }
+            }
+        });
+        text.family(ATTEMPTS, |series| {
+            for (instance, of) in &instances {
+                add_if_any(series, &[("instance", instance), ("class", &"ok")], &of.answered);
+                for (kind, count) in FaultKind::ALL.iter().zip(&of.faults) {
+                    add_if_any(series, &[("instance", instance), ("class", &kind.as_str())], count);
+                }
+            }
+        });
+        text.family(PANICS, |series| {
+            for (instance, of) in &instances {
+                add_if_any(series, &[("instance", instance)], &of.panics);
+            }
+        });
+        counts.render(&mut text);
+        text.family(REQUEST_DURATION, |series| {
+            for (target, of) in &targets {
+                of.durations.write(series, ("target", target));
+            }
+        });
+        text.family(ATTEMPT_DURATION, |series| {
+            for (instance, of) in &instances {
+                of.durations.write(series, ("instance", instance));
+            }
+        });
+        text.into_string()
+    }
+}
 
-impl<K, H> Default for Handles<K, H> {
+impl Counts {
+    /// Writes what is neither a target's nor an instance's.
+    fn render(&self, text: &mut Text) {
+        let load = |counter: &AtomicU64| counter.load(Relaxed);
+        text.family(TOKENS, |series| {
+            series.add("", &[("type", &"input")], load(&self.input_tokens));
+            series.add("", &[("type", &"output")], load(&self.output_tokens));
+        });
+        text.family(USAGE, |series| {
+            series.add("", &[("source", &"reported")], load(&self.reported));
+            series.add("", &[("source", &"estimated")], load(&self.estimated));
+        });
+        text.single(COST, load(&self.cost));
+        text.family(NOT_STORED, |series| {
+            add_if_any(series, &[("reason", &NotStored::QueueFull.as_str())], &self.queue_full);
+            add_if_any(series, &[("reason", &NotStored::StoreFailed.as_str())], &self.store_failed);
+        });
+        text.family(RELOADS, |series| {
+            for (word, count) in
+                [("applied", &self.applied), ("unchanged", &self.unchanged), ("rejected", &self.rejected)]
+            {
+                series.add("", &[("result", &word)], load(count));
+            }
+        });
+        text.single(LAST_RELOAD, u8::from(!self.is_last_reload_rejected.load(Relaxed)));
+        text.single(REVISION, load(&self.revision));
+    }
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+fn add_if_any(series: &mut Series<'_>, labels: &[(&str, &dyn Display)], counter: &AtomicU64) {
+    let count = counter.load(Relaxed);
+    if count > 0 {
+        series.add("", labels, count);
+    }
+}
+
+/// Counters by name, each made when it is first needed.
+#[derive(Debug)]
+struct Named<K, V>(RwLock<NamedMap<K, Arc<V>>>);
+
+impl<K, V> Default for Named<K, V> {
     fn default() -> Self {
         Self(RwLock::default())
     }
 }
 
-impl<K: Eq + Hash, H: Clone> Handles<K, H> {
-    fn get(&self, key: K, make: impl FnOnce(&K) -> H) -> H {
-        if let Some(handle) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return handle.clone();
+impl<K: Clone + Eq + Hash + Display, V: Default> Named<K, V> {
+    /// Lets `count` add to the counters of `name`.
+    fn with(&self, name: &K, count: impl FnOnce(&V)) {
+        if let Some(counters) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return count(counters);
         }
-        let handle = make(&key);
-        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(handle).clone()
+        count(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
     }
-}
 
-const METADATA: Metadata<'static> = Metadata::new("tidegate", Level::INFO, None);
-
-fn counter(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Counter {
-    recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
-}
-
-fn gauge(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Gauge {
-    recorder.register_gauge(&Key::from_parts(name, labels), &METADATA)
-}
-
-fn histogram(recorder: &PrometheusRecorder, name: &'static str, labels: Vec<Label>) -> Histogram {
-    recorder.register_histogram(&Key::from_parts(name, labels), &METADATA)
-}
-
-fn describe(recorder: &PrometheusRecorder) {
-    let text = SharedString::const_str;
-    let counter = |name: &'static str, help| recorder.describe_counter(KeyName::from(name), None, text(help));
-    let seconds =
-        |name: &'static str, help| recorder.describe_histogram(KeyName::from(name), Some(Unit::Seconds), text(help));
-    let gauge = |name: &'static str, help| recorder.describe_gauge(KeyName::from(name), None, text(help));
-    counter("tidegate_requests_total", "Requests by target and outcome");
-    counter("tidegate_attempts_total", "Attempts by instance and class of fault ('ok' if there was none)");
-    counter("tidegate_tokens_total", "Tokens of answers, by type");
-    counter("tidegate_usage_total", "Answers by whether an upstream reported their usage or it was estimated");
-    counter("tidegate_cost_micro_dollars_total", "Cost of all attempts whose models have prices, in micro-dollars");
-    seconds("tidegate_request_duration_seconds", "Time from a request's arrival to its end, streaming included");
-    seconds("tidegate_attempt_duration_seconds", "Time from an attempt's start to its answer or first content");
-    counter(
-        "tidegate_panic_attempts_total",
-        "Attempts past an open circuit, for want of better instances, by instance",
-    );
-    counter("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason");
-    counter("tidegate_config_reloads_total", "Reloads of the configuration by result");
-    gauge(
-        "tidegate_config_last_reload_successful",
-        "Whether the files' configuration is in force: 0 after a rejected reload",
-    );
-    gauge("tidegate_routing_table_revision", "Revision of the routing table in force");
+    /// All of them, sorted by name.
+    fn all(&self) -> Vec<(K, Arc<V>)> {
+        let counters = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = counters.iter().map(|(name, counters)| (name.clone(), Arc::clone(counters))).collect();
+        all.sort_by_key(|(name, _)| name.to_string());
+        all
+    }
 }
 
 #[cfg(test)]
@@ -289,7 +303,7 @@ mod tests {
 
     #[test]
     fn reloads_are_counted_by_result_and_the_last_one_stands_for_the_files() {
-        let observer = PrometheusObserver::new().unwrap();
+        let observer = PrometheusObserver::default();
         let applied = ReloadOutcome::Applied { revision: 2, diff: ConfigDiff::default(), deferred: Vec::new() };
         let rejected = ReloadOutcome::Rejected(Problem::error("", "broken").into());
         let steps =
@@ -305,5 +319,36 @@ mod tests {
         for result in ["applied", "rejected", "unchanged"] {
             assert!(text.contains(&format!("tidegate_config_reloads_total{{result=\"{result}\"}} 1\n")), "{text}");
         }
+    }
+
+    #[test]
+    fn every_outcome_has_its_word() {
+        let fault = FaultKind::Client;
+        for outcome in [
+            Outcome::Completed,
+            Outcome::Failed(fault),
+            Outcome::NoneAvailable,
+            Outcome::Refused,
+            Outcome::BrokenOff(fault),
+            Outcome::Abandoned,
+        ] {
+            assert_eq!(OUTCOMES[place(outcome)], outcome.as_str());
+        }
+    }
+
+    #[test]
+    fn a_request_counts_for_its_target_alone() {
+        let observer = PrometheusObserver::default();
+        let target: Target = "pool:fast".parse().unwrap();
+        observer.0.request(&target, Outcome::Refused, Duration::from_millis(15));
+        let text = observer.handle().render();
+        for line in [
+            r#"tidegate_requests_total{target="pool:fast",outcome="refused"} 1"#,
+            r#"tidegate_request_duration_seconds_bucket{target="pool:fast",le="0.02"} 1"#,
+            r#"tidegate_request_duration_seconds_count{target="pool:fast"} 1"#,
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line} in {text}");
+        }
+        assert!(!text.contains("tidegate_attempts_total"), "{text}");
     }
 }

@@ -3,13 +3,16 @@
 //! A state is read, not reported: a circuit turns half-open by time alone, which no event tells, and an instance that is gone
 //! leaves no series behind.
 
-use std::fmt::{self, Write};
-
 use tidegate_domain::{
     name::PoolName,
     pool::{HealthStatus, InstanceStatistics, PoolStatus},
     resilience::BreakerState,
 };
+
+use super::text::{Family, Kind, Text};
+
+const POOL_STATUS: Family =
+    ("tidegate_pool_status", "Status of a pool: 0 active, 1 degraded, 2 panic, 3 inactive", Kind::Gauge);
 
 /// A series of every instance: its name, its help, and what its value is, if it has one.
 type Series = (&'static str, &'static str, fn(&InstanceStatistics) -> Option<u64>);
@@ -54,15 +57,22 @@ const SERIES: [Series; 6] = [
 
 /// The state of `instances` and `pools`, in the text format of Prometheus.
 pub fn state_series(instances: &[InstanceStatistics], pools: &[(PoolName, PoolStatus)]) -> String {
-    let mut text = String::new();
+    let mut text = Text::default();
     for (name, help, value) in SERIES {
-        let values = instances.iter().filter_map(|instance| Some((instance.label.as_str(), value(instance)?)));
-        write_series(&mut text, (name, help, "instance"), values);
+        text.family((name, help, Kind::Gauge), |series| {
+            for instance in instances {
+                if let Some(value) = value(instance) {
+                    series.add("", &[("instance", &instance.label)], value);
+                }
+            }
+        });
     }
-    let help = "Status of a pool: 0 active, 1 degraded, 2 panic, 3 inactive";
-    let values = pools.iter().map(|(pool, status)| (pool.as_str(), severity(*status)));
-    write_series(&mut text, ("tidegate_pool_status", help, "pool"), values);
-    text
+    text.family(POOL_STATUS, |series| {
+        for (pool, status) in pools {
+            series.add("", &[("pool", pool)], severity(*status));
+        }
+    });
+    text.into_string()
 }
 
 fn severity(status: PoolStatus) -> u64 {
@@ -71,42 +81,5 @@ fn severity(status: PoolStatus) -> u64 {
         PoolStatus::Degraded => 1,
         PoolStatus::Panic => 2,
         PoolStatus::Inactive => 3,
-    }
-}
-
-fn write_series<'a>(
-    text: &mut String,
-    (name, help, label): (&str, &str, &str),
-    values: impl Iterator<Item = (&'a str, u64)>,
-) {
-    // Writing to a text does not fail.
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n");
-    for (whose, value) in values {
-        let _ = writeln!(text, "{name}{{{label}=\"{}\"}} {value}", Escaped(whose));
-    }
-    text.push('\n');
-}
-
-/// The value of a label.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '\\' => formatter.write_str("\\\\"),
-            '"' => formatter.write_str("\\\""),
-            '\n' => formatter.write_str("\\n"),
-            other => formatter.write_char(other),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_cannot_break_out_of_its_quotes() {
-        assert_eq!(Escaped("a\"b\\c\nd").to_string(), "a\\\"b\\\\c\\nd");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
     let (documents, content_hash) = (loaded.documents.redacted(), loaded.configuration.content_hash.clone());
     let Settings { server, storage, providers, log: _, requests, reload } = loaded.settings;
     let options = options(&server, arguments);
-    let metrics = Arc::new(PrometheusObserver::new()?);
+    let metrics = Arc::new(PrometheusObserver::default());
     let rendered = metrics.handle();
     let builder = Gateway::builder()
         .configuration(loaded.configuration)
@@ -57,7 +57,6 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
                     tracing::error!(%error, "signals cannot be received; stop the process by SIGKILL");
                 }
             });
-            let upkeep = tokio::spawn(upkeep(rendered.clone()));
             gateway.history().record(content_hash, "started".to_owned(), (documents, started())).await;
             let reloading = Reloading::new(&gateway, source, reload)?;
             let configuration: http::Control = Arc::clone(reloading.service()) as _;
@@ -66,7 +65,6 @@ pub(super) fn run(arguments: &ServeArgs) -> anyhow::Result<ExitCode> {
             let checking = tokio::spawn(async move { checks.run().await });
             let served = served(&gateway, rendered, configuration);
             let ended = server.serve(served, lifecycle).await;
-            upkeep.abort();
             reloading.abort();
             checking.abort();
             gateway.close().await;
@@ -99,15 +97,6 @@ fn served(gateway: &Gateway, counted: MetricsHandle, configuration: http::Contro
 
 fn started() -> Reason {
     Reason::new("the gateway", "it started")
-}
-
-/// Folds the samples of the histograms into their buckets, so that they do not pile up between two scrapes.
-async fn upkeep(metrics: MetricsHandle) {
-    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(5));
-    loop {
-        ticks.tick().await;
-        metrics.fold();
-    }
 }
 
 fn options(settings: &ServerSettings, arguments: &ServeArgs) -> ServerOptions {

@@ -64,7 +64,7 @@ impl Answer {
                     scanner.once(&mut seen, 3)?;
                     answer.is_error |= scanner.value()? == "\"error\"";
                 }
-                _ => drop(scanner.value()?),
+                _ => scanner.skip()?,
             }
             Ok(())
         })?;
@@ -106,7 +106,7 @@ impl Choices {
                     scanner.once(&mut seen, 3)?;
                     failed = scanner.filled()?.is_some();
                 }
-                _ => drop(scanner.value()?),
+                _ => scanner.skip()?,
             }
             Ok(())
         })?;
@@ -190,7 +190,7 @@ impl Counts {
                     scanner.once(&mut seen, 4)?;
                     counts.reasoning = detail(scanner, "reasoning_tokens")?;
                 }
-                _ => drop(scanner.value()?),
+                _ => scanner.skip()?,
             }
             Ok(())
         })?;
@@ -210,7 +210,7 @@ fn detail(scanner: &mut Scanner<'_>, name: &str) -> Result<Option<u64>, InvalidJ
             count = scanner.count()?;
             return Ok(());
         }
-        scanner.value().map(drop)
+        scanner.skip()
     })?;
     Ok(count)
 }
