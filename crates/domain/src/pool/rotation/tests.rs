@@ -244,14 +244,17 @@ proptest! {
         let picked = Rotation::new(RotationKind::ResponseTime).pick(&fleet, &mut Random::with_seed(seed));
         let usable = fleet.usable();
         let median = response_time::median(&usable, &fleet);
-        let wait = |at: usize| {
-            let member = &fleet.members[at];
-            let latency = member.latency.unwrap_or(median).max(Duration::from_micros(1));
-            latency.as_secs_f64() * f64::from(member.in_flight + 1) / f64::from(member.weight)
+        // In whole numbers, or two that are alike would differ by how they are rounded.
+        let is_slower = |at: usize, than: usize| {
+            let wait = |at: usize, scale: usize| {
+                let member = &fleet.members[at];
+                let latency = member.latency.unwrap_or(median).max(Duration::from_micros(1));
+                latency.as_nanos() * u128::from(member.in_flight + 1) * u128::from(fleet.members[scale].weight)
+            };
+            wait(at, than) > wait(than, at)
         };
-        let slowest = usable.iter().map(|&at| wait(at)).max_by(f64::total_cmp);
-        let alike = usable.iter().filter(|&&at| Some(wait(at)) == slowest).count();
-        prop_assert!(usable.len() < 2 || alike > 1 || picked.map(wait) != slowest);
+        let is_slowest = |at: usize| usable.iter().all(|&other| other == at || is_slower(at, other));
+        prop_assert!(usable.len() < 2 || !picked.is_some_and(is_slowest));
     }
 
     #[test]
