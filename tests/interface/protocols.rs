@@ -1,5 +1,6 @@
 //! Callers and providers of different protocols, end to end: each caller gets its own grammar, whoever answers.
 
+mod bedrock;
 mod responses;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -75,16 +76,18 @@ fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSetting
     }
 }
 
-fn configuration() -> Configuration {
-    let pool = |name: &str, providers: &[&str]| {
-        let member = |provider: &&str| {
-            let model = format!("{provider}:model");
-            PoolMember::Instance(InstanceSpec::new(InstanceId::new(provider).unwrap(), model.parse().unwrap()))
-        };
-        let members = providers.iter().map(member).collect();
-        let pool = Pool::new(PoolName::new(name).unwrap(), members, PoolPolicy::default()).unwrap();
-        Declared { value: pool, file: "tidegate.toml".into() }
+/// A pool with one instance of each provider.
+fn pool(name: &str, providers: &[&str]) -> Declared<Pool> {
+    let member = |provider: &&str| {
+        let model = format!("{provider}:model");
+        PoolMember::Instance(InstanceSpec::new(InstanceId::new(provider).unwrap(), model.parse().unwrap()))
     };
+    let members = providers.iter().map(member).collect();
+    let pool = Pool::new(PoolName::new(name).unwrap(), members, PoolPolicy::default()).unwrap();
+    Declared { value: pool, file: "tidegate.toml".into() }
+}
+
+fn configuration() -> Configuration {
     let pools = vec![
         pool("openai", &["openai"]),
         pool("chat", &["chat"]),

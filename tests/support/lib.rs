@@ -1,5 +1,6 @@
 //! What the layered tests share: fakes, a composed engine, a faulty upstream.
 
+pub mod frames;
 pub mod kept;
 pub mod scripted;
 pub mod served;

@@ -4,10 +4,12 @@
 //! else in it, down to key order and the spelling of numbers, reaches a same-protocol upstream untouched. For an upstream
 //! that speaks another [`Dialect`] it is translated, once, or found [`Unfit`] before anybody is asked.
 
+mod address;
 mod answer;
 mod client;
 mod complaint;
 mod continuation;
+mod converse;
 mod defaults;
 mod envelope;
 mod needs;
@@ -20,6 +22,7 @@ mod stream_failure;
 mod translation;
 mod unfit;
 
+pub use address::Address;
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
 pub use complaint::Complaint;

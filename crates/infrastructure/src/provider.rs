@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `client` | the client of an instance; translates where caller and provider speak different dialects |
 //! | `http_client` | one attempt over HTTP, whichever protocol |
-//! | `openai`, `anthropic` | one protocol each: routes, key, what answers and faults mean |
+//! | `openai`, `anthropic`, `bedrock` | one protocol each: routes, key, what answers and faults mean |
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
@@ -17,6 +17,7 @@
 //! | `simulated` | a provider inside the gateway |
 
 mod anthropic;
+mod bedrock;
 pub(crate) mod catalogue;
 mod client;
 mod connecting;
@@ -47,6 +48,7 @@ use tidegate_domain::{
 };
 
 pub use self::{
+    bedrock::AwsCredentials,
     client::{ProviderClient, ProviderStream},
     connecting::{Authorities, InvalidAuthorities, InvalidProxy, Proxy},
     http_client::{HttpClient, HttpStream},
@@ -226,5 +228,14 @@ pub(crate) fn recorded(
         Dialect::Responses => {
             network_stream::read_all(watched::WatchedReader::new(openai::ResponsesWatch::default()), pieces)
         }
+        Dialect::Bedrock => {
+            network_stream::read_all(bedrock::FramedReader::new(bedrock::ConverseWatch::default()), pieces)
+        }
     }
+}
+
+/// The frame of an event, as Bedrock sends it.
+#[cfg(test)]
+pub(crate) fn framed(kind: &str, payload: &str) -> Vec<u8> {
+    bedrock::event_frame(kind, payload)
 }

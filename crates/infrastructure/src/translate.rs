@@ -13,10 +13,12 @@
 //! | `conversation` | a request in nobody's words |
 //! | `answer` | an answer in nobody's words, whole and as events |
 //! | `chat`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
+//! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
 
 mod answer;
+mod bedrock;
 mod chat;
 mod conversation;
 mod fields;
@@ -30,7 +32,7 @@ mod tests;
 use bytes::Bytes;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Translation, Unfit},
+    inference::{Address, Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Translation, Unfit},
 };
 
 pub(crate) use self::stream::StreamTranslator;
@@ -46,19 +48,28 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         Dialect::Chat => chat::read_request(body, &mut dropped)?,
         Dialect::Messages => messages::read_request(body, &mut dropped)?,
         Dialect::Responses => responses::read_request(body, &mut dropped)?,
+        Dialect::Bedrock => return Err(Unfit::Operation(request.operation())),
     };
     let model = request.envelope().model();
     let written = match to {
         Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
         Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
         Dialect::Responses => responses::write_request(&conversation, model, &mut dropped)?,
+        Dialect::Bedrock => bedrock::write_request(&conversation, &mut dropped)?,
     };
     for (name, _) in request.headers() {
         dropped.note(name);
     }
     // A body that was just written is one that can be read.
-    let request = InferenceRequest::read(Operation::Converse(to), written.freeze())
-        .map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
+    let (operation, written) = (Operation::Converse(to), written.freeze());
+    let request = match to {
+        Dialect::Bedrock => {
+            let address = Address { model: model.into(), stream: conversation.stream };
+            InferenceRequest::addressed(operation, written, address)
+        }
+        Dialect::Chat | Dialect::Messages | Dialect::Responses => InferenceRequest::read(operation, written),
+    };
+    let request = request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
     Ok(Translation { request, dropped })
 }
 
@@ -69,6 +80,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) request: &'a InferenceRequest,
     /// When it came, in seconds since 1970: as good a time for an answer as any, where its provider names none.
     pub(crate) at: u64,
+    /// What the answer is called where it does not say so itself: the request's id.
+    pub(crate) id: &'a str,
+    /// The model as its provider was asked for it, for an answer that does not name it.
+    pub(crate) model: &'a str,
 }
 
 /// A whole answer in another dialect.
@@ -80,13 +95,20 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Chat => chat::read_answer(body),
         Dialect::Messages => messages::read_answer(body),
         Dialect::Responses => responses::read_answer(body),
+        Dialect::Bedrock => bedrock::read_answer(body),
     };
     let mut answer = read.map_err(|_| malformed(Work::Ambiguous))?;
     answer.created.get_or_insert(asked.at);
+    for (said, name) in [(&mut answer.id, asked.id), (&mut answer.model, asked.model)] {
+        if said.is_empty() {
+            name.clone_into(said);
+        }
+    }
     let written = match to {
         Dialect::Chat => chat::write_answer(&answer),
         Dialect::Messages => messages::write_answer(&answer),
         Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request.body())),
+        Dialect::Bedrock => return Err(malformed(Work::Ambiguous)),
     };
     Ok(written.freeze())
 }

@@ -151,8 +151,13 @@ impl ParameterDefaults {
             || thinking_budget.is_some_and(|budget| budget > 0)
     }
 
+    /// Each default, as JSON.
+    pub(super) fn rendered(&self) -> impl Iterator<Item = (Parameter, &str)> {
+        self.rendered.iter().map(|(parameter, value)| (*parameter, &**value))
+    }
+
     pub(super) fn missing_in<'a>(&'a self, envelope: &'a Envelope) -> impl Iterator<Item = (Parameter, &'a str)> {
-        self.rendered.iter().filter(|(parameter, _)| !is_given(envelope, *parameter)).map(|(p, value)| (*p, &**value))
+        self.rendered().filter(|(parameter, _)| !is_given(envelope, *parameter))
     }
 }
 
@@ -176,6 +181,8 @@ pub(super) fn default_key(operation: Operation, parameter: Parameter) -> Option<
         Operation::Converse(Dialect::Responses | Dialect::Messages) | Operation::Completions => {
             is_shared.then(|| parameter.key())
         }
+        // It has them in objects of their own.
+        Operation::Converse(Dialect::Bedrock) => None,
         Operation::CountTokens
         | Operation::Embeddings
         | Operation::Moderations

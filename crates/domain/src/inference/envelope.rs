@@ -9,7 +9,7 @@ use std::{
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Parameter;
+use super::{Address, Parameter};
 use crate::json::{self, MAX_DEPTH, Scanner};
 
 /// The fields of a request that routing reads, with the place of each known field's value in the body.
@@ -69,14 +69,33 @@ impl Envelope {
     /// gives a field that routing reads a value of the wrong type.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidEnvelope> {
         let fields = Fields::of(body)?;
-        let model = fields.text(Parameter::Model)?.unwrap_or_default();
+        let address = Address {
+            model: fields.text(Parameter::Model)?.unwrap_or_default().into(),
+            stream: fields.truth(Parameter::Stream)?.unwrap_or(false),
+        };
+        Self::new(body, &fields, address)
+    }
+
+    /// Reads `body` once, of a request that names its model elsewhere. A `model` or `stream` in the body means nothing then.
+    ///
+    /// # Errors
+    /// As [`Envelope::parse`].
+    pub fn addressed(body: &[u8], address: Address) -> Result<Self, InvalidEnvelope> {
+        let mut fields = Fields::of(body)?;
+        for parameter in [Parameter::Model, Parameter::Stream] {
+            fields.values[parameter as usize] = None;
+        }
+        Self::new(body, &fields, address)
+    }
+
+    fn new(body: &[u8], fields: &Fields<'_>, Address { model, stream }: Address) -> Result<Self, InvalidEnvelope> {
         if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);
         }
         let include_usage = fields.include_usage()?;
         Ok(Self {
-            model: model.into(),
-            stream: fields.truth(Parameter::Stream)?.unwrap_or(false),
+            model,
+            stream,
             include_usage: include_usage.is_some_and(|raw| raw.get() == "true"),
             usage_span: include_usage.map(|raw| span_within(body, raw.get())),
             spans: fields.spans(body),

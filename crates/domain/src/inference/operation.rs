@@ -14,6 +14,8 @@ pub enum Dialect {
     Responses,
     /// Anthropic's Messages.
     Messages,
+    /// Amazon Bedrock's Converse: providers are asked in it, and no caller asks in it.
+    Bedrock,
 }
 
 /// What a caller asks for.
@@ -48,23 +50,29 @@ pub enum Family {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
+    pub const ALL: [Self; 4] = [Self::Chat, Self::Responses, Self::Messages, Self::Bedrock];
 
-    /// Whose conventions it follows.
+    /// Whose conventions it follows; one without callers, OpenAI's.
     pub fn family(self) -> Family {
         match self {
-            Self::Chat | Self::Responses => Family::OpenAi,
+            Self::Chat | Self::Responses | Self::Bedrock => Family::OpenAi,
             Self::Messages => Family::Anthropic,
         }
+    }
+
+    /// Whether callers ask in it.
+    pub fn has_callers(self) -> bool {
+        self != Self::Bedrock
     }
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Converse(Dialect::Chat),
         Self::Converse(Dialect::Responses),
         Self::Converse(Dialect::Messages),
+        Self::Converse(Dialect::Bedrock),
         Self::CountTokens,
         Self::Completions,
         Self::Embeddings,
@@ -120,6 +128,7 @@ impl Operation {
             Self::Converse(Dialect::Chat) => "chat_completions",
             Self::Converse(Dialect::Responses) => "responses",
             Self::Converse(Dialect::Messages) => "messages",
+            Self::Converse(Dialect::Bedrock) => "converse",
             Self::CountTokens => "count_tokens",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",

@@ -51,10 +51,16 @@ pub enum Parameter {
     Reasoning,
     /// `text`, the form of the answer in the words of Responses
     Text,
+    /// `inferenceConfig`, how tokens are drawn in the words of Converse
+    InferenceConfig,
+    /// `outputConfig`, form and effort of the answer in the words of Converse
+    OutputConfig,
+    /// `additionalModelRequestFields`, what Converse passes on to a model as it is
+    AdditionalFields,
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -79,6 +85,9 @@ impl Parameter {
         Self::System,
         Self::Reasoning,
         Self::Text,
+        Self::InferenceConfig,
+        Self::OutputConfig,
+        Self::AdditionalFields,
     ];
 
     /// The key, as the protocol spells it.
@@ -108,6 +117,9 @@ impl Parameter {
             Self::System => "system",
             Self::Reasoning => "reasoning",
             Self::Text => "text",
+            Self::InferenceConfig => "inferenceConfig",
+            Self::OutputConfig => "outputConfig",
+            Self::AdditionalFields => "additionalModelRequestFields",
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    Dialect, Envelope, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
+    Address, Dialect, Envelope, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
     defaults::default_key,
     translation::{Translation, Translations},
 };
@@ -36,7 +36,21 @@ impl InferenceRequest {
     /// [`InvalidEnvelope`] if the body cannot be routed.
     pub fn read(operation: Operation, body: Bytes) -> Result<Self, InvalidEnvelope> {
         let envelope = Envelope::parse(&body)?;
-        Ok(Self { operation, body, envelope, headers: Vec::new(), translations: Translations::default() })
+        Ok(Self::new(operation, body, envelope))
+    }
+
+    /// Reads a request for `operation` that names its model beside its body, which every same-protocol upstream then gets as
+    /// it came: there is no name to replace in it.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if the body cannot be routed.
+    pub fn addressed(operation: Operation, body: Bytes, address: Address) -> Result<Self, InvalidEnvelope> {
+        let envelope = Envelope::addressed(&body, address)?;
+        Ok(Self::new(operation, body, envelope))
+    }
+
+    fn new(operation: Operation, body: Bytes, envelope: Envelope) -> Self {
+        Self { operation, body, envelope, headers: Vec::new(), translations: Translations::default() }
     }
 
     /// The same request with one of the caller's headers that belong to it: a same-protocol upstream gets it too.
@@ -132,6 +146,9 @@ impl InferenceRequest {
             }
         }
         let mut edits = Vec::with_capacity(3);
+        if self.operation == Operation::Converse(Dialect::Bedrock) {
+            edits.extend(self.converse_defaults(defaults, &mut front));
+        }
         edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, json_string(model))));
         if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
@@ -187,8 +204,8 @@ pub const ASSUMED_ANSWER_TOKENS: u32 = 1024;
 
 const USAGE_DEMAND: &str = r#"{"include_usage":true}"#;
 
-/// Writes `"key":value,`: the object goes on behind it, since it holds `model` at least.
-fn push_field(out: &mut String, key: &str, value: &str) {
+/// Writes `"key":value,`: the object goes on behind it.
+pub(super) fn push_field(out: &mut String, key: &str, value: &str) {
     out.push('"');
     out.push_str(key);
     out.push_str("\":");

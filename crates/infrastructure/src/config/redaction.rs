@@ -7,8 +7,19 @@
 use std::collections::BTreeSet;
 
 /// Words that announce a secret, in lower case and without dashes and underscores.
-const TELLTALES: [&str; 9] =
-    ["apikey", "authorization", "bearer", "secret", "password", "passwd", "credential", "accesstoken", "authtoken"];
+const TELLTALES: [&str; 11] = [
+    "apikey",
+    "accesskey",
+    "authorization",
+    "bearer",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "accesstoken",
+    "authtoken",
+    "sessiontoken",
+];
 
 /// The numbers, from 0, of the lines that hold or may hold a secret.
 pub(super) fn hidden_lines(text: &str) -> BTreeSet<usize> {

@@ -3,6 +3,7 @@
 //! Each module reads one kind of table into a private `*Toml` struct, checks its ranges, and converts it.
 
 pub(super) mod alias;
+mod aws;
 mod card;
 mod concurrency;
 mod fallback;

@@ -29,7 +29,7 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::Converse(Dialect::Messages) => Some("/messages"),
         Operation::CountTokens => Some("/messages/count_tokens"),
-        Operation::Converse(Dialect::Chat | Dialect::Responses)
+        Operation::Converse(Dialect::Chat | Dialect::Responses | Dialect::Bedrock)
         | Operation::Completions
         | Operation::Embeddings
         | Operation::Moderations

@@ -61,8 +61,7 @@ mod tests {
     fn every_preset_can_be_asked_for_what_it_offers() {
         assert!(presets().len() > 20, "the catalogue is read");
         for (word, Preset { base_url, operations }) in &*CATALOGUE {
-            let routes =
-                operations.iter().map(|operation| (*operation, Wire::OpenAi.path(*operation).unwrap().to_owned()));
+            let routes = operations.iter().map(|operation| (*operation, Wire::OpenAi.paths(*operation, "m").unwrap()));
             let endpoint = Endpoint::new(base_url, http::HeaderMap::new(), routes);
             assert!(endpoint.is_ok() && !operations.is_empty(), "{word}");
             let is_local = base_url.starts_with("http://localhost:");

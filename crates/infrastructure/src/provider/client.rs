@@ -74,14 +74,16 @@ impl ProviderClient {
         let defaults =
             if must_limit { Cow::Owned(call.defaults.or_max_tokens(limit)) } else { Cow::Borrowed(call.defaults) };
         let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let asked = Asked { request: call.request, at };
+        let asked = Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model };
         let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
         match reply.map_err(|fault| translate::fault(fault, from.family()))? {
             Reply::Whole(WholeAnswer { body, usage, .. }) => {
                 Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, (to, from), asked)?, usage)))
             }
             Reply::Stream(stream) => {
-                let translator = StreamTranslator::new((to, from), asked);
+                let Some(translator) = StreamTranslator::new((to, from), asked) else {
+                    return Err(Fault::new(FaultKind::Client, Work::Ambiguous, "no stream is translated into that"));
+                };
                 Ok(Reply::Stream(ProviderStream::Translated(TranslatedStream::new(stream, translator, from.family()))))
             }
         }

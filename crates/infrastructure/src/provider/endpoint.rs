@@ -1,8 +1,13 @@
 //! Where a provider is and what every request to it carries.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
 use tidegate_domain::inference::Operation;
+
+use super::bedrock::Signer;
 
 /// Headers that the transport writes; a configured one would break the framing or the routing.
 const RESERVED: [HeaderName; 5] =
@@ -21,11 +26,36 @@ pub(super) enum KeyHeader {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     /// Where each operation that the provider offers is asked for.
-    routes: Vec<(Operation, Uri)>,
+    routes: Vec<Route>,
     /// Where it lists its models, which costs nothing.
     pub(super) models: Uri,
     /// What every request carries; each marked sensitive, so that none is ever printed.
     pub(super) headers: HeaderMap,
+    signer: Option<Signer>,
+}
+
+/// Where an operation is asked for.
+#[derive(Debug)]
+struct Route {
+    operation: Operation,
+    whole: Uri,
+    /// If a stream is asked for elsewhere.
+    stream: Option<Uri>,
+}
+
+/// The paths of an operation below a base URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Paths {
+    /// Where it is asked for.
+    pub(super) whole: String,
+    /// Where a stream is asked for, if elsewhere.
+    pub(super) stream: Option<String>,
+}
+
+impl From<&str> for Paths {
+    fn from(path: &str) -> Self {
+        Self { whole: path.to_owned(), stream: None }
+    }
 }
 
 /// A base URL that cannot be used.
@@ -42,7 +72,7 @@ impl Endpoint {
     pub(super) fn new(
         base_url: &str,
         headers: HeaderMap,
-        routes: impl Iterator<Item = (Operation, String)>,
+        routes: impl Iterator<Item = (Operation, Paths)>,
     ) -> Result<Self, InvalidBaseUrl> {
         let uri: Uri = base_url.parse().map_err(|_| InvalidBaseUrl("it is no URL"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -56,13 +86,27 @@ impl Endpoint {
             return Err(InvalidBaseUrl("it holds a fragment"));
         }
         let models = route(&uri, "/models")?;
-        let routes = routes.map(|(operation, path)| Ok((operation, route(&uri, &path)?)));
-        Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers })
+        let routes = routes.map(|(operation, Paths { whole, stream })| {
+            let stream = stream.map(|stream| route(&uri, &stream)).transpose()?;
+            Ok(Route { operation, whole: route(&uri, &whole)?, stream })
+        });
+        Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers, signer: None })
     }
 
-    /// Where `operation` is asked for, if the provider offers it.
-    pub(super) fn route(&self, operation: Operation) -> Option<&Uri> {
-        self.routes.iter().find(|(known, _)| *known == operation).map(|(_, uri)| uri)
+    /// The same, whose requests are signed.
+    pub(super) fn signed_by(self, signer: Option<Signer>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// Whether the provider offers `operation`.
+    pub(super) fn offers(&self, operation: Operation) -> bool {
+        self.routes.iter().any(|route| route.operation == operation)
+    }
+
+    /// Where `operation` is asked for, if the provider offers it: a stream may be elsewhere.
+    pub(super) fn route(&self, operation: Operation, streams: bool) -> Option<&Uri> {
+        let route = self.routes.iter().find(|route| route.operation == operation)?;
+        Some(route.stream.as_ref().filter(|_| streams).unwrap_or(&route.whole))
     }
 
     /// The host that everything is asked of.
@@ -75,8 +119,15 @@ impl Endpoint {
         self.models == other.models
     }
 
-    pub(super) fn has_headers_of(&self, other: &Self) -> bool {
-        self.headers == other.headers
+    pub(super) fn has_credentials_of(&self, other: &Self) -> bool {
+        self.headers == other.headers && self.signer == other.signer
+    }
+
+    /// Signs a request that has everything else, if that is how the provider is asked.
+    pub(super) fn sign(&self, request: &mut Request<Bytes>, now: impl FnOnce() -> SystemTime) {
+        if let Some(signer) = &self.signer {
+            signer.sign(request, now());
+        }
     }
 }
 
@@ -132,7 +183,7 @@ mod tests {
 
     fn endpoint(base_url: &str) -> Result<Endpoint, InvalidBaseUrl> {
         let routes = [(CHAT, "/chat/completions"), (Operation::Embeddings, "/embeddings")];
-        let routes = routes.map(|(operation, path)| (operation, path.to_owned()));
+        let routes = routes.map(|(operation, path)| (operation, Paths::from(path)));
         Endpoint::new(base_url, HeaderMap::new(), routes.into_iter())
     }
 
@@ -140,7 +191,7 @@ mod tests {
 
     #[track_caller]
     fn check(base_url: &str, chat: &str) {
-        assert_eq!(endpoint(base_url).unwrap().route(CHAT).unwrap().to_string(), chat);
+        assert_eq!(endpoint(base_url).unwrap().route(CHAT, true).unwrap().to_string(), chat);
     }
 
     #[test]
@@ -154,8 +205,16 @@ mod tests {
     #[test]
     fn an_operation_that_is_not_offered_has_no_route() {
         let endpoint = endpoint("https://api.example/v1").unwrap();
-        assert!(endpoint.route(Operation::Embeddings).is_some());
-        assert_eq!(endpoint.route(Operation::Rerank), None);
+        assert!(endpoint.offers(Operation::Embeddings) && !endpoint.offers(Operation::Rerank));
+        assert_eq!(endpoint.route(Operation::Rerank, false), None);
+    }
+
+    #[test]
+    fn a_stream_may_be_asked_for_elsewhere() {
+        let paths = Paths { whole: "/whole".to_owned(), stream: Some("/stream".to_owned()) };
+        let endpoint = Endpoint::new("https://e.example", HeaderMap::new(), [(CHAT, paths)].into_iter()).unwrap();
+        assert_eq!(endpoint.route(CHAT, false).unwrap().path(), "/whole");
+        assert_eq!(endpoint.route(CHAT, true).unwrap().path(), "/stream");
     }
 
     #[test]

@@ -12,27 +12,30 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
         Call, Dialect, InferenceRequest, Operation, Part, Partial, Prefill, Reply, StreamChunk, Succession, Usage,
         WholeAnswer,
     },
+    time::Clock,
 };
 
 use super::{
     anthropic::{self, MessagesWatch},
-    endpoint::Endpoint,
+    bedrock::{self, ConverseWatch, FramedReader},
+    endpoint::{Endpoint, Paths},
     network_stream::NetworkStream,
     openai::{self, ChatWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
     retry_after::quota,
     transport::{Answer, AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
     watched::{Watch, WatchedReader},
 };
+use crate::clock::TokioClock;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const EVENT_STREAM: &[u8] = b"text/event-stream";
+const EVENT_STREAM: &str = "text/event-stream";
 /// The largest answer that is taken whole.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
@@ -43,14 +46,25 @@ pub(super) enum Wire {
     OpenAi,
     /// Anthropic's.
     Anthropic,
+    /// Bedrock's.
+    Bedrock,
 }
 
 impl Wire {
-    /// Where below the base URL an operation is asked for; `None` if the protocol does not have it.
-    pub(super) fn path(self, operation: Operation) -> Option<&'static str> {
+    /// Where below the base URL `model` is asked for an operation; `None` if the protocol does not have it.
+    pub(super) fn paths(self, operation: Operation, model: &str) -> Option<Paths> {
         match self {
-            Self::OpenAi => openai::path(operation),
-            Self::Anthropic => anthropic::path(operation),
+            Self::OpenAi => openai::path(operation).map(Paths::from),
+            Self::Anthropic => anthropic::path(operation).map(Paths::from),
+            Self::Bedrock => bedrock::paths(operation, model),
+        }
+    }
+
+    /// What a streamed answer arrives as.
+    fn event_stream(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Anthropic => EVENT_STREAM,
+            Self::Bedrock => bedrock::EVENT_STREAM,
         }
     }
 
@@ -59,6 +73,7 @@ impl Wire {
         match self {
             Self::OpenAi => &openai::EVERYWHERE,
             Self::Anthropic => &anthropic::EVERYWHERE,
+            Self::Bedrock => &bedrock::EVERYWHERE,
         }
     }
 }
@@ -83,6 +98,7 @@ enum Events {
     Chat(Watched<ChatWatch>),
     Messages(Watched<MessagesWatch>),
     Responses(Watched<ResponsesWatch>),
+    Bedrock(NetworkStream<FramedReader<ConverseWatch>>),
 }
 
 type Watched<W> = NetworkStream<WatchedReader<W>>;
@@ -126,16 +142,17 @@ impl HttpClient {
 
     /// Whether the provider has `operation` itself.
     pub(super) fn offers(&self, operation: Operation) -> bool {
-        self.endpoint.route(operation).is_some()
+        self.endpoint.offers(operation)
     }
 
     fn request(&self, call: &Call<'_>) -> Result<Request<Bytes>, Fault> {
         let operation = call.request.operation();
-        let Some(route) = self.endpoint.route(operation) else {
+        let streams = call.request.envelope().stream();
+        let Some(route) = self.endpoint.route(operation, streams) else {
             let detail = format!("the provider does not offer {operation}");
             return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
         };
-        let accept = if call.request.envelope().stream() { "text/event-stream" } else { "application/json" };
+        let accept = if streams { self.wire.event_stream() } else { "application/json" };
         let mut request = Request::new(self.body(call));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = route.clone();
@@ -153,15 +170,18 @@ impl HttpClient {
         if let Ok(id) = HeaderValue::from_str(call.request_id.as_str()) {
             headers.entry(REQUEST_ID).or_insert(id);
         }
-        self.add_version(headers);
+        self.finish(&mut request);
         Ok(request)
     }
 
-    fn add_version(&self, headers: &mut HeaderMap) {
+    /// Adds what depends on the protocol, and on everything else in the request.
+    fn finish(&self, request: &mut Request<Bytes>) {
+        let headers = request.headers_mut();
         match self.wire {
-            Wire::OpenAi => {}
+            Wire::OpenAi | Wire::Bedrock => {}
             Wire::Anthropic => anthropic::add_version(headers),
         }
+        self.endpoint.sign(request, || TokioClock.wall());
     }
 
     /// Sends one request that the provider has itself.
@@ -177,7 +197,7 @@ impl HttpClient {
         if !call.request.envelope().stream() {
             return whole_answer(answer, call.request).await.map(Reply::Whole);
         }
-        if !is_event_stream(&answer) {
+        if !is_stream(&answer, self.wire.event_stream()) {
             return Err(Box::pin(no_stream(answer)).await);
         }
         let events = self.events(answer.body, &call)?;
@@ -192,6 +212,9 @@ impl HttpClient {
             }
             Operation::Converse(Dialect::Messages) => Ok(Events::Messages(watched(body, MessagesWatch::default()))),
             Operation::Converse(Dialect::Responses) => Ok(Events::Responses(watched(body, ResponsesWatch::default()))),
+            Operation::Converse(Dialect::Bedrock) => {
+                Ok(Events::Bedrock(NetworkStream::new(body, FramedReader::new(ConverseWatch::default()))))
+            }
             Operation::CountTokens
             | Operation::Embeddings
             | Operation::Moderations
@@ -210,7 +233,7 @@ impl HttpClient {
         let headers = request.headers_mut();
         headers.clone_from(&self.endpoint.headers);
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        self.add_version(headers);
+        self.finish(&mut request);
         let answer = self.transport.send(request).await?;
         if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 405) {
             return Err(refusal(answer).await);
@@ -230,7 +253,7 @@ impl HttpClient {
         if self.wire != predecessor.wire || !own.is_place_of(other) {
             return Succession::OtherUpstream;
         }
-        if own.has_headers_of(other) { Succession::Same } else { Succession::OtherCredential }
+        if own.has_credentials_of(other) { Succession::Same } else { Succession::OtherCredential }
     }
 }
 
@@ -240,6 +263,7 @@ impl HttpStream {
             Events::Chat(stream) => stream.take_partial(),
             Events::Messages(stream) => stream.take_partial(),
             Events::Responses(stream) => stream.take_partial(),
+            Events::Bedrock(stream) => stream.take_partial(),
         }
     }
 }
@@ -252,6 +276,7 @@ impl Stream for HttpStream {
             Events::Chat(stream) => Pin::new(stream).poll_next(context),
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
             Events::Responses(stream) => Pin::new(stream).poll_next(context),
+            Events::Bedrock(stream) => Pin::new(stream).poll_next(context),
         }
     }
 }
@@ -265,6 +290,7 @@ async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<Whol
     let operation = request.operation();
     match operation {
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
+        Operation::Converse(Dialect::Bedrock) => bedrock::whole(body),
         Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
             openai::whole(body, operation)
         }
@@ -299,9 +325,9 @@ async fn refusal(answer: Answer) -> Fault {
     faults::answered(status.as_u16(), &fields.to_map(), &body)
 }
 
-fn is_event_stream(answer: &Answer) -> bool {
+fn is_stream(answer: &Answer, expected: &str) -> bool {
     let Some(media_type) = answer.fields.get("content-type") else { return true };
-    media_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+    media_type.get(..expected.len()).is_some_and(|start| start.eq_ignore_ascii_case(expected.as_bytes()))
 }
 
 /// The fault of a 200 that is no stream though one was asked for: an error in disguise, or a portal's page.

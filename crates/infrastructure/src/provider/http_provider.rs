@@ -11,6 +11,7 @@ use tidegate_domain::{
 
 use super::{
     HttpClient, Protocol, ProviderSettings, anthropic,
+    bedrock::Signer,
     endpoint::{Endpoint, InvalidBaseUrl, InvalidHeader, KeyHeader, credentials},
     http_client::Wire,
     openai,
@@ -32,6 +33,7 @@ pub(super) struct HttpProvider {
     headers: HeaderMap,
     /// The same with each of the named keys.
     headers_by_key: Vec<(KeyName, HeaderMap)>,
+    signer: Option<Signer>,
     operations: Vec<Operation>,
     prefill: Option<Prefill>,
     allow_link_local: bool,
@@ -53,12 +55,13 @@ impl HttpProvider {
             Protocol::Simulated => return Ok(None),
             Protocol::OpenAi => (Wire::OpenAi, Layout::Plain, KeyHeader::Bearer),
             Protocol::Anthropic => (Wire::Anthropic, Layout::Plain, anthropic::key_header()),
+            Protocol::Bedrock => (Wire::Bedrock, Layout::Plain, KeyHeader::Bearer),
             Protocol::Azure => {
                 let layout = Layout::Azure { api_version: settings.api_version.clone() };
                 (Wire::OpenAi, layout, KeyHeader::Named(AZURE_KEY))
             }
         };
-        let base_url = settings.base_url.clone().or(settings.protocol.home().map(str::to_owned)).unwrap_or_default();
+        let base_url = settings.base_url.clone().or_else(|| settings.home()).unwrap_or_default();
         let operations = match &settings.operations {
             Some(operations) => operations.clone(),
             None if base_url == openai::BASE_URL || settings.protocol == Protocol::Azure => {
@@ -71,8 +74,18 @@ impl HttpProvider {
         let headers_by_key = named
             .map(|(name, key)| Ok((name.clone(), credentials((&key_header, Some(key)), &settings.headers)?)))
             .collect::<Result<_, _>>()?;
-        let (prefill, allow_link_local) = (settings.prefill, settings.allow_link_local);
-        Ok(Some(Self { wire, layout, base_url, headers, headers_by_key, operations, prefill, allow_link_local }))
+        let region = settings.region.as_deref().unwrap_or_default();
+        Ok(Some(Self {
+            wire,
+            layout,
+            base_url,
+            headers,
+            headers_by_key,
+            signer: settings.aws_credentials.clone().map(|credentials| Signer::new(region, credentials)),
+            operations,
+            prefill: settings.prefill,
+            allow_link_local: settings.allow_link_local,
+        }))
     }
 
     /// The client of an instance.
@@ -102,8 +115,13 @@ impl HttpProvider {
     fn endpoint(&self, url: &str, model: &str, headers: &HeaderMap) -> Result<Endpoint, InvalidBaseUrl> {
         let base = self.layout.base(url);
         let deployment = self.layout.deployment(model)?;
-        let path = |operation: &Operation| Some((*operation, format!("{deployment}{}", self.wire.path(*operation)?)));
-        Endpoint::new(&base, headers.clone(), self.operations.iter().filter_map(path))
+        let paths = |operation: &Operation| {
+            let mut paths = self.wire.paths(*operation, model)?;
+            paths.whole.insert_str(0, &deployment);
+            Some((*operation, paths))
+        };
+        let endpoint = Endpoint::new(&base, headers.clone(), self.operations.iter().filter_map(paths))?;
+        Ok(endpoint.signed_by(self.signer.clone()))
     }
 }
 
@@ -157,7 +175,7 @@ mod tests {
 
     fn route(provider: &HttpProvider, operation: Operation) -> Option<String> {
         let endpoint = provider.endpoint(&provider.base_url, "my-gpt.4o", &provider.headers).unwrap();
-        endpoint.route(operation).map(ToString::to_string)
+        endpoint.route(operation, false).map(ToString::to_string)
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         Operation::Rerank => Some("/rerank"),
         Operation::Images => Some("/images/generations"),
         Operation::Speech => Some("/audio/speech"),
-        Operation::Converse(Dialect::Messages) | Operation::CountTokens => None,
+        Operation::Converse(Dialect::Messages | Dialect::Bedrock) | Operation::CountTokens => None,
     }
 }
 

@@ -8,7 +8,10 @@ use tidegate_domain::{
     name::{KeyName, ProviderName},
 };
 
-use super::connecting::{Authorities, Proxy};
+use super::{
+    bedrock::{self, AwsCredentials},
+    connecting::{Authorities, Proxy},
+};
 
 /// Everything that describes one provider.
 #[derive(Debug, Clone)]
@@ -24,6 +27,10 @@ pub struct ProviderSettings {
     pub operations: Option<Vec<Operation>>,
     /// The version of Azure's protocol, for [`Protocol::Azure`]; its current one if absent.
     pub api_version: Option<String>,
+    /// The region of AWS that is asked, for [`Protocol::Bedrock`]: where it is, and what requests are signed for.
+    pub region: Option<String>,
+    /// What requests are signed with, for [`Protocol::Bedrock`]; with an `api_key` they are not signed.
+    pub aws_credentials: Option<AwsCredentials>,
     /// The credential, sent as the protocol sends it.
     pub api_key: Option<SecretString>,
     /// Further credentials by name, for instances that are asked with one of them in its place.
@@ -53,6 +60,8 @@ impl ProviderSettings {
             base_url: protocol.home().map(str::to_owned),
             operations: None,
             api_version: None,
+            region: None,
+            aws_credentials: None,
             api_key: None,
             keys: Vec::new(),
             headers: Vec::new(),
@@ -62,6 +71,14 @@ impl ProviderSettings {
             proxy: None,
             prefill: None,
             simulated: None,
+        }
+    }
+
+    /// Where whoever made the protocol serves it.
+    pub(crate) fn home(&self) -> Option<String> {
+        match self.protocol {
+            Protocol::Bedrock => self.region.as_deref().map(bedrock::home),
+            protocol => protocol.home().map(str::to_owned),
         }
     }
 }
@@ -75,17 +92,19 @@ pub enum Protocol {
     Anthropic,
     /// OpenAI's, in the way of Azure: paths by deployment, the key in a header of its own.
     Azure,
+    /// Amazon Bedrock's Converse over HTTP.
+    Bedrock,
     /// None: answers are made up inside the gateway, without network and key.
     Simulated,
 }
 
 impl Protocol {
-    /// Where whoever made the protocol serves it.
+    /// Where whoever made the protocol serves it, if that is one place.
     pub(crate) fn home(self) -> Option<&'static str> {
         match self {
             Self::OpenAi => Some(super::openai::BASE_URL),
             Self::Anthropic => Some(super::anthropic::BASE_URL),
-            Self::Azure | Self::Simulated => None,
+            Self::Azure | Self::Bedrock | Self::Simulated => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use tidegate_domain::{
 use super::{
     Asked,
     answer::{Event, Sink},
-    chat, malformed, messages, responses,
+    bedrock, chat, malformed, messages, responses,
 };
 use crate::provider::sse;
 
@@ -20,8 +20,15 @@ pub(crate) struct StreamTranslator {
     reader: Reader,
     writer: Writer,
     out: BytesMut,
-    /// When the request came.
-    asked_at: u64,
+    names: Names,
+}
+
+/// What an answer has of its request where it does not say so itself.
+#[derive(Debug)]
+struct Names {
+    id: Box<str>,
+    model: Box<str>,
+    created: u64,
 }
 
 #[derive(Debug)]
@@ -29,6 +36,7 @@ enum Reader {
     Chat(chat::StreamReader),
     Messages(messages::StreamReader),
     Responses(responses::StreamReader),
+    Bedrock(bedrock::StreamReader),
 }
 
 #[derive(Debug)]
@@ -40,12 +48,13 @@ enum Writer {
 }
 
 impl StreamTranslator {
-    /// From the provider's dialect into the caller's.
-    pub(crate) fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Self {
+    /// From the provider's dialect into the caller's; `None` if nobody asks in that.
+    pub(crate) fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Option<Self> {
         let reader = match from {
             Dialect::Chat => Reader::Chat(chat::StreamReader::default()),
             Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
             Dialect::Responses => Reader::Responses(responses::StreamReader::default()),
+            Dialect::Bedrock => Reader::Bedrock(bedrock::StreamReader),
         };
         let writer = match to {
             Dialect::Chat => Writer::Chat(chat::StreamWriter::new(asked.request.envelope().include_usage())),
@@ -54,8 +63,10 @@ impl StreamTranslator {
                 let echo = responses::Echo::of(asked.request.body());
                 Writer::Responses(Box::new(responses::StreamWriter::new(echo)))
             }
+            Dialect::Bedrock => return None,
         };
-        Self { reader, writer, out: BytesMut::new(), asked_at: asked.at }
+        let names = Names { id: asked.id.into(), model: asked.model.into(), created: asked.at };
+        Some(Self { reader, writer, out: BytesMut::new(), names })
     }
 
     /// Translates a chunk: whole events of the provider's dialect.
@@ -63,8 +74,8 @@ impl StreamTranslator {
     /// # Errors
     /// A fault if an event cannot be read, or what it says cannot be written.
     pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
-        let Self { reader, writer, out, asked_at } = self;
-        let mut sink = Written { writer, out, asked_at: *asked_at };
+        let Self { reader, writer, out, names } = self;
+        let mut sink = Written { writer, out, names };
         let mut rest = &chunk.bytes[..];
         while !rest.is_empty() {
             let (event, behind) = rest.split_at(sse::first_event(rest));
@@ -77,6 +88,7 @@ impl StreamTranslator {
                 Reader::Chat(reader) => reader.read(&data, &mut sink),
                 Reader::Messages(reader) => reader.read(&data, &mut sink),
                 Reader::Responses(reader) => reader.read(&data, &mut sink),
+                Reader::Bedrock(reader) => reader.read(&data, &mut sink),
             };
             read.map_err(|_| malformed(Work::Partial))?;
         }
@@ -90,13 +102,18 @@ impl StreamTranslator {
 struct Written<'a> {
     writer: &'a mut Writer,
     out: &'a mut BytesMut,
-    asked_at: u64,
+    names: &'a Names,
 }
 
 impl Sink for Written<'_> {
     fn take(&mut self, event: Event<'_>) {
         let event = match event {
-            Event::Begin { id, model, created: None } => Event::Begin { id, model, created: Some(self.asked_at) },
+            Event::Begin { id, model, created } => {
+                let Names { id: known_id, model: known_model, created: known } = self.names;
+                let or = |said, known| if str::is_empty(said) { known } else { said };
+                let created = created.or(Some(*known));
+                Event::Begin { id: or(id, known_id), model: or(model, known_model), created }
+            }
             other => other,
         };
         match self.writer {

@@ -5,7 +5,7 @@ mod fixtures;
 mod round_trip;
 mod streams;
 
-use self::fixtures::{ANSWERS, REQUESTS, Text};
+use self::fixtures::{REQUESTS, Text, answers};
 use super::*;
 
 fn read(dialect: Dialect, body: &str) -> InferenceRequest {
@@ -26,6 +26,11 @@ fn others(dialect: Dialect) -> impl Iterator<Item = Dialect> {
     Dialect::ALL.into_iter().filter(move |other| *other != dialect)
 }
 
+/// The other dialects that callers ask in.
+fn callers(dialect: Dialect) -> impl Iterator<Item = Dialect> {
+    others(dialect).filter(|other| other.has_callers())
+}
+
 /// A caller's request that was answered; it asked for its usage where that must be asked for.
 fn asked(dialect: Dialect) -> InferenceRequest {
     let usage = r#""stream":true,"stream_options":{"include_usage":true}"#;
@@ -38,7 +43,11 @@ fn asked(dialect: Dialect) -> InferenceRequest {
 const AT: u64 = 1_700_000_007;
 
 fn answered(body: &[u8], (from, to): (Dialect, Dialect)) -> Result<Bytes, Fault> {
-    answer(body, (from, to), Asked { request: &asked(to), at: AT })
+    answer(body, (from, to), about(&asked(to)))
+}
+
+fn about(request: &InferenceRequest) -> Asked<'_> {
+    Asked { request, at: AT, id: "req_1", model: "asked" }
 }
 
 #[test]
@@ -58,8 +67,8 @@ fn requests_say_the_same_in_every_other_dialect() {
 
 #[test]
 fn answers_say_the_same_in_every_other_dialect() {
-    for recorded in ANSWERS {
-        for to in others(recorded.dialect) {
+    for recorded in answers() {
+        for to in callers(recorded.dialect) {
             let translated = answered(recorded.text.as_bytes(), (recorded.dialect, to)).unwrap();
             snapshot("answer", recorded, to, &pretty(&translated));
         }
@@ -93,6 +102,23 @@ fn what_would_change_the_answer_is_refused_by_its_field() {
     };
     part(r#"{"type":"video_url","video_url":{}}"#, "messages[0].content[0].type");
     part(r#"{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}"#, "messages[0].content[].type");
+    let bedrock = |fields: &str, field: &str| {
+        let body = format!(r#"{{"model":"m",{fields}}}"#);
+        check_unfit(Dialect::Chat, Dialect::Bedrock, &body, field);
+    };
+    let hi = r#""messages":[{"role":"user","content":"Hi"}]"#;
+    let tool = r#""tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let called = r#""messages":[{"role":"tool","tool_call_id":"c","content":"5"}]"#;
+    bedrock(&format!(r#"{hi},"response_format":{{"type":"json_object"}}"#), "response_format.type");
+    bedrock(&format!(r#"{hi},{tool},"parallel_tool_calls":false"#), "parallel_tool_calls");
+    bedrock(&format!(r#"{called},{tool},"tool_choice":"none""#), "tool_choice");
+    let bedrock_part = |part: &str| {
+        bedrock(&format!(r#""messages":[{{"role":"user","content":[{part}]}}]"#), "messages[0].content[].type");
+    };
+    bedrock_part(r#"{"type":"image_url","image_url":{"url":"https://e.example/a.png"}}"#);
+    bedrock_part(r#"{"type":"image_url","image_url":{"url":"data:image/bmp;base64,AA"}}"#);
+    bedrock_part(r#"{"type":"file","file":{"file_id":"f"}}"#);
+    bedrock_part(r#"{"type":"file","file":{"file_data":"data:application/zip;base64,AA"}}"#);
     let messages = |extra: &str, field: &str| {
         let body = format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"Hi"}}],{extra}}}"#);
         check_unfit(Dialect::Messages, Dialect::Chat, &body, field);

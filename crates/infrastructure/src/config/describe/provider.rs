@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Description] = &[
     key("providers.*.protocol", "How the upstream is spoken to. `simulated` answers by itself, without a network."),
     key(
         "providers.*.base_url",
-        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol, OpenAI or Anthropic; for Azure, the resource.",
+        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol, OpenAI or Anthropic; for Azure, the resource; for Bedrock, AWS itself in the region.",
     ),
     key(
         "providers.*.api_key",
@@ -29,6 +29,16 @@ pub(super) const KEYS: &[Description] = &[
         "providers.*.api_version",
         "The version of Azure's protocol, e.g. `2024-10-21`: asked by deployment. Its current, versionless one by default.",
     ),
+    key("providers.*.region", "The region of AWS that Bedrock is asked in, e.g. `us-east-1`."),
+    key(
+        "providers.*.access_key_id",
+        "Names the key that requests to Bedrock are signed with. In its place, `api_key` may hold an API key of Bedrock's.",
+    ),
+    key(
+        "providers.*.secret_access_key",
+        "The key itself. Write it as a variable or a secret file: `\"${AWS_SECRET_ACCESS_KEY}\"`.",
+    ),
+    key("providers.*.session_token", "What goes with a key of AWS's that is temporary."),
     key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
     or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),
     or(

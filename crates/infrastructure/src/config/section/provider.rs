@@ -7,7 +7,7 @@ use tidegate_domain::{
 };
 use validator::Validate;
 
-use super::{name, policy::seconds, simulated};
+use super::{aws, name, policy::seconds, simulated};
 use crate::{
     config::{fields::Fields, findings::Place, word::Word},
     provider::{
@@ -34,6 +34,15 @@ const CONNECTION_KEYS: [&str; 10] = [
     "proxy_credentials",
 ];
 
+/// The protocols, each with its word.
+const PROTOCOLS: [(&str, Protocol); 5] = [
+    ("openai", Protocol::OpenAi),
+    ("anthropic", Protocol::Anthropic),
+    ("azure", Protocol::Azure),
+    ("bedrock", Protocol::Bedrock),
+    ("simulated", Protocol::Simulated),
+];
+
 #[derive(Validate)]
 struct ConnectToml {
     #[validate(range(min = 0.001, max = 300.0))]
@@ -45,16 +54,11 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let name = name(fields, word, ProviderName::new);
     fields.text("description");
     let preset = read_preset(fields);
-    let protocol = fields.choice("protocol", &["openai", "anthropic", "azure", "simulated"], |name| match name {
-        "openai" => Some(Protocol::OpenAi),
-        "anthropic" => Some(Protocol::Anthropic),
-        "azure" => Some(Protocol::Azure),
-        "simulated" => Some(Protocol::Simulated),
-        _ => None,
+    let protocol = fields.choice("protocol", &PROTOCOLS.map(|(word, _)| word), |name| {
+        PROTOCOLS.into_iter().find(|(word, _)| *word == name).map(|(_, protocol)| protocol)
     });
     if !fields.was_given("preset") {
-        fields
-            .require("protocol", "write protocol = \"openai\", \"anthropic\", \"azure\" or \"simulated\", or a preset");
+        fields.require("protocol", "write protocol = \"openai\", \"anthropic\" or another, or a preset");
     }
     let protocol = protocol.or(preset.map(|_| Protocol::OpenAi));
     if preset.is_some() && protocol != Some(Protocol::OpenAi) {
@@ -72,7 +76,9 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let api_version = api_version(protocol, fields);
     let api_key = fields.secret("api_key");
     let keys = keys(fields);
-    let headers = headers(fields, api_key.is_some() || !keys.is_empty());
+    let has_key = api_key.is_some() || !keys.is_empty();
+    let (region, aws_credentials) = aws::read(protocol, has_key, fields);
+    let headers = headers(fields, has_key);
     let (authorities, proxy) = (authorities(fields), proxy(fields));
     let prefill = prefill(fields, protocol);
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };
@@ -84,6 +90,8 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         base_url,
         operations,
         api_version,
+        region,
+        aws_credentials,
         api_key,
         keys,
         headers,
@@ -124,7 +132,7 @@ fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option
             }
             Some(simulated::read(fields))
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure) => {
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure | Protocol::Bedrock) => {
             let help = "remove it, or write protocol = \"simulated\"";
             fields.refuse("simulated", "has no effect: the provider is not simulated", help);
             None
@@ -167,7 +175,7 @@ fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<St
             }
             Some(version.text)
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Simulated) => {
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Bedrock | Protocol::Simulated) => {
             fields.refuse("api_version", "has no effect: only Azure asks for it", "remove it");
             None
         }

@@ -21,7 +21,7 @@ pub(in crate::provider) const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// The fault that an answer with a status other than 2xx stands for. `body` is empty if it was over-long or unreadable.
 pub(in crate::provider) fn answered(status: u16, headers: &HeaderMap, body: &Bytes) -> Fault {
-    let error = ErrorBody::parse(body);
+    let error = ErrorBody::parse(body).named_by(headers);
     let mut kind = kind_of(status, &error);
     let wait = wait_for(kind, headers, &error);
     if status == 503 && kind == FaultKind::Transient && wait.is_some() {
@@ -65,7 +65,7 @@ fn kind_of(status: u16, error: &ErrorBody) -> FaultKind {
         404 if error.blames_another_field_than_model() => Client,
         404 | 410 => said(&[Auth, ContentFilter]).unwrap_or(ModelMissing),
         405 => Malformed,
-        408 | 409 | 425 | 499 => Transient,
+        408 | 409 | 424 | 425 | 499 => Transient,
         429 => said(&[Billing, Overloaded]).unwrap_or(RateLimited),
         451 => ContentFilter,
         498 | 529 => Overloaded,

@@ -1,5 +1,7 @@
 //! Recorded requests, answers and streams.
 
+mod bedrock;
+
 use super::Dialect;
 
 /// Something said in a dialect.
@@ -19,6 +21,16 @@ const fn messages(name: &'static str, text: &'static str) -> Text {
 
 const fn responses(name: &'static str, text: &'static str) -> Text {
     Text { dialect: Dialect::Responses, name, text }
+}
+
+/// Every whole answer.
+pub(super) fn answers() -> impl Iterator<Item = &'static Text> {
+    ANSWERS.iter().chain(bedrock::ANSWERS)
+}
+
+/// Every streamed answer.
+pub(super) fn streams() -> impl Iterator<Item = &'static Text> {
+    STREAMS.iter().chain(bedrock::STREAMS)
 }
 
 pub(super) const REQUESTS: &[Text] = &[
@@ -49,6 +61,17 @@ pub(super) const REQUESTS: &[Text] = &[
         {"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO","detail":"low"}},
         {"type":"image_url","image_url":{"url":"https://e.example/a.png"}},
         {"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBE"}}]}]}"#,
+    ),
+    chat(
+        "parallel",
+        r#"{"model":"m","tool_choice":"auto","tools":[{"type":"function","function":{"name":"add","description":"","strict":true,
+        "parameters":{"type":"object","properties":{"a":{"type":"number","default":1.10}}}}},
+        {"type":"function","function":{"name":"now"}}],
+        "messages":[{"role":"user","content":"2+3, and the time?"},
+        {"role":"assistant","content":"One moment","tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"add","arguments":"{\"a\": 1e400}"}},
+        {"id":"c2","type":"function","function":{"name":"now","arguments":""}}]},
+        {"role":"tool","tool_call_id":"c1","content":"5"},{"role":"tool","tool_call_id":"c2","content":"noon"}]}"#,
     ),
     chat(
         "structured",
@@ -103,6 +126,21 @@ pub(super) const REQUESTS: &[Text] = &[
         "tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool","name":"f"},
         "messages":[{"role":"user","content":"Hi"}]}"#,
     ),
+    messages(
+        "inline",
+        r#"{"model":"m","max_tokens":9,"tools":[{"name":"f","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}],
+        "tool_choice":{"type":"none"},"messages":[{"role":"user","content":[
+        {"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBO"}},
+        {"type":"document","title":"a.pdf","source":{"type":"base64","media_type":"application/pdf","data":"JVBE"}},
+        {"type":"document","source":{"type":"text","media_type":"text/plain","data":"plain"}}]}]}"#,
+    ),
+    messages(
+        "failed",
+        r#"{"model":"m","max_tokens":9,"tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},
+        "messages":[{"role":"user","content":"Hi"},
+        {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"no"}]}]}"#,
+    ),
     responses(
         "plain",
         r#"{"model":"m","input":"Hi","instructions":"Be brief.","max_output_tokens":50,"temperature":0.5,"top_p":0.9,"user":"ada",
@@ -140,7 +178,7 @@ pub(super) const REQUESTS: &[Text] = &[
     ),
 ];
 
-pub(super) const ANSWERS: &[Text] = &[
+const ANSWERS: &[Text] = &[
     chat(
         "text",
         r#"{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt","choices":[{"index":0,
@@ -209,7 +247,7 @@ pub(super) const ANSWERS: &[Text] = &[
     ),
 ];
 
-pub(super) const STREAMS: &[Text] = &[
+const STREAMS: &[Text] = &[
     chat(
         "all",
         concat!(

@@ -57,7 +57,7 @@ fn request() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn a_request_comes_back_as_it_went(asked in request()) {
-        for through in others(Dialect::Chat) {
+        for through in callers(Dialect::Chat) {
             let there = super::super::request(&read(Dialect::Chat, &asked.to_string()), Dialect::Chat, through).unwrap();
             prop_assert!(there.dropped.is_empty());
             let back = super::super::request(&there.request, through, Dialect::Chat).unwrap();

@@ -1,13 +1,25 @@
 //! Streams, through the reader of the provider's own protocol and the translator, cut everywhere.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use tidegate_domain::inference::{Signals, StreamChunk};
 
-use super::{fixtures::STREAMS, *};
-use crate::provider::recorded;
+use super::{fixtures::streams, *};
+use crate::provider::{framed, recorded};
 
 fn translator(from: Dialect, to: Dialect) -> StreamTranslator {
-    StreamTranslator::new((from, to), Asked { request: &asked(to), at: AT })
+    StreamTranslator::new((from, to), about(&asked(to))).unwrap()
+}
+
+/// The bytes of a stream; one of Bedrock's is recorded as its events, a line each, and comes in frames.
+fn on_the_wire(Text { dialect, text, .. }: &Text) -> Vec<u8> {
+    if *dialect != Dialect::Bedrock {
+        return text.as_bytes().to_vec();
+    }
+    let events = text.lines().map(|line| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(line).unwrap());
+    events.flatten().flat_map(|(kind, payload)| framed(&kind, payload.get())).collect()
 }
 
 /// What a caller of `to` gets of a stream that arrives in the pieces between `cuts`.
@@ -27,9 +39,9 @@ fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (
 
 #[test]
 fn streams_say_the_same_in_every_other_dialect() {
-    for stream in STREAMS {
-        for to in others(stream.dialect) {
-            let (text, signals) = translated(stream.dialect, to, stream.text.as_bytes(), &[]);
+    for stream in streams() {
+        for to in callers(stream.dialect) {
+            let (text, signals) = translated(stream.dialect, to, &on_the_wire(stream), &[]);
             assert!(signals.content && signals.finished && signals.done && signals.usage.is_some());
             snapshot("stream", stream, to, &text);
         }
@@ -38,10 +50,10 @@ fn streams_say_the_same_in_every_other_dialect() {
 
 #[test]
 fn no_cut_changes_what_is_said() {
-    for stream in STREAMS {
-        let bytes = stream.text.as_bytes();
+    for stream in streams() {
+        let bytes = &on_the_wire(stream);
         let every_byte: Vec<usize> = (1..bytes.len()).collect();
-        for to in others(stream.dialect) {
+        for to in callers(stream.dialect) {
             let whole = translated(stream.dialect, to, bytes, &[]);
             for cut in 1..bytes.len() {
                 assert_eq!(translated(stream.dialect, to, bytes, &[cut]), whole, "cut at {cut}");
@@ -53,9 +65,9 @@ fn no_cut_changes_what_is_said() {
 
 #[test]
 fn content_is_shown_with_the_piece_that_carries_it() {
-    for stream in STREAMS {
-        let bytes = stream.text.as_bytes();
-        for to in others(stream.dialect) {
+    for stream in streams() {
+        let bytes = &on_the_wire(stream);
+        for to in callers(stream.dialect) {
             let mut translator = translator(stream.dialect, to);
             let every_byte = bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte]));
             for chunk in recorded(stream.dialect, every_byte) {

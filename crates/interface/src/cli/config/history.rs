@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use tidegate_application::domain::config::ConfigRevision;
+use tidegate_application::domain::{config::ConfigRevision, time::Utc};
 
 use super::super::ConfigArgs;
 use crate::http::RevisionWire;
@@ -101,18 +101,9 @@ impl History {
     }
 }
 
-/// Date and time of day in UTC. The calendar is Howard Hinnant's `civil_from_days`.
+/// Date and time of day in UTC.
 fn moment(at_ms: u64) -> String {
-    let seconds = at_ms / 1000;
-    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    let Utc { year, month, day, hour, minute, second } = Utc::of_unix(at_ms / 1000);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 

@@ -1,11 +1,12 @@
 //! The shapes of an error body.
 //!
 //! `{"error":{..}}` is OpenAI's; others wrap it in a list, flatten it (`{"object":"error",..}`), give a bare text
-//! (`{"error":"..."}`) or their framework's (`{"detail":..}`). Errors are rare, so this reads a tree.
+//! (`{"error":"..."}`) or their framework's (`{"detail":..}`); AWS's is a message whose type stands in a header. Errors are rare, so this reads a tree.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Value, json};
 use tidegate_domain::fault::FaultKind;
 
@@ -44,12 +45,24 @@ impl ErrorBody {
         Self {
             message: message(fields, error),
             status: ["code", "status", "status_code"].iter().find_map(|name| status(fields.get(name)?)),
-            is_shaped: error.is_some() || root.get("object").is_some_and(|object| object == "error"),
+            is_shaped: error.is_some()
+                || root.get("__type").is_some()
+                || root.get("object").is_some_and(|object| object == "error"),
             retry_info: retry_info(fields),
             param: fields.get("param").and_then(Value::as_str).map(str::to_owned),
             words: words_of(&root, fields),
             is_protocol: !wrapped && root.get("error").is_some_and(Value::is_object),
         }
+    }
+
+    /// The same, with the type that AWS puts into a header, or into `__type`: behind the name of a service, before an address.
+    pub(super) fn named_by(mut self, headers: &HeaderMap) -> Self {
+        let named = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+        if let Some(named) = named {
+            self.is_shaped = true;
+            self.words.insert(0, aws_type(named));
+        }
+        self
     }
 
     /// What its codes and types say: a specific one before a general one, wherever it stands.
@@ -92,7 +105,7 @@ fn message(fields: &Value, error: Option<&Value>) -> Option<String> {
         Value::Null => None,
         other => Some(other.to_string()),
     };
-    let named = ["message", "detail"].iter().find_map(|name| fields.get(name).and_then(text));
+    let named = ["message", "Message", "detail"].iter().find_map(|name| fields.get(name).and_then(text));
     named.or_else(|| error.and_then(Value::as_str).map(str::to_owned))
 }
 
@@ -100,7 +113,14 @@ fn words_of(root: &Value, fields: &Value) -> Vec<String> {
     let inner = [fields.pointer("/innererror/code"), root.get("code"), fields.pointer("/details/0/reason")];
     let outer = [fields.get("type"), fields.get("status"), root.get("error_type")];
     let all = [fields.get("code")].into_iter().chain(inner).chain(outer);
-    all.flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    let aws = root.get("__type").and_then(Value::as_str).map(aws_type);
+    aws.into_iter().chain(all.flatten().filter_map(Value::as_str).map(str::to_owned)).collect()
+}
+
+/// The type of an error of AWS's: `com.amazon.coral.service#ThrottlingException:http://..`.
+fn aws_type(named: &str) -> String {
+    let behind = named.rsplit('#').next().unwrap_or(named);
+    behind.split(':').next().unwrap_or(behind).to_owned()
 }
 
 /// A status, where a number or a text of digits names one.

@@ -31,6 +31,18 @@ const SPECIFIC: [(FaultKind, &[&str]); 8] = [
             "account_deactivated",
             "invalid_organization",
             "unsupported_country_region_territory",
+            "accessdeniedexception",
+            "unrecognizedclientexception",
+            "invalidclienttokenid",
+            "invalidsignatureexception",
+            "incompletesignature",
+            "incompletesignatureexception",
+            "missingauthenticationtoken",
+            "missingauthenticationtokenexception",
+            "expiredtoken",
+            "expiredtokenexception",
+            "requestexpired",
+            "notauthorized",
         ],
     ),
     (
@@ -61,6 +73,7 @@ const SPECIFIC: [(FaultKind, &[&str]); 8] = [
             "modelnotopen",
             "not_found_error",
             "notfounderror",
+            "resourcenotfoundexception",
         ],
     ),
     (
@@ -77,6 +90,8 @@ const SPECIFIC: [(FaultKind, &[&str]); 8] = [
             "resource_exhausted",
             "throttling",
             "throttling.ratequota",
+            "throttlingexception",
+            "servicequotaexceededexception",
         ],
     ),
     (
@@ -95,27 +110,60 @@ const SPECIFIC: [(FaultKind, &[&str]); 8] = [
             "slow_down",
             "capacity_exceeded",
             "service_tier_capacity_exceeded",
+            "serviceunavailableexception",
+            "modelnotreadyexception",
         ],
     ),
-    (FaultKind::Transient, &["timeout", "timeout_error", "deadline_exceeded", "processing_error"]),
+    (
+        FaultKind::Transient,
+        &[
+            "timeout",
+            "timeout_error",
+            "deadline_exceeded",
+            "processing_error",
+            "modeltimeoutexception",
+            "modelerrorexception",
+            "modelstreamerrorexception",
+        ],
+    ),
 ];
 
 /// Words that providers put on anything; they count only if nothing specific is said and no status says more.
 const GENERAL: [(FaultKind, &[&str]); 2] = [
     (
         FaultKind::Client,
-        &["invalid_request_error", "invalid_request", "bad_request", "badrequesterror", "invalid_argument"],
+        &[
+            "invalid_request_error",
+            "invalid_request",
+            "bad_request",
+            "badrequesterror",
+            "invalid_argument",
+            "validationexception",
+        ],
     ),
     (
         FaultKind::Transient,
-        &["server_error", "internal_server_error", "internalservererror", "internal_error", "internal", "api_error"],
+        &[
+            "server_error",
+            "internal_server_error",
+            "internalservererror",
+            "internal_error",
+            "internal",
+            "api_error",
+            "internalserverexception",
+            "internalfailure",
+        ],
     ),
 ];
 
 /// Phrases of messages, for errors that are told apart by nothing else: vLLM's context length, xAI's and Gemini's refused
-/// key, Anthropic's empty account.
-const LAST_RESORT: [(FaultKind, &[&str]); 3] = [
-    (FaultKind::ContextLength, &["maximum context length", "context window", "prompt is too long"]),
+/// key, Anthropic's empty account, Bedrock's unknown model.
+const LAST_RESORT: [(FaultKind, &[&str]); 4] = [
+    (
+        FaultKind::ContextLength,
+        &["maximum context length", "context window", "prompt is too long", "input is too long"],
+    ),
+    (FaultKind::ModelMissing, &["model identifier is invalid", "with on-demand throughput"]),
     (FaultKind::Auth, &["incorrect api key", "api key not valid"]),
     (FaultKind::Billing, &["credit balance is too low"]),
 ];

@@ -1,0 +1,115 @@
+//! Defaults of a request in the words of Bedrock's Converse, which keeps its parameters in objects.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use serde_json::value::RawValue;
+
+use super::{InferenceRequest, Parameter, ParameterDefaults, request::push_field};
+
+/// A default: the object that it stands in, its key there, and its value as JSON.
+type Slot<'a> = (Parameter, &'static str, &'a str);
+
+impl InferenceRequest {
+    /// What fills in the defaults that the caller left open: changes within the objects that are there, and those that are not in
+    /// front.
+    pub(super) fn converse_defaults(
+        &self,
+        defaults: &ParameterDefaults,
+        front: &mut String,
+    ) -> Vec<(Range<usize>, String)> {
+        let slots: Vec<Slot<'_>> = defaults.rendered().filter_map(slot).collect();
+        let objects = slots.chunk_by(|(one, ..), (next, ..)| one == next);
+        objects.filter_map(|slots| self.filled(slots, front)).collect()
+    }
+
+    fn filled(&self, slots: &[Slot<'_>], front: &mut String) -> Option<(Range<usize>, String)> {
+        let (object, ..) = *slots.first()?;
+        let given: BTreeMap<&str, &RawValue> = match self.value(object) {
+            None => BTreeMap::new(),
+            // What cannot be read is passed on as it is.
+            Some(value) => serde_json::from_str(value).ok()?,
+        };
+        let mut fields = String::new();
+        let missing = slots.iter().filter(|(_, key, _)| !given.contains_key(key));
+        missing.for_each(|(_, key, value)| push_field(&mut fields, key, value));
+        if fields.is_empty() {
+            return None;
+        }
+        if given.is_empty() {
+            // Nothing follows that would need the last comma.
+            fields.pop();
+        }
+        let Some(span) = self.envelope().span(object) else {
+            push_field(front, object.key(), &format!("{{{fields}}}"));
+            return None;
+        };
+        Some((span.start + 1..span.start + 1, fields))
+    }
+}
+
+/// Where a default stands. There is no effort below `low`, and none at all is said by silence.
+fn slot((parameter, value): (Parameter, &str)) -> Option<Slot<'_>> {
+    match (parameter, value) {
+        (Parameter::Temperature, _) => Some((Parameter::InferenceConfig, "temperature", value)),
+        (Parameter::TopP, _) => Some((Parameter::InferenceConfig, "topP", value)),
+        (Parameter::MaxTokens, _) => Some((Parameter::InferenceConfig, "maxTokens", value)),
+        (Parameter::ReasoningEffort, r#""none""#) => None,
+        (Parameter::ReasoningEffort, r#""minimal""#) => Some((Parameter::OutputConfig, "effort", r#""low""#)),
+        (Parameter::ReasoningEffort, _) => Some((Parameter::OutputConfig, "effort", value)),
+        (Parameter::Thinking, _) => Some((Parameter::AdditionalFields, "thinking", value)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::{Address, DefaultValues, Dialect, Operation, ReasoningEffort};
+
+    #[track_caller]
+    fn check(body: &'static str, expected: &str) {
+        let defaults = ParameterDefaults::new(DefaultValues {
+            temperature: Some(0.5),
+            max_tokens: Some(200),
+            reasoning_effort: Some(ReasoningEffort::Minimal),
+            ..DefaultValues::default()
+        });
+        let address = Address { model: "m".into(), stream: true };
+        let request = InferenceRequest::addressed(Operation::Converse(Dialect::Bedrock), body.into(), address).unwrap();
+        assert!(request.envelope().stream() && request.envelope().model() == "m");
+        let sent = request.body_for("x", &defaults);
+        assert_eq!(std::str::from_utf8(&sent).unwrap(), expected);
+    }
+
+    #[test]
+    fn defaults_fill_only_what_an_object_leaves_open() {
+        check(
+            r#"{"messages":[]}"#,
+            r#"{"inferenceConfig":{"temperature":0.5,"maxTokens":200},"outputConfig":{"effort":"low"},"messages":[]}"#,
+        );
+        check(
+            r#"{"inferenceConfig":{},"messages":[]}"#,
+            r#"{"outputConfig":{"effort":"low"},"inferenceConfig":{"temperature":0.5,"maxTokens":200},"messages":[]}"#,
+        );
+        check(
+            r#"{"inferenceConfig":{"temperature":1e400,"topP":0.10},"outputConfig":{"effort":null}}"#,
+            r#"{"inferenceConfig":{"maxTokens":200,"temperature":1e400,"topP":0.10},"outputConfig":{"effort":null}}"#,
+        );
+        check(
+            r#"{"inferenceConfig":7,"outputConfig":{"effort":"max"}}"#,
+            r#"{"inferenceConfig":7,"outputConfig":{"effort":"max"}}"#,
+        );
+    }
+
+    #[test]
+    fn a_budget_to_think_is_for_those_that_think_as_claude_does() {
+        let thinking = DefaultValues { thinking_budget: Some(100), ..DefaultValues::default() };
+        let address = Address { model: "m".into(), stream: false };
+        let body = r#"{"messages":[]}"#;
+        let request = InferenceRequest::addressed(Operation::Converse(Dialect::Bedrock), body.into(), address).unwrap();
+        let sent = request.body_for("m", &ParameterDefaults::new(thinking));
+        let expected =
+            r#"{"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":100}},"messages":[]}"#;
+        assert_eq!(sent, expected);
+    }
+}
