@@ -1,5 +1,7 @@
 //! Another configuration comes into force while requests are served.
 
+mod thousand;
+
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use layered_tests::{
@@ -10,9 +12,7 @@ use tidegate_domain::{
     config::ReloadOutcome,
     fault::{Fault, FaultKind, Work},
     name::PoolName,
-    observe::Outcome,
-    pool::{InstanceStatistics, PoolMember, PoolPolicy, RotationKind},
-    resilience::BreakerPolicy,
+    pool::{InstanceStatistics, PoolMember, RotationKind},
     task_group::{TaskGroup, Tier, TierPolicy},
 };
 use tokio::task::JoinSet;
@@ -235,72 +235,4 @@ async fn a_stream_in_flight_finishes_on_its_own_snapshot() {
     world.reloads.reload().await;
     world.complete("p").await.unwrap_err();
     assert_eq!(read(streamed(open)).await, ("xend".to_owned(), None));
-}
-
-/// The configurations go back and forth between two that share the pools of [`steady`]; every second one is unusable.
-fn write_number(world: &World, number: usize) {
-    match number % 4 {
-        0 => world.written.write(steady().pool("extra", &["a", "c"]).hashed("even")),
-        1 => world.written.scribble(),
-        2 => world.written.write(steady().pool("other", &["c"]).wrapper("w", "pool:steady").hashed("odd")),
-        _ => world.written.write(steady().pool("extra", &["c"]).group("bad", &[&["pool:nowhere"]]).hashed("bad")),
-    }
-}
-
-fn steady() -> Plan {
-    let opens_at_once = BreakerPolicy { failure_threshold: NonZeroU32::MIN, ..BreakerPolicy::default() };
-    let policy = PoolPolicy { breaker: opens_at_once, ..PoolPolicy::default() };
-    Plan::default()
-        .pool("steady", &["a", "b"])
-        .pool("streaming", &["s"])
-        .pool_with("broken", &["broken"], policy)
-        .pool("cooling", &["cooling"])
-}
-
-/// Fifty whole answers and fifty streams, one after another.
-async fn call_fifty_times(world: Arc<World>) {
-    for _ in 0..50 {
-        world.complete("steady").await.unwrap();
-        let stream = world.stream("streaming").await.unwrap();
-        assert_eq!(read(streamed(stream)).await, ("xend".to_owned(), None));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_thousand_reloads_half_of_them_broken_disturb_nobody() {
-    const RELOADS: usize = 1_000;
-    let world = Arc::new(steady().start().await);
-    world.scripts.next("broken", Act::fail(FaultKind::Malformed));
-    world.complete("broken").await.unwrap_err();
-    world.scripts.next("cooling", Act::fail(FaultKind::Billing));
-    world.complete("cooling").await.unwrap_err();
-    let known = |world: &World| ["broken", "cooling"].map(|pool| statistics(world, pool));
-    let before = known(&world);
-
-    for model in ["a", "b"] {
-        world.scripts.always(model, Act::AnswerAfter(Duration::from_millis(7)));
-    }
-    world
-        .scripts
-        .always("s", Act::Stream(vec![Beat::content("x"), Beat::Wait(Duration::from_millis(3)), Beat::finish()]));
-    let callers: Vec<_> = (0..20).map(|_| tokio::spawn(call_fifty_times(Arc::clone(&world)))).collect();
-    for number in 0..RELOADS {
-        write_number(&world, number);
-        let applied = matches!(world.reloads.reload().await, ReloadOutcome::Applied { .. });
-        assert_eq!(applied, number % 2 == 0, "{number}");
-        // A table is one of the two, never a mixture.
-        let names: Vec<_> = world.health.report().await.pools.iter().map(|pool| pool.name.to_string()).collect();
-        let expected = if number % 4 < 2 { "extra" } else { "other" };
-        assert!(names.contains(&expected.to_owned()) && names.len() == 5, "{number}: {names:?}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    for caller in callers {
-        caller.await.unwrap();
-    }
-    let answered = world.diary.outcomes().into_iter().filter(|outcome| *outcome == Outcome::Completed).count();
-    assert_eq!(answered, 20 * 100);
-    assert_eq!(known(&world), before);
-    assert_eq!(world.in_flight("steady"), 0);
-    let report = world.health.report().await;
-    assert_eq!((report.revision, report.configuration.rejected), (501, Some(1)));
 }

@@ -8,8 +8,9 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use tidegate_application::{ConfigControl, ConfigHistory, RollbackError};
-use tidegate_domain::config::{
-    Accepted, Document, Problem, Reason, ReloadOutcome, Report, RestoreError, RevisionRepository,
+use tidegate_domain::{
+    config::{Accepted, Document, Problem, Reason, ReloadOutcome, Report, RestoreError, RevisionRepository},
+    observe::NoObserver,
 };
 use tidegate_infrastructure::{clock::TokioClock, persistence::InMemoryRevisionRepository};
 
@@ -66,7 +67,7 @@ impl Site {
             documents: vec![document],
         };
         revisions.record(&accepted).await.unwrap();
-        let history = ConfigHistory::new(Arc::new(revisions), Arc::new(TokioClock));
+        let history = ConfigHistory::new(Arc::new(revisions), Arc::new(TokioClock), Arc::new(NoObserver));
         let control = Scripted { history, reasons: Arc::clone(&reasons), report };
         Self { stage: Stage::configured(Arc::new(control)), reasons }
     }

@@ -362,10 +362,10 @@ impl Observer for Diary {
             Event::Breaker { instance, transition } => {
                 pages.transitions.push(format!("{} {}", within_owner(instance.as_str()), transition.to.as_str()));
             }
-            Event::Reloaded(outcome) => pages.reloads.push(outcome.as_str()),
+            Event::Reloaded { outcome, .. } => pages.reloads.push(outcome.as_str()),
             Event::Panic { instance } => pages.transitions.push(format!("{} panic", within_owner(instance.as_str()))),
             Event::RequestsNotStored { count, .. } => pages.not_stored += count,
-            Event::Published { .. } => {}
+            Event::Published { .. } | Event::Configured { .. } => {}
         }
     }
 }

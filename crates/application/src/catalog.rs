@@ -52,11 +52,17 @@ pub enum ChangeError {
         file: PathBuf,
     },
     /// The definitions would not make a routing table.
-    #[error("the change does not fit the rest: {0}")]
-    Invalid(#[from] CompileError),
+    #[error("the definitions do not fit together: {0}")]
+    Invalid(CompileError),
     /// The store refused or failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+}
+
+impl From<CompileError> for ChangeError {
+    fn from(error: CompileError) -> Self {
+        Self::Invalid(error)
+    }
 }
 
 /// What a catalog is made of.

@@ -117,13 +117,24 @@ impl<S: ReloadSource> ReloadService<S> {
     where
         S: ConfigFiles,
     {
+        let Reason { who, why } = reason;
+        let reason = Reason { who, why: format!("rollback to revision {number}: {why}") };
+        self.put_back(number, reason.clone()).await.inspect_err(|error| {
+            // The one change that ends before anything is loaded: no event tells of it.
+            let Reason { who, why } = &reason;
+            tracing::warn!(audit = "configuration", who, why, %error, "rollback refused: everything is as it was");
+        })
+    }
+
+    async fn put_back(&self, number: u64, reason: Reason) -> Result<ReloadOutcome, RollbackError>
+    where
+        S: ConfigFiles,
+    {
         let history = self.history.as_ref().ok_or(RollbackError::NoHistory)?;
         let revision = history.find(number).await?.ok_or(RollbackError::NoSuchRevision { number })?;
         // Whoever notices the files meanwhile waits, and finds nothing to do.
         let mut progress = self.progress.lock().await;
         let before = self.source.restore(revision.accepted.documents).await?;
-        let Reason { who, why } = reason;
-        let reason = Reason { who, why: format!("rollback to revision {number}: {why}") };
         let outcome = self.run(&mut progress, reason).await;
         if matches!(outcome, ReloadOutcome::Rejected(_)) {
             self.source.restore(before).await?;
@@ -134,6 +145,7 @@ impl<S: ReloadSource> ReloadService<S> {
     }
 
     async fn run(&self, progress: &mut Progress<S::Factory>, reason: Reason) -> ReloadOutcome {
+        let asked = reason.clone();
         let outcome = match self.source.load(&progress.running).await {
             Ok(successor) if successor.configuration.content_hash == self.catalog.content_hash() => {
                 ReloadOutcome::Unchanged
@@ -145,7 +157,7 @@ impl<S: ReloadSource> ReloadService<S> {
             ReloadOutcome::Applied { .. } | ReloadOutcome::Unchanged => None,
             ReloadOutcome::Rejected(report) => Some(report.errors()),
         });
-        self.observer.observe(&Event::Reloaded(&outcome));
+        self.observer.observe(&Event::Reloaded { outcome: &outcome, reason: &asked });
         outcome
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::ReloadOutcome,
+    config::{Accepted, Reason, ReloadOutcome},
     fault::FaultKind,
     inference::Usage,
     name::{InstanceId, ModelRef, Target},
@@ -63,8 +63,20 @@ pub enum Event<'a> {
         /// Its revision.
         revision: u64,
     },
-    /// The configuration was loaded again, and this became of it.
-    Reloaded(&'a ReloadOutcome),
+    /// The configuration was loaded again.
+    Reloaded {
+        /// What became of it.
+        outcome: &'a ReloadOutcome,
+        /// Who wanted it, and why.
+        reason: &'a Reason,
+    },
+    /// A configuration is in force: the one of the start, or another.
+    Configured {
+        /// Its number in the history; absent if the history could not keep it.
+        number: Option<u64>,
+        /// What it is.
+        accepted: &'a Accepted,
+    },
     /// Requests that are over could not be kept in the store.
     RequestsNotStored {
         /// How many.

@@ -61,6 +61,7 @@ pub use schema::schema;
 pub use settings::{
     LogFormat, LogLevel, LogSettings, ReloadSettings, RequestLogSettings, ServerSettings, Settings, StorageSettings,
 };
+pub use suggest::did_you_mean;
 pub use watch::{ConfigWatcher, WatchOptions};
 
 /// Where the files are.

@@ -8,6 +8,7 @@ mod colour;
 mod config;
 mod explain;
 mod migrate;
+mod progress;
 mod simulate;
 mod status;
 
@@ -18,13 +19,14 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use colour::Colour;
 pub use config::{
     ConfigCommand, DiffArgs, FormatArgs, History, HistoryArgs, ReadHistoryError, RollbackArgs, ShowArgs, ShownOrigin,
-    ShownValue, ValueChange, changes, render_changes, render_values,
+    ShownValue, ValueChange, changes, is_at_or_below, render_changes, render_formatted, render_rollback, render_values,
 };
 pub use explain::{ExplainArgs, Explained, ReadExplanationError};
 pub use migrate::{
     ImportArgs, ImportCommand, MigrateCommand, MigrateYamlArgs, MigrationFile, MigrationNote, MigrationOutcome,
     MigrationReport, render_migration,
 };
+pub use progress::Progress;
 pub use simulate::{
     Bucket, InstanceRow, SimulateArgs, SimulatedOutage, SimulationReport, TimelineEntry, plot, render_simulation,
 };
@@ -97,6 +99,16 @@ pub struct CheckArgs {
     /// How to print the problems.
     #[arg(long, value_enum, default_value = "text")]
     pub format: ReportFormat,
+    /// Print JSON: as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+impl CheckArgs {
+    /// How to print the problems, by either spelling.
+    pub fn report_format(&self) -> ReportFormat {
+        if self.json { ReportFormat::Json } else { self.format }
+    }
 }
 
 /// The arguments of `status`.
@@ -150,7 +162,9 @@ mod tests {
     fn check_prints_text_unless_told_otherwise() {
         let Command::Check(text) = parsed("tidegate check") else { panic!("not check") };
         let Command::Check(json) = parsed("tidegate check --format json") else { panic!("not check") };
-        assert_eq!((text.format, json.format), (ReportFormat::Text, ReportFormat::Json));
+        let Command::Check(short) = parsed("tidegate check --json") else { panic!("not check") };
+        let formats = [text, json, short].map(|arguments| arguments.report_format());
+        assert_eq!(formats, [ReportFormat::Text, ReportFormat::Json, ReportFormat::Json]);
     }
 
     #[test]

@@ -42,6 +42,10 @@ fn print(text: &str) -> std::io::Result<()> {
         return Ok(());
     }
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+    let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)) {
+        // Whoever reads has seen enough: `tidegate config show | head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }

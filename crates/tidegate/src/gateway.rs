@@ -39,9 +39,9 @@ pub struct Gateway {
 /// Why a gateway cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildGatewayError {
-    /// The configuration has problems.
+    /// The configuration has problems: they are the message, and nothing is behind it.
     #[error("the configuration has problems\n\n{0}")]
-    Configuration(#[from] Report),
+    Configuration(Report),
     /// The store cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenDatabaseError),
@@ -49,8 +49,14 @@ pub enum BuildGatewayError {
     #[error(transparent)]
     Providers(#[from] BuildProvidersError),
     /// The definitions of files and store do not fit together.
-    #[error("the definitions do not fit together: {0}")]
+    #[error(transparent)]
     Definitions(#[from] ChangeError),
+}
+
+impl From<Report> for BuildGatewayError {
+    fn from(report: Report) -> Self {
+        Self::Configuration(report)
+    }
 }
 
 impl Gateway {
@@ -239,7 +245,7 @@ impl GatewayBuilder {
             services.catalog.register_fallback(&name, policy);
         }
         services.catalog.load(configuration).await?;
-        let history = ConfigHistory::new(revisions, Arc::new(TokioClock));
+        let history = ConfigHistory::new(revisions, Arc::new(TokioClock), Arc::new(observers.clone()));
         Ok(Gateway { services, database, providers, observers, statistics, history, writing })
     }
 }

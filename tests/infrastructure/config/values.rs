@@ -294,7 +294,7 @@ fn a_secret_may_come_from_a_file() {
 
 #[test]
 fn a_configuration_that_routes_nothing_is_pointed_out() {
-    let warnings = load_text("", &[]).unwrap().warnings;
+    let warnings = load_text("# nothing yet", &[]).unwrap().warnings;
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].message, "defines nothing that a request could ask for");
 }

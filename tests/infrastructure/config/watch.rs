@@ -158,6 +158,16 @@ async fn a_half_written_file_is_refused_and_the_whole_one_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_cut_to_nothing_is_no_wish_to_serve_nothing() {
+    let (_directory, path) = one_file();
+    let mut watched = Watched::new(&path);
+    fs::write(&path, "").unwrap();
+    assert!(watched.load().await.unwrap_err().to_string().contains("is empty"));
+    fs::write(&path, with_pool("new")).unwrap();
+    assert_eq!(watched.pools().await, ["fast", "new"]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_written_piece_by_piece_ends_up_whole() {
     use std::io::Write as _;
     let (_directory, path) = one_file();

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tidegate_domain::{
     config::{Accepted, ConfigRevision, Document, Reason, RestoreError, RevisionRepository},
+    observe::{Event, Observer},
     repository::RepositoryError,
     time::Clock,
 };
@@ -13,6 +14,7 @@ use tidegate_domain::{
 pub struct ConfigHistory {
     revisions: Arc<dyn RevisionRepository>,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
 }
 
 /// Why a rollback did not happen. Everything is as it was.
@@ -36,24 +38,20 @@ pub enum RollbackError {
 }
 
 impl ConfigHistory {
-    /// Keeps revisions there.
-    pub fn new(revisions: Arc<dyn RevisionRepository>, clock: Arc<dyn Clock>) -> Self {
-        Self { revisions, clock }
+    /// Keeps revisions there, and tells `observer` of each.
+    pub fn new(revisions: Arc<dyn RevisionRepository>, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+        Self { revisions, clock, observer }
     }
 
     /// Notes that this came into force. What is in force does not depend on it, so a store that fails is only logged.
     pub async fn record(&self, content_hash: String, changes: String, (documents, reason): (Vec<Document>, Reason)) {
         let accepted = Accepted { at: self.clock.wall(), reason, content_hash, changes, documents };
-        match self.revisions.record(&accepted).await {
-            Ok(number) => {
-                let (who, why) = (&accepted.reason.who, &accepted.reason.why);
-                tracing::info!(number, who, why, changes = accepted.changes, "configuration revision");
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "the configuration is in force but not in the history");
-            }
+        let kept = self.revisions.record(&accepted).await;
+        if let Err(error) = &kept {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(%error, cause, "the configuration is in force but not in the history; look at the store");
         }
+        self.observer.observe(&Event::Configured { number: kept.ok(), accepted: &accepted });
     }
 
     /// The latest revisions, newest first.

@@ -113,11 +113,16 @@ fn text_of(path: &Path, findings: &Findings) -> Option<String> {
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) => {
-            whole(format!("cannot be read: {error}"), "check that the file exists and may be read");
+            whole(format!("cannot be read: {error}"), "check that it exists and may be read");
             return None;
         }
     };
     match String::from_utf8(bytes) {
+        // Valid TOML, but more likely a write that was cut short: a reload must not take it for a wish to serve nothing.
+        Ok(text) if text.trim().is_empty() => {
+            whole("is empty".to_owned(), "write it again; a file that is to say nothing holds a comment");
+            None
+        }
         Ok(text) => Some(text),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();

@@ -2,7 +2,12 @@
 //!
 //! Keys are ordered within a block, which ends at an empty line: blocks are how people say what belongs together. Tables stay in
 //! the order in which they stand, since that is how people read a file. What older files say under another name or in another
-//! place is written as today's, unless it has other defaults there (`rate_limiting`).
+//! place is written as today's.
+//!
+//! One older form stays: `rate_limiting`. It is no other spelling of `limits.rate` but a shorthand in other numbers: the refill of a bucket in
+//! requests a second where `limits.rate` has a period in seconds, a thousand requests where nothing is said, a bucket where `limits.rate` has a
+//! sliding window, and `enabled = false`, which keeps numbers that do not count. Rewritten, a file would state numbers that nobody chose, some
+//! of them rounded.
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key, TableLike, Value, value};
 
@@ -250,6 +255,12 @@ mod tests {
             "[pools.p]\ninstances = [{weight = 2,name=\"a\",   model = \"x:y\"}]\n",
             "[pools.p]\ninstances = [{ id = \"a\", model = \"x:y\", weight = 2 }]\n",
         );
+    }
+
+    #[test]
+    fn the_shorthand_of_a_rate_is_left_to_whoever_wrote_it() {
+        let shorthand = "[pools.p.rate_limiting]\nalgorithm = \"token_bucket\"\nbucket_size = 7\nrefill_rate = 3\n";
+        check(shorthand, shorthand);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
 }
 
 /// "did you mean 'x'?", or else the whole choice, or nothing if there is none.
-pub(super) fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let near = nearest(wanted, known.clone());
     if !near.is_empty() {
         return format!("did you mean {}?", quoted(near, " or "));

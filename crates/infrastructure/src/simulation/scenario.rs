@@ -51,12 +51,14 @@ pub struct Traffic {
     pub prompt_tokens: u32,
     /// Tokens of an answer.
     pub answer_tokens: u32,
+    /// Whether they ask for streams.
+    pub stream: bool,
 }
 
 /// How an upstream behaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Behaviour {
-    /// The median time to an answer.
+    /// The median time to an answer, or to the first content of a stream.
     pub latency: Duration,
     /// How far latencies lie apart: two thirds of them within a factor of `1 + spread` about the median.
     pub spread: f64,
@@ -64,6 +66,10 @@ pub struct Behaviour {
     pub failure_rate: f64,
     /// How they fail.
     pub failure: Failure,
+    /// How fast a stream goes on after its first content.
+    pub tokens_per_second: f64,
+    /// The share of streams that break off halfway, from 0 to 1.
+    pub cut_rate: f64,
 }
 
 /// How a request fails.
@@ -125,6 +131,8 @@ struct TrafficToml {
     until: Option<f64>,
     prompt_tokens: Option<u32>,
     answer_tokens: Option<u32>,
+    #[serde(default)]
+    stream: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -134,6 +142,8 @@ struct BehaviourToml {
     spread: Option<f64>,
     failure_rate: Option<f64>,
     failure: Option<FailureToml>,
+    tokens_per_second: Option<f64>,
+    cut_rate: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +156,8 @@ struct OutageToml {
     spread: Option<f64>,
     failure_rate: Option<f64>,
     failure: Option<FailureToml>,
+    tokens_per_second: Option<f64>,
+    cut_rate: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -157,7 +169,14 @@ enum FailureToml {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { latency: Duration::from_secs(1), spread: 0.3, failure_rate: 0.0, failure: Failure::Status(503) }
+        Self {
+            latency: Duration::from_secs(1),
+            spread: 0.3,
+            failure_rate: 0.0,
+            failure: Failure::Status(503),
+            tokens_per_second: 60.0,
+            cut_rate: 0.0,
+        }
     }
 }
 
@@ -195,7 +214,7 @@ fn convert(read: ScenarioToml, home: &Path) -> Result<Scenario, String> {
 }
 
 fn of_traffic(read: TrafficToml, duration: Duration) -> Result<Traffic, String> {
-    let TrafficToml { model, requests_per_second, from, until, prompt_tokens, answer_tokens } = read;
+    let TrafficToml { model, requests_per_second, from, until, prompt_tokens, answer_tokens, stream } = read;
     let until = until.map(|until| moment("traffic.until", until)).transpose()?.unwrap_or(duration).min(duration);
     Ok(Traffic {
         model,
@@ -204,26 +223,34 @@ fn of_traffic(read: TrafficToml, duration: Duration) -> Result<Traffic, String> 
         until,
         prompt_tokens: prompt_tokens.unwrap_or(500).min(1_000_000),
         answer_tokens: answer_tokens.unwrap_or(200).min(1_000_000),
+        stream,
     })
 }
 
 fn of_behaviour(read: BehaviourToml, base: Behaviour) -> Result<Behaviour, String> {
-    let BehaviourToml { latency, spread, failure_rate, failure } = read;
+    let BehaviourToml { latency, spread, failure_rate, failure, tokens_per_second, cut_rate } = read;
+    let or = |key, number: Option<f64>, base, bounds| number.map_or(Ok(base), |number| within(key, number, bounds));
     Ok(Behaviour {
         latency: latency.map_or(Ok(base.latency), |latency| moment("latency", latency))?,
-        spread: spread.map_or(Ok(base.spread), |spread| within("spread", spread, (0.0, 10.0)))?,
-        failure_rate: failure_rate.map_or(Ok(base.failure_rate), |rate| within("failure_rate", rate, (0.0, 1.0)))?,
+        spread: or("spread", spread, base.spread, (0.0, 10.0))?,
+        failure_rate: or("failure_rate", failure_rate, base.failure_rate, (0.0, 1.0))?,
         failure: failure.map_or(Ok(base.failure), of_failure)?,
+        tokens_per_second: or("tokens_per_second", tokens_per_second, base.tokens_per_second, (0.1, 1_000_000.0))?,
+        cut_rate: or("cut_rate", cut_rate, base.cut_rate, (0.0, 1.0))?,
     })
 }
 
-/// An outage is what the upstream does otherwise, with everything failing unless it says a rate or only another latency.
+/// An outage is what the upstream does otherwise. Everything fails, unless it says something else: how many fail, how slow it is, or how
+/// many streams break off.
 fn of_outage(read: OutageToml, upstreams: &BTreeMap<String, Behaviour>) -> Result<Outage, String> {
-    let OutageToml { upstream, from, until, latency, spread, failure_rate, failure } = read;
+    let OutageToml { upstream, from, until, latency, spread, failure_rate, failure, tokens_per_second, cut_rate } =
+        read;
     let usual = upstreams.get(&upstream).or_else(|| upstreams.get("*")).copied().unwrap_or_default();
-    let fails = failure_rate.is_some() || failure.is_some() || latency.is_none();
+    let says_otherwise = latency.is_some() || tokens_per_second.is_some() || cut_rate.is_some();
+    let fails = failure.is_some() || !says_otherwise;
     let failure_rate = failure_rate.or(fails.then_some(1.0));
-    let behaviour = of_behaviour(BehaviourToml { latency, spread, failure_rate, failure }, usual)?;
+    let read = BehaviourToml { latency, spread, failure_rate, failure, tokens_per_second, cut_rate };
+    let behaviour = of_behaviour(read, usual)?;
     Ok(Outage { upstream, from: moment("outages.from", from)?, until: moment("outages.until", until)?, behaviour })
 }
 

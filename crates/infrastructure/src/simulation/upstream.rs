@@ -19,10 +19,11 @@ use tidegate_domain::{
 use tokio::time::Instant;
 
 use super::{
-    Outage, Scenario,
+    Outage, Scenario, ScenarioStream,
     scenario::{Behaviour, Failure},
+    stream::Flow,
 };
-use crate::provider::{SimulatedStream, status_fault};
+use crate::provider::status_fault;
 
 /// Makes the clients of a simulation.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ struct World {
     seed: u64,
     upstreams: BTreeMap<String, Behaviour>,
     outages: Vec<Outage>,
+    /// How often a health check has asked.
+    checks: AtomicU64,
 }
 
 /// Answers as one instance of a scenario.
@@ -51,9 +54,14 @@ impl SimulatedUpstreams {
     /// The upstreams of `scenario`, which begins now.
     pub fn new(scenario: &Scenario) -> Self {
         let Scenario { seed, upstreams, outages, .. } = scenario;
-        let world =
-            World { started: Instant::now(), seed: *seed, upstreams: upstreams.clone(), outages: outages.clone() };
+        let (upstreams, outages) = (upstreams.clone(), outages.clone());
+        let world = World { started: Instant::now(), seed: *seed, upstreams, outages, checks: AtomicU64::default() };
         Self { world: Arc::new(world) }
+    }
+
+    /// How often health checks have asked so far.
+    pub fn checks(&self) -> u64 {
+        self.world.checks.load(Relaxed)
     }
 }
 
@@ -90,30 +98,46 @@ impl SimulatedUpstreamClient {
 }
 
 impl LlmClient for SimulatedUpstreamClient {
-    type Stream = SimulatedStream;
+    type Stream = ScenarioStream;
 
-    async fn send(&self, call: Call<'_>) -> Result<Reply<SimulatedStream>, Fault> {
+    async fn send(&self, call: Call<'_>) -> Result<Reply<ScenarioStream>, Fault> {
         let mut luck = self.luck();
-        let Behaviour { latency, spread, failure_rate, failure } = self.behaviour();
+        let Behaviour { latency, spread, failure_rate, failure, tokens_per_second, cut_rate } = self.behaviour();
         let fails = luck.f64() < failure_rate;
         let latency = drawn(latency, spread, &mut luck);
         if fails && failure == Failure::Hang {
             return std::future::pending().await;
         }
         tokio::time::sleep(latency).await;
-        match failure {
-            Failure::Status(status) if fails => Err(status_fault(status)),
-            Failure::Status(_) | Failure::Hang => Ok(Reply::Whole(answer(&call))),
+        if let Failure::Status(status) = failure
+            && fails
+        {
+            return Err(status_fault(status));
         }
+        let usage = usage(&call);
+        if !call.request.envelope().stream() {
+            return Ok(Reply::Whole(answer(usage)));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a scenario has a million tokens for an answer at most")]
+        let takes = Duration::from_secs_f64(usage.output_tokens as f64 / tokens_per_second);
+        let is_cut = luck.f64() < cut_rate;
+        Ok(Reply::Stream(ScenarioStream::new(usage, Flow { takes, is_cut })))
     }
 
     async fn check(&self) -> Result<(), Fault> {
+        self.world.checks.fetch_add(1, Relaxed);
         let Behaviour { failure_rate, failure, .. } = self.behaviour();
         match failure {
             Failure::Status(status) if failure_rate >= 0.5 => Err(status_fault(status)),
             Failure::Hang if failure_rate >= 0.5 => std::future::pending().await,
             Failure::Status(_) | Failure::Hang => Ok(()),
         }
+    }
+
+    /// Whoever fails or hangs still takes connections.
+    async fn connect(&self) -> Result<(), Fault> {
+        self.world.checks.fetch_add(1, Relaxed);
+        Ok(())
     }
 }
 
@@ -123,11 +147,13 @@ struct RequestWire {
     max_tokens: u64,
 }
 
-fn answer(call: &Call<'_>) -> WholeAnswer {
+fn usage(call: &Call<'_>) -> Usage {
     let output_tokens = serde_json::from_slice(call.request.body()).map_or(0, |RequestWire { max_tokens }| max_tokens);
-    let usage = Usage { input_tokens: call.request.prompt_tokens().into(), output_tokens, ..Usage::default() };
-    let body = Bytes::from_static(br#"{"object":"chat.completion","choices":[]}"#);
-    WholeAnswer { body, media_type: None, usage: Some(usage) }
+    Usage { input_tokens: call.request.prompt_tokens().into(), output_tokens, ..Usage::default() }
+}
+
+fn answer(usage: Usage) -> WholeAnswer {
+    WholeAnswer::json(Bytes::from_static(br#"{"object":"chat.completion","choices":[]}"#), Some(usage))
 }
 
 /// A log-normal latency about the median: Box and Muller's way to a normal deviate.

@@ -1,14 +1,17 @@
 //! Events as log lines.
 //!
 //! A request is one line at debug level when all went well, at info when it did not; a change of health or of a circuit is
-//! one line at warn or info. Nothing of a request's content is ever a field.
+//! one line at warn or info; a change of the configuration has the field `audit`. Nothing of a request's content is ever a field.
 
 use tidegate_domain::{
-    config::ReloadOutcome,
+    config::{Accepted, Reason, ReloadOutcome},
     observe::{Event, Observer, Outcome},
     pool::HealthStatus,
     resilience::BreakerState,
 };
+
+/// The value of the field `audit` in lines about changes of the configuration.
+const AUDIT: &str = "configuration";
 
 /// Writes events to the log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,20 +48,36 @@ impl Observer for LogObserver {
             Event::Breaker { instance, transition } => {
                 tracing::info!(%instance, from = transition.from.as_str(), to = transition.to.as_str(), "circuit changed");
             }
-            Event::Reloaded(outcome @ ReloadOutcome::Applied { deferred, .. }) if !deferred.is_empty() => {
-                tracing::warn!(%outcome, "configuration reloaded in part");
-            }
-            Event::Reloaded(outcome @ ReloadOutcome::Applied { .. }) => {
-                tracing::info!(%outcome, "configuration reloaded");
-            }
-            Event::Reloaded(outcome @ ReloadOutcome::Unchanged) => tracing::debug!(%outcome, "configuration reloaded"),
-            Event::Reloaded(ReloadOutcome::Rejected(report)) => {
-                let (errors, problem) = (report.errors(), report.headline());
-                tracing::error!(errors, %problem, "configuration rejected: the running one stays in force");
+            Event::Reloaded { outcome, reason } => reloaded(outcome, reason),
+            Event::Configured { number, accepted: Accepted { reason: Reason { who, why }, changes, .. } } => {
+                tracing::info!(audit = AUDIT, number, who, why, changes, "configuration in force");
             }
             // What writes them says so, once for many.
             Event::RequestsNotStored { .. } => {}
             Event::Published { revision } => tracing::info!(revision, "routing table in force"),
+        }
+    }
+}
+
+/// Each attempt to change the configuration is a line that names who wanted it.
+fn reloaded(outcome: &ReloadOutcome, Reason { who, why }: &Reason) {
+    match outcome {
+        ReloadOutcome::Applied { deferred, .. } if !deferred.is_empty() => {
+            tracing::warn!(audit = AUDIT, who, why, %outcome, "configuration reloaded in part: restart for the rest");
+        }
+        ReloadOutcome::Applied { .. } => tracing::info!(audit = AUDIT, who, why, %outcome, "configuration reloaded"),
+        // A look that finds nothing is no change.
+        ReloadOutcome::Unchanged => tracing::debug!(audit = AUDIT, who, why, %outcome, "configuration reloaded"),
+        ReloadOutcome::Rejected(report) => {
+            let (errors, problem) = (report.errors(), report.headline());
+            tracing::error!(
+                audit = AUDIT,
+                who,
+                why,
+                errors,
+                %problem,
+                "configuration rejected: the running one stays in force; correct what `tidegate check` reports"
+            );
         }
     }
 }

@@ -3,24 +3,26 @@
 //! They are counted here and nowhere else: two gateways in one process do not mix, and a request adds to a few counters that are found by the
 //! name of its target and of its instance.
 
+mod configuration;
+
 use std::{
     fmt::Display,
     hash::Hash,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use tidegate_domain::{
-    config::ReloadOutcome,
     fault::FaultKind,
     inference::Usage,
     name::{InstanceId, NamedMap, Target},
     observe::{Event, NotStored, Observer, Outcome},
 };
 
+use self::configuration::OfConfiguration;
 use super::{
     durations::Durations,
     text::{Family, Kind, Series, Text},
@@ -44,12 +46,6 @@ const COST: Family = (
 );
 const NOT_STORED: Family =
     ("tidegate_requests_not_stored_total", "Requests that the request log could not store, by reason", Kind::Counter);
-const RELOADS: Family = ("tidegate_config_reloads_total", "Reloads of the configuration by result", Kind::Counter);
-const LAST_RELOAD: Family = (
-    "tidegate_config_last_reload_successful",
-    "Whether the files' configuration is in force: 0 after a rejected reload",
-    Kind::Gauge,
-);
 const REVISION: Family = ("tidegate_routing_table_revision", "Revision of the routing table in force", Kind::Gauge);
 const REQUEST_DURATION: Family = (
     "tidegate_request_duration_seconds",
@@ -83,11 +79,7 @@ struct Counts {
     cost: AtomicU64,
     queue_full: AtomicU64,
     store_failed: AtomicU64,
-    applied: AtomicU64,
-    unchanged: AtomicU64,
-    rejected: AtomicU64,
-    /// What the gateway was started with was loaded.
-    is_last_reload_rejected: AtomicBool,
+    configuration: OfConfiguration,
     revision: AtomicU64,
 }
 
@@ -148,7 +140,8 @@ impl Observer for PrometheusObserver {
                 };
                 counter.fetch_add(*count, Relaxed);
             }
-            Event::Reloaded(outcome) => counts.reload(outcome),
+            Event::Reloaded { outcome, .. } => counts.configuration.reloaded(outcome),
+            Event::Configured { number, accepted } => counts.configuration.in_force(*number, accepted),
             Event::Published { revision } => counts.revision.store(*revision, Relaxed),
         }
     }
@@ -174,16 +167,6 @@ impl Counts {
         self.input_tokens.fetch_add(input_tokens, Relaxed);
         self.output_tokens.fetch_add(output_tokens, Relaxed);
         add_one(if estimated { &self.estimated } else { &self.reported });
-    }
-
-    fn reload(&self, outcome: &ReloadOutcome) {
-        let (counter, is_rejected) = match outcome {
-            ReloadOutcome::Applied { .. } => (&self.applied, false),
-            ReloadOutcome::Unchanged => (&self.unchanged, false),
-            ReloadOutcome::Rejected(_) => (&self.rejected, true),
-        };
-        add_one(counter);
-        self.is_last_reload_rejected.store(is_rejected, Relaxed);
     }
 }
 
@@ -244,14 +227,7 @@ impl Counts {
             add_if_any(series, &[("reason", &NotStored::QueueFull.as_str())], &self.queue_full);
             add_if_any(series, &[("reason", &NotStored::StoreFailed.as_str())], &self.store_failed);
         });
-        text.family(RELOADS, |series| {
-            for (word, count) in
-                [("applied", &self.applied), ("unchanged", &self.unchanged), ("rejected", &self.rejected)]
-            {
-                series.add("", &[("result", &word)], load(count));
-            }
-        });
-        text.single(LAST_RELOAD, u8::from(!self.is_last_reload_rejected.load(Relaxed)));
+        self.configuration.write(text);
         text.single(REVISION, load(&self.revision));
     }
 }
@@ -297,29 +273,7 @@ impl<K: Clone + Eq + Hash + Display, V: Default> Named<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_domain::config::{ConfigDiff, Problem};
-
     use super::*;
-
-    #[test]
-    fn reloads_are_counted_by_result_and_the_last_one_stands_for_the_files() {
-        let observer = PrometheusObserver::default();
-        let applied = ReloadOutcome::Applied { revision: 2, diff: ConfigDiff::default(), deferred: Vec::new() };
-        let rejected = ReloadOutcome::Rejected(Problem::error("", "broken").into());
-        let steps =
-            [(None, "1"), (Some(&applied), "1"), (Some(&rejected), "0"), (Some(&ReloadOutcome::Unchanged), "1")];
-        for (outcome, successful) in steps {
-            if let Some(outcome) = outcome {
-                observer.observe(&Event::Reloaded(outcome));
-            }
-            let text = observer.handle().render();
-            assert!(text.contains(&format!("\ntidegate_config_last_reload_successful {successful}\n")), "{text}");
-        }
-        let text = observer.handle().render();
-        for result in ["applied", "rejected", "unchanged"] {
-            assert!(text.contains(&format!("tidegate_config_reloads_total{{result=\"{result}\"}} 1\n")), "{text}");
-        }
-    }
 
     #[test]
     fn every_outcome_has_its_word() {

@@ -1,8 +1,9 @@
 //! What `tidegate check` prints.
 
 use clap::ValueEnum;
-use tidegate_application::domain::config::Report;
+use tidegate_application::domain::config::{Report, Severity};
 
+use super::Colour;
 use crate::problem::problems;
 
 /// How a report is printed.
@@ -16,22 +17,31 @@ pub enum ReportFormat {
 }
 
 /// Renders every problem of a configuration; ends with a line break.
-pub fn render_report(report: &Report, format: ReportFormat) -> String {
+pub fn render_report(report: &Report, format: ReportFormat, colour: Colour) -> String {
     match format {
-        ReportFormat::Text => text(report),
+        ReportFormat::Text => text(report, colour),
         ReportFormat::Json => json(report),
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, colour: Colour) -> String {
+    let problems: String = report
+        .problems()
+        .iter()
+        .map(|problem| match problem.severity {
+            Severity::Error => format!("{}: {problem}\n\n", colour.red("error")),
+            Severity::Warning => format!("{}: {problem}\n\n", colour.yellow("warning")),
+        })
+        .collect();
     let errors = report.errors();
     let warnings = report.problems().len() - errors;
-    match (errors, warnings) {
-        (0, 0) => "the configuration is valid\n".to_owned(),
-        (0, _) => format!("{report}\n\nthe configuration is valid, with {}\n", counted(warnings, "warning")),
-        (_, 0) => format!("{report}\n\n{}\n", counted(errors, "error")),
-        (_, _) => format!("{report}\n\n{}, {}\n", counted(errors, "error"), counted(warnings, "warning")),
-    }
+    let verdict = match (errors, warnings) {
+        (0, 0) => colour.green("the configuration is valid"),
+        (0, _) => format!("{}, with {}", colour.green("the configuration is valid"), counted(warnings, "warning")),
+        (_, 0) => counted(errors, "error"),
+        (_, _) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+    };
+    format!("{problems}{verdict}\n")
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -47,7 +57,7 @@ fn json(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_application::domain::config::{Problem, Severity};
+    use tidegate_application::domain::config::Problem;
 
     use super::*;
 
@@ -63,7 +73,7 @@ mod tests {
 
     #[test]
     fn people_see_every_problem_with_its_place_and_the_count() {
-        insta::assert_snapshot!(render_report(&report(), ReportFormat::Text), @r#"
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Text, Colour::Never), @r#"
         error: pools/fast.toml:3:10: pools.fast.weight: must be at least 0
          3 | weight = -1
            |          ^
@@ -77,7 +87,7 @@ mod tests {
 
     #[test]
     fn programs_see_an_array_of_problems() {
-        insta::assert_snapshot!(render_report(&report(), ReportFormat::Json), @r#"
+        insta::assert_snapshot!(render_report(&report(), ReportFormat::Json, Colour::Never), @r#"
         [
           {
             "severity": "error",
@@ -102,8 +112,18 @@ mod tests {
     }
 
     #[test]
+    fn colour_marks_how_bad_a_problem_is() {
+        let coloured = render_report(&report(), ReportFormat::Text, Colour::Always);
+        assert!(coloured.starts_with("\u{1b}[31merror\u{1b}[0m: pools/fast.toml"), "{coloured}");
+        assert!(coloured.contains("\n\u{1b}[33mwarning\u{1b}[0m: models.old"), "{coloured}");
+    }
+
+    #[test]
     fn a_report_without_problems_says_so() {
-        assert_eq!(render_report(&Report::default(), ReportFormat::Text), "the configuration is valid\n");
-        assert_eq!(render_report(&Report::default(), ReportFormat::Json), "[]\n");
+        assert_eq!(
+            render_report(&Report::default(), ReportFormat::Text, Colour::Never),
+            "the configuration is valid\n"
+        );
+        assert_eq!(render_report(&Report::default(), ReportFormat::Json, Colour::Never), "[]\n");
     }
 }

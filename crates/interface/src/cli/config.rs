@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 pub use diff::{ValueChange, changes, render_changes};
-pub use history::{History, HistoryArgs, ReadHistoryError, RollbackArgs};
-pub use show::{ShownOrigin, ShownValue, render_values};
+pub use history::{History, HistoryArgs, ReadHistoryError, RollbackArgs, render_rollback};
+pub use show::{ShownOrigin, ShownValue, is_at_or_below, render_values};
 
 use super::ConfigArgs;
 
@@ -79,4 +79,18 @@ pub struct FormatArgs {
     /// Write nothing; exit with 1 if a file would change.
     #[arg(long)]
     pub check: bool,
+    /// Print the array of files that changed, or would.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Renders which files were formatted, or would be; nothing if none, but for programs.
+pub fn render_formatted(changed: &[PathBuf], arguments: &FormatArgs) -> String {
+    if arguments.json {
+        let files: Vec<_> = changed.iter().map(|file| file.display().to_string()).collect();
+        // Strings and nothing else: it cannot fail to serialise.
+        return serde_json::to_string_pretty(&files).unwrap_or_default() + "\n";
+    }
+    let verb = if arguments.check { "would change" } else { "changed" };
+    changed.iter().map(|file| format!("{verb}: {}\n", file.display())).collect()
 }

@@ -42,8 +42,12 @@ pub struct SimulationReport {
     pub outcomes: BTreeMap<String, u64>,
     /// Attempts of all requests together.
     pub attempts: u64,
-    /// Latencies of what was answered, in milliseconds, by quantile.
+    /// Health checks, beside the attempts.
+    pub checks: u64,
+    /// Latencies of what was answered, to the end of the answer, in milliseconds, by quantile.
     pub latency_ms: BTreeMap<String, u64>,
+    /// Times to the first content of streams, in milliseconds, by quantile; empty if nobody asked for one.
+    pub first_content_ms: BTreeMap<String, u64>,
     /// What it cost, in micro-dollars; `None` if no model has a price.
     pub micro_dollars: Option<u64>,
     /// Who was asked how often.
@@ -118,27 +122,33 @@ fn summary(report: &SimulationReport, colour: Colour) -> String {
         answered,
         outcomes,
         attempts,
+        checks,
         latency_ms,
+        first_content_ms,
         micro_dollars,
         ..
     } = report;
     let percent = share(*answered, *requests);
     let answered = if answered == requests { colour.green(&percent) } else { colour.yellow(&percent) };
     let outcomes: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
-    let latency: Vec<_> = ["p50", "p90", "p95", "p99", "max"]
-        .iter()
-        .filter_map(|name| latency_ms.get(*name).map(|took| format!("{name} {took}ms")))
-        .collect();
-    let mut lines = vec![
-        format!("{requests} requests in {seconds}s: {answered} answered ({})", outcomes.join(", ")),
-        format!("latency   {}", latency.join(", ")),
-        format!("attempts  {attempts}, {} for each request", ratio(*attempts, *requests)),
-    ];
+    let mut lines = vec![format!("{requests} requests in {seconds}s: {answered} answered ({})", outcomes.join(", "))];
+    let times = [("latency   ", latency_ms), ("content   ", first_content_ms)];
+    let known = times.iter().filter(|(_, times)| !times.is_empty());
+    lines.extend(known.map(|(name, times)| format!("{name}{}", quantiles(times))));
+    lines.push(format!("attempts  {attempts}, {} for each request", ratio(*attempts, *requests)));
+    if *checks > 0 {
+        lines.push(format!("checks    {checks}"));
+    }
     lines.extend(micro_dollars.map(|cost| format!("cost      ${}.{:06}", cost / 1_000_000, cost % 1_000_000)));
     if !description.is_empty() {
         lines.insert(0, format!("{}\n", description.trim()));
     }
     lines.join("\n") + "\n"
+}
+
+fn quantiles(times: &BTreeMap<String, u64>) -> String {
+    let said = |name: &&str| times.get(*name).map(|took| format!("{name} {took}ms"));
+    ["p50", "p90", "p95", "p99", "max"].iter().filter_map(said).collect::<Vec<_>>().join(", ")
 }
 
 fn instances(report: &SimulationReport) -> String {

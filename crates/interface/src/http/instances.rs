@@ -103,7 +103,7 @@ async fn operate<C: LlmClient>(
     let (now, seen) = pools
         .operate(&name, &instance, operation)
         .map_err(|error| Refusal::no_such_instance(error.to_string()).into_response::<Body>())?;
-    tracing::info!(pool = %name, %instance, ?operation, "an operator has spoken");
+    tracing::info!(audit = "instance", pool = %name, %instance, ?operation, "an operator has spoken");
     Ok(Json(InstanceWire::new(seen, now)).into_response())
 }
 

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tidegate_application::domain::config::{Problem, Report};
 use tidegate_infrastructure::config::TomlConfigSource;
-use tidegate_interface::cli::{CheckArgs, render_report};
+use tidegate_interface::cli::{CheckArgs, Colour, render_report};
 
 use super::{config_source, print};
 use crate::{BuildGatewayError, Gateway};
 
 pub(super) fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
     let report = report(&config_source(&arguments.config))?;
-    print(&render_report(&report, arguments.format))?;
+    print(&render_report(&report, arguments.report_format(), Colour::of_stdout()))?;
     Ok(if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -5,11 +5,13 @@ mod history;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::bail;
 use tidegate_infrastructure::config::{
-    ConfigLocation, EffectiveValue, Environment, TomlConfigSource, ValueOrigin, keys, schema,
+    ConfigLocation, EffectiveValue, Environment, TomlConfigSource, ValueOrigin, did_you_mean, keys, schema,
 };
 use tidegate_interface::cli::{
-    Colour, ConfigCommand, DiffArgs, ShowArgs, ShownOrigin, ShownValue, changes, render_changes, render_values,
+    Colour, ConfigCommand, DiffArgs, ShowArgs, ShownOrigin, ShownValue, changes, is_at_or_below, render_changes,
+    render_values,
 };
 
 use super::{config_source, print};
@@ -31,6 +33,14 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
 
 fn show(arguments: &ShowArgs) -> anyhow::Result<ExitCode> {
     let values: Vec<_> = values(&config_source(&arguments.config))?.iter().map(shown).collect();
+    for wanted in &arguments.keys {
+        if !values.iter().any(|value| is_at_or_below(&value.key, wanted)) {
+            // A key may be named in part: up to each of its dots.
+            let parts = |key: &'_ str| key.match_indices('.').map(|(at, _)| at).chain([key.len()]).collect::<Vec<_>>();
+            let known = values.iter().flat_map(|value| parts(&value.key).into_iter().map(|end| &value.key[..end]));
+            bail!("there is no key '{wanted}'; {}", did_you_mean(wanted, known));
+        }
+    }
     print(&render_values(&values, arguments, Colour::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }

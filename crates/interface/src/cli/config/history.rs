@@ -42,6 +42,19 @@ pub struct RollbackArgs {
     /// Have the running gateway with these operations endpoints do it: its `admin_listen`, as a URL.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
+    /// Print JSON, as the administrative listener answers.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Renders the answer of a gateway to a rollback: its own words for people, all of it for programs.
+pub fn render_rollback(body: &[u8], arguments: &RollbackArgs) -> String {
+    let whole = String::from_utf8_lossy(body);
+    let read: Result<serde_json::Value, _> = serde_json::from_slice(body);
+    let Some(read) = read.ok().filter(|_| !arguments.json) else { return format!("{}\n", whole.trim_end()) };
+    let words = |place: &str| read.pointer(place).and_then(|message| message.as_str()).map(ToOwned::to_owned);
+    let message = words("/message").or_else(|| words("/error/message")).unwrap_or_else(|| whole.into_owned());
+    format!("{message}\n")
 }
 
 /// The answer of a gateway cannot be read.
@@ -116,6 +129,22 @@ mod tests {
         assert_eq!(moment(0), "1970-01-01 00:00:00");
         assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
         assert_eq!(moment(1_767_225_599_999), "2025-12-31 23:59:59");
+    }
+
+    #[track_caller]
+    fn check_rollback(body: &str, json: bool, expected: &str) {
+        let config = ConfigArgs { config: "config".into(), env: None };
+        let arguments = RollbackArgs { config, revision: 3, why: String::new(), server: None, json };
+        assert_eq!(render_rollback(body.as_bytes(), &arguments), expected);
+    }
+
+    #[test]
+    fn people_are_told_of_a_rollback_in_words() {
+        let done = r#"{"result":"applied","message":"revision 7: pools ~fast"}"#;
+        check_rollback(done, false, "revision 7: pools ~fast\n");
+        check_rollback(done, true, &format!("{done}\n"));
+        check_rollback(r#"{"error":{"message":"read-only"}}"#, false, "read-only\n");
+        check_rollback("bad gateway", false, "bad gateway\n");
     }
 
     #[test]

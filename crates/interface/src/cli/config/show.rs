@@ -75,7 +75,8 @@ pub fn render_values(values: &[ShownValue], arguments: &ShowArgs, colour: Colour
     wanted.iter().map(render).collect()
 }
 
-fn is_at_or_below(key: &str, wanted: &str) -> bool {
+/// Whether `key` is `wanted`, or something below it.
+pub fn is_at_or_below(key: &str, wanted: &str) -> bool {
     key.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 

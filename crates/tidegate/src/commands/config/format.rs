@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use tidegate_infrastructure::config::{format, replace_file};
-use tidegate_interface::cli::FormatArgs;
+use tidegate_interface::cli::{FormatArgs, render_formatted};
 
 use super::super::{config_source, print};
 
@@ -22,9 +22,7 @@ pub(super) fn run(arguments: &FormatArgs) -> anyhow::Result<ExitCode> {
         }
         changed.push(file);
     }
-    let verb = if arguments.check { "would change" } else { "changed" };
-    let lines = changed.iter().map(|file| format!("{verb}: {}\n", file.display()));
-    print(&lines.collect::<String>())?;
+    print(&render_formatted(&changed, arguments))?;
     Ok(if arguments.check && !changed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -4,14 +4,19 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
 use tidegate_application::ConfigHistory;
-use tidegate_domain::config::{Problem, Report};
+use tidegate_domain::{
+    config::{Problem, Report},
+    observe::NoObserver,
+};
 use tidegate_infrastructure::{
     clock::TokioClock,
     config::{StorageSettings, TomlConfigSource, restore},
     operations::{fetch, post},
     persistence::{Database, DatabaseOptions, SqliteRevisionRepository},
 };
-use tidegate_interface::cli::{History, HistoryArgs, ReportFormat, RollbackArgs, render_report};
+use tidegate_interface::cli::{
+    Colour, History, HistoryArgs, ReportFormat, RollbackArgs, render_report, render_rollback,
+};
 use tokio::runtime::Runtime;
 
 use super::super::{check, config_source, print};
@@ -77,7 +82,7 @@ async fn open(source: &TomlConfigSource) -> anyhow::Result<(Database, ConfigHist
     }
     let database = Database::open(&DatabaseOptions::file(path)).await?;
     let revisions = Arc::new(SqliteRevisionRepository::new(database.clone()));
-    Ok((database, ConfigHistory::new(revisions, Arc::new(TokioClock))))
+    Ok((database, ConfigHistory::new(revisions, Arc::new(TokioClock), Arc::new(NoObserver))))
 }
 
 async fn through_server(server: &str, arguments: &RollbackArgs) -> anyhow::Result<ExitCode> {
@@ -86,7 +91,7 @@ async fn through_server(server: &str, arguments: &RollbackArgs) -> anyhow::Resul
     let who = std::env::var("USER").unwrap_or_default();
     let reason = serde_json::json!({ "who": who, "why": arguments.why });
     let (status, body) = post(&url, reason.to_string()).await?;
-    print(&String::from_utf8_lossy(&body))?;
+    print(&render_rollback(&body, arguments))?;
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -105,9 +110,13 @@ fn in_place(runtime: &Runtime, arguments: &RollbackArgs) -> anyhow::Result<ExitC
         restore(&source, before)?;
         let mut problems = report.problems().to_vec();
         problems.push(Problem::error("", format!("revision {number} does not pass the check; nothing has changed")));
-        print(&render_report(&Report::new(problems), ReportFormat::Text))?;
+        let format = if arguments.json { ReportFormat::Json } else { ReportFormat::Text };
+        print(&render_report(&Report::new(problems), format, Colour::of_stdout()))?;
         return Ok(ExitCode::FAILURE);
     }
-    print(&format!("the files of revision {number} are in place; copies of what was there end in .before-rollback\n"))?;
+    let message =
+        format!("the files of revision {number} are in place; copies of what was there end in .before-rollback");
+    let told = serde_json::json!({ "result": "in_place", "message": message });
+    print(&render_rollback(told.to_string().as_bytes(), arguments))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,7 +11,8 @@ use tidegate_domain::{
     pool::HealthStatus,
     routing::Trace,
 };
-use tidegate_interface::cli::{Bucket, InstanceRow, SimulatedOutage, SimulationReport, TimelineEntry};
+use tidegate_infrastructure::simulation::{Outage, Scenario};
+use tidegate_interface::cli::{Bucket, InstanceRow, Progress, SimulatedOutage, SimulationReport, TimelineEntry};
 use tokio::time::Instant;
 
 /// The parts that the time is divided into for the plot.
@@ -22,11 +23,14 @@ const BUCKETS: u32 = 60;
 pub(super) struct Recorder {
     started: Instant,
     heard: Mutex<Heard>,
+    progress: Progress,
 }
 
 #[derive(Debug, Default)]
 struct Heard {
     requests: Vec<Request>,
+    /// How long streams took to show something.
+    first_contents: Vec<Duration>,
     instances: BTreeMap<String, (u64, u64)>,
     timeline: Vec<TimelineEntry>,
 }
@@ -43,48 +47,60 @@ struct Request {
 }
 
 impl Recorder {
-    /// Begins to listen.
-    pub(super) fn start() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), heard: Mutex::default() })
+    /// Begins to listen; `progress` is told how far the time has come.
+    pub(super) fn start(progress: Progress) -> Arc<Self> {
+        Arc::new(Self { started: Instant::now(), heard: Mutex::default(), progress })
     }
 
-    /// What came of it all.
-    pub(super) fn report(
-        &self,
-        description: &str,
-        duration: Duration,
-        outages: Vec<SimulatedOutage>,
-    ) -> SimulationReport {
-        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
-        let Heard { requests, instances, timeline } = heard;
+    /// A stream has shown its first content, so long after it was asked for.
+    pub(super) fn first_content(&self, took: Duration) {
+        self.heard().first_contents.push(took);
+    }
+
+    /// What came of it all, and of so many health checks.
+    pub(super) fn report(&self, scenario: &Scenario, checks: u64) -> SimulationReport {
+        let Heard { requests, first_contents, instances, timeline } = std::mem::take(&mut *self.heard());
+        let Scenario { description, duration, outages, .. } = scenario;
         let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
         for request in &requests {
             *outcomes.entry(request.outcome.to_owned()).or_default() += 1;
         }
-        let attempts = requests.iter().map(|request| request.attempts as u64).sum();
+        let answered = requests.iter().filter(|it| it.is_answered).map(|it| it.took).collect();
         let costs: Vec<u64> = requests.iter().filter_map(|request| request.micro_dollars).collect();
         let of_instance = |(instance, (attempts, failures))| InstanceRow { instance, attempts, failures };
         SimulationReport {
-            description: description.to_owned(),
+            description: description.clone(),
             seconds: duration.as_secs_f64(),
             requests: requests.len() as u64,
             answered: requests.iter().filter(|request| request.is_answered).count() as u64,
             outcomes,
-            attempts,
-            latency_ms: latencies(&requests),
+            attempts: requests.iter().map(|request| request.attempts as u64).sum(),
+            checks,
+            latency_ms: quantiles(answered),
+            first_content_ms: quantiles(first_contents),
             micro_dollars: (!costs.is_empty()).then(|| costs.iter().sum()),
             instances: instances.into_iter().map(of_instance).collect(),
             timeline,
-            outages,
-            buckets: buckets(&requests, duration),
+            outages: outages.iter().map(outage).collect(),
+            buckets: buckets(&requests, *duration),
         }
     }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outage(outage: &Outage) -> SimulatedOutage {
+    let Outage { upstream, from, until, behaviour: _ } = outage;
+    SimulatedOutage { upstream: upstream.clone(), from: from.as_secs_f64(), until: until.as_secs_f64() }
 }
 
 impl Observer for Recorder {
     fn observe(&self, event: &Event<'_>) {
         let at = self.started.elapsed();
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        self.progress.at(at);
+        let mut heard = self.heard();
         match *event {
             Event::AttemptFinished { instance, fault, .. } => {
                 let (attempts, failures) = heard.instances.entry(instance.to_string()).or_default();
@@ -126,12 +142,11 @@ fn entry(at: Duration, instance: String, change: String) -> TimelineEntry {
     TimelineEntry { at: at.as_secs_f64(), instance, change }
 }
 
-/// The latencies of what was answered, in milliseconds, at these shares of the requests in hundredths.
-fn latencies(requests: &[Request]) -> BTreeMap<String, u64> {
-    let mut sorted: Vec<Duration> = requests.iter().filter(|it| it.is_answered).map(|it| it.took).collect();
-    sorted.sort_unstable();
+/// These times in milliseconds, at a few shares of them.
+fn quantiles(mut times: Vec<Duration>) -> BTreeMap<String, u64> {
+    times.sort_unstable();
     let shares = [("p50", 50), ("p90", 90), ("p95", 95), ("p99", 99), ("max", 100)];
-    shares.iter().filter_map(|(name, share)| Some(((*name).to_owned(), quantile(&sorted, *share)?))).collect()
+    shares.iter().filter_map(|(name, share)| Some(((*name).to_owned(), quantile(&times, *share)?))).collect()
 }
 
 /// By nearest rank.

@@ -1,17 +1,21 @@
 //! Requests at random moments: the time between two of them is exponential, so that they come as those of many callers do.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tidegate_application::{Answer, CompletionError, OrchestrationService, RequestContext};
+use futures_core::Stream as _;
+use tidegate_application::{Answer, Completion, OrchestrationService, RequestContext};
 use tidegate_domain::inference::{InferenceRequest, LlmClient, RequestId};
 use tidegate_infrastructure::simulation::{Scenario, Traffic};
 use tokio::{task::JoinSet, time::Instant};
+
+use super::recorder::Recorder;
 
 /// Sends every request of the scenario and waits for the last answer.
 pub(super) async fn send<C: LlmClient>(
     scenario: &Scenario,
     engine: &Arc<OrchestrationService<C>>,
+    recorder: &Arc<Recorder>,
 ) -> anyhow::Result<()> {
     let mut streams = JoinSet::new();
     for (number, traffic) in scenario.traffic.iter().enumerate() {
@@ -20,7 +24,8 @@ pub(super) async fn send<C: LlmClient>(
             anyhow::bail!("the traffic's model '{}' leads nowhere; near it: {}", traffic.model, nearest.join(", "));
         }
         let seed = scenario.seed.wrapping_add(number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let stream = Stream { traffic: traffic.clone(), number, engine: Arc::clone(engine), request };
+        let caller = Caller { engine: Arc::clone(engine), recorder: Arc::clone(recorder), request };
+        let stream = Stream { traffic: traffic.clone(), number, caller };
         streams.spawn(stream.send(fastrand::Rng::with_seed(seed)));
     }
     while let Some(ended) = streams.join_next().await {
@@ -29,10 +34,17 @@ pub(super) async fn send<C: LlmClient>(
     Ok(())
 }
 
+/// Requests of one kind, one after another.
 struct Stream<C> {
     traffic: Traffic,
     number: usize,
+    caller: Caller<C>,
+}
+
+/// Who sends one of them.
+struct Caller<C> {
     engine: Arc<OrchestrationService<C>>,
+    recorder: Arc<Recorder>,
     request: InferenceRequest,
 }
 
@@ -48,24 +60,31 @@ impl<C: LlmClient> Stream<C> {
             }
             tokio::time::sleep_until(started + at).await;
             let context = RequestContext::new(RequestId::new(&format!("{}-{turn}", self.number)));
-            requests.spawn(answer(Arc::clone(&self.engine), self.request.clone(), context));
+            requests.spawn(self.caller.clone().ask(context));
             while requests.try_join_next().is_some() {}
         }
         requests.join_all().await;
     }
 }
 
-/// The observer hears what became of it.
-async fn answer<C: LlmClient>(
-    engine: Arc<OrchestrationService<C>>,
-    request: InferenceRequest,
-    context: RequestContext,
-) {
-    let completion: Result<_, CompletionError> = engine.complete(request, context).await;
-    if let Ok(completion) = completion {
-        match completion.answer {
-            Answer::Whole(_) | Answer::Stream(_) => {}
-        }
+impl<C: LlmClient> Caller<C> {
+    /// Asks, and reads to the end. The observer hears what became of it.
+    async fn ask(self, context: RequestContext) {
+        let asked = Instant::now();
+        let Ok(Completion { answer: Answer::Stream(mut stream), .. }) =
+            self.engine.complete(self.request, context).await
+        else {
+            return;
+        };
+        self.recorder.first_content(asked.elapsed());
+        while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {}
+    }
+}
+
+impl<C> Clone for Caller<C> {
+    fn clone(&self) -> Self {
+        let Self { engine, recorder, request } = self;
+        Self { engine: Arc::clone(engine), recorder: Arc::clone(recorder), request: request.clone() }
     }
 }
 
@@ -77,6 +96,7 @@ fn request(traffic: &Traffic) -> anyhow::Result<InferenceRequest> {
         "model": traffic.model,
         "messages": [{ "role": "user", "content": prompt }],
         "max_tokens": traffic.answer_tokens,
+        "stream": traffic.stream,
     });
     Ok(InferenceRequest::parse(Bytes::from(body.to_string()))?)
 }
