@@ -2,16 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
+use tidegate_domain::{
+    name::PoolName,
+    task_group::{FallbackTarget, TaskGroup},
+};
 use tidegate_infrastructure::{
     config::{ConfigLocation, Environment, Loaded, TomlConfigSource},
     migrate::{ImportError, ImportFormat, Migration, import},
 };
 
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("OPENAI_API_KEY", "key"),
     ("AZURE_API_KEY_EU", "key"),
     ("ANTHROPIC_API_KEY", "key"),
+    ("AZURE_API_KEY", "key"),
+    ("AZURE_API_BASE", "https://us.openai.azure.com"),
+    ("AZURE_API_VERSION", "2024-10-21"),
+    ("GEMINI_API_KEY", "key"),
     ("GROQ_API_KEY", "key"),
+    ("MISTRAL_API_KEY", "key"),
     ("API_OPENAI_COM_KEY", "key"),
     ("ONE_EXAMPLE_KEY", "key"),
 ];
@@ -42,20 +51,42 @@ fn imported(format: ImportFormat, name: &str) -> (String, Loaded) {
     (whole, loaded)
 }
 
+fn group<'a>(loaded: &'a Loaded, name: &str) -> &'a TaskGroup {
+    &loaded.configuration.task_groups.iter().find(|group| group.value.name().as_str() == name).unwrap().value
+}
+
+/// The first model of each tier of a task group.
+fn tiers(loaded: &Loaded, name: &str) -> Vec<String> {
+    group(loaded, name).tiers().iter().map(|tier| tier.models()[0].to_string()).collect()
+}
+
 #[test]
 fn a_litellm_proxy_becomes_pools_and_a_task_group_with_its_fallbacks() {
     let (whole, loaded) = imported(ImportFormat::LiteLlm, "litellm.yaml");
     let names: Vec<_> = loaded.configuration.pools.iter().map(|pool| pool.value.name().as_str()).collect();
-    assert_eq!(names, ["gpt-4o-pool", "claude", "local"]);
-    assert_eq!(loaded.configuration.task_groups[0].value.tiers().len(), 2);
+    let expected = ["gpt-4o-pool", "claude-pool", "local", "at-azure", "gemini", "groq-pool", "house", "laptop"];
+    assert_eq!(names, expected);
+    assert_eq!(tiers(&loaded, "gpt-4o"), ["pool:gpt-4o-pool", "pool:claude-pool"]);
+    assert_eq!(tiers(&loaded, "groq"), ["pool:groq-pool", "pool:gemini"]);
+    let claude = group(&loaded, "claude");
+    assert_eq!(claude.fallback().content_filter, [FallbackTarget::Pool(PoolName::new("gemini").unwrap())]);
     assert_eq!(loaded.configuration.wrappers[0].value.target().to_string(), "group:gpt-4o");
+    insta::assert_snapshot!(whole);
+}
+
+#[test]
+fn a_fallback_of_everybody_is_the_last_tier_of_everybody_else_once() {
+    let (whole, loaded) = imported(ImportFormat::LiteLlm, "litellm-defaults.yaml");
+    assert_eq!(tiers(&loaded, "one"), ["pool:one-pool", "pool:last"]);
+    assert_eq!(tiers(&loaded, "two"), ["pool:two-pool", "pool:last"]);
+    assert_eq!(loaded.configuration.task_groups.len(), 2);
     insta::assert_snapshot!(whole);
 }
 
 #[test]
 fn a_portkey_config_becomes_what_its_strategies_say() {
     let (whole, loaded) = imported(ImportFormat::Portkey, "portkey.json");
-    assert_eq!(loaded.configuration.task_groups[0].value.tiers().len(), 2);
+    assert_eq!(tiers(&loaded, "portkey"), ["pool:portkey-1", "pool:portkey-2", "pool:portkey-3"]);
     insta::assert_snapshot!(whole);
 }
 

@@ -92,5 +92,6 @@ pub fn render_formatted(changed: &[PathBuf], arguments: &FormatArgs) -> String {
         return serde_json::to_string_pretty(&files).unwrap_or_default() + "\n";
     }
     let verb = if arguments.check { "would change" } else { "changed" };
-    changed.iter().map(|file| format!("{verb}: {}\n", file.display())).collect()
+    let line = |file: &PathBuf| format!("{verb}: {}\n", file.display());
+    changed.iter().map(line).collect()
 }

@@ -12,7 +12,7 @@ use super::{
         note::{Notes, Place},
         yaml::{Map, Node, Value},
     },
-    known::{Known, known},
+    known::{Known, OPENAI_LIKE, Whereabouts, Wire, known},
 };
 
 /// A configuration in the making.
@@ -32,9 +32,11 @@ pub(super) struct Draft {
 pub(super) struct Upstream {
     /// What the source calls it.
     pub(super) name: String,
-    pub(super) protocol: &'static str,
-    /// Empty for the protocol's own.
-    pub(super) base_url: String,
+    pub(super) wire: Wire,
+    /// Absent where the provider is known to be.
+    pub(super) base_url: Option<String>,
+    /// Of Azure's protocol.
+    pub(super) api_version: Option<String>,
     /// As the file will say it: `${NAME}`.
     pub(super) api_key: Option<String>,
     /// The header that the key goes into, if not the usual one.
@@ -83,7 +85,14 @@ impl Draft {
     /// The provider that another gateway knows by this name; `None`, with a note, if there is no way to speak to it.
     pub(super) fn known(&mut self, name: &str, has_url: bool, (line, key): (usize, &str)) -> Option<Known> {
         match known(name) {
-            Some(known) if !known.base_url.is_empty() || has_url => Some(known),
+            // Whoever calls a place of their own by its name speaks as it does, and may not offer all of it.
+            Some(Known { wire: Wire::Preset("openai"), .. }) if has_url => Some(OPENAI_LIKE),
+            Some(known) if has_url || known.place == Whereabouts::Public => Some(known),
+            Some(known) if known.place == Whereabouts::Local => {
+                let message = format!("'{name}' has no base URL: it is asked where it listens by default");
+                self.note(NoteKind::Guessed, (line, key), message);
+                Some(known)
+            }
             Some(_) => {
                 self.note(NoteKind::Skipped, (line, key), format!("'{name}' needs a base URL, and none is given"));
                 None
@@ -91,10 +100,10 @@ impl Draft {
             None if has_url => {
                 let message = format!("'{name}' is taken for a provider that speaks OpenAI's protocol at its base URL");
                 self.note(NoteKind::Guessed, (line, key), message);
-                known_openai()
+                Some(OPENAI_LIKE)
             }
             None => {
-                let message = format!("there is no protocol for '{name}' here");
+                let message = format!("'{name}' is not imported: write its [providers.NAME] by hand");
                 self.note(NoteKind::Skipped, (line, key), message);
                 None
             }
@@ -200,11 +209,16 @@ impl Draft {
     pub(super) fn finish(self) -> (String, Vec<Note>) {
         let Self { notes, file, mut root, providers, pools, groups, wrappers, names: _ } = self;
         let mut table = Body::default();
-        for (Upstream { name: _, protocol, base_url, api_key, key_header }, name) in providers {
+        for (Upstream { name: _, wire, base_url, api_version, api_key, key_header }, name) in providers {
             let mut body = Body::default();
-            body.key("protocol", protocol);
-            if !base_url.is_empty() {
-                body.key("base_url", base_url);
+            match wire {
+                Wire::Protocol(protocol) => body.key("protocol", protocol),
+                Wire::Preset(word) => body.key("preset", word),
+            }
+            for (key, text) in [("base_url", base_url), ("api_version", api_version)] {
+                if let Some(text) = text {
+                    body.key(key, text);
+                }
             }
             match (api_key, key_header) {
                 (Some(key), None) => body.key("api_key", key),
@@ -226,10 +240,6 @@ impl Draft {
         );
         (root.render(&[head, String::new()]), notes.into_sorted())
     }
-}
-
-fn known_openai() -> Option<Known> {
-    known("openai")
 }
 
 /// The name, with a number if it is taken.
@@ -263,6 +273,34 @@ fn usable(name: &str) -> String {
         )
         .collect();
     if is_usable(&dashed) { dashed } else { format!("imported-{dashed}") }
+}
+
+/// A text, or the variable that holds it.
+pub(super) fn referring(text: &str) -> String {
+    match text.strip_prefix("os.environ/") {
+        Some(name) => format!("${{{name}}}"),
+        None => text.trim_end_matches('/').to_owned(),
+    }
+}
+
+/// A deployment at Azure: where its resource is, the version of the protocol if one is named, and its key.
+pub(super) fn azure(
+    (resource, version): (&str, Option<String>),
+    api_key: Option<String>,
+    (at, draft): ((usize, &str), &mut Draft),
+) -> Upstream {
+    if version.is_none() {
+        let message = "no version of Azure's protocol is named: it is asked through its v1 API";
+        draft.note(NoteKind::Guessed, at, message);
+    }
+    Upstream {
+        name: "azure".to_owned(),
+        wire: Wire::Protocol("azure"),
+        base_url: Some(referring(resource)),
+        api_version: version.map(|version| referring(&version)),
+        api_key,
+        key_header: None,
+    }
 }
 
 /// A whole number, however it is written.

@@ -1,31 +1,37 @@
 //! `LiteLLM`'s proxy configuration. A `model_name` is a pool of its deployments; one with fallbacks is a task group whose first
 //! tier is that pool.
 
+mod settings;
+
+use self::settings::{Policy, settle};
 use super::{
     super::{
         NoteKind,
         body::Body,
-        yaml::{Map, Node, Value},
+        yaml::{Map, Value},
     },
-    draft::{Deployment, Draft, Upstream, seconds, whole},
+    draft::{Deployment, Draft, Upstream, azure, referring, whole},
 };
 
 /// A `model_name` with everything that is said about it.
+#[derive(Default)]
 struct Model {
     name: String,
     line: usize,
     deployments: Vec<Deployment>,
     requests_per_minute: i64,
     tokens_per_minute: i64,
+    /// Who is asked next, in order.
     fallbacks: Vec<String>,
+    /// Who is asked when the content was refused.
+    filtered: Vec<String>,
 }
 
-/// What holds for every pool.
-struct Policy {
-    rotation: &'static str,
-    retries: Option<i64>,
-    allowed_fails: Option<i64>,
-    cooldown: Option<f64>,
+impl Model {
+    /// Whether nobody is asked after it.
+    fn is_pool(&self) -> bool {
+        self.fallbacks.is_empty() && self.filtered.is_empty()
+    }
 }
 
 /// Converts the whole file; `false` if it lists no model.
@@ -84,8 +90,7 @@ fn deployment(mut entry: Map, (line, number): (usize, usize), (models, draft): (
     entry.take("model_info");
     draft.leave(&entry, &path, "there is nothing like it here");
     let at = models.iter().position(|known| known.name == name).unwrap_or_else(|| {
-        let (deployments, fallbacks) = (Vec::new(), Vec::new());
-        models.push(Model { name, line, deployments, requests_per_minute: 0, tokens_per_minute: 0, fallbacks });
+        models.push(Model { name, line, ..Model::default() });
         models.len() - 1
     });
     let known = &mut models[at];
@@ -100,129 +105,27 @@ fn upstream(
     draft: &mut Draft,
 ) -> Option<Upstream> {
     let at = (line, path);
-    if prefix == "azure" {
-        let resource = base_url.unwrap_or_default();
-        if resource.is_empty() {
+    if matches!(prefix, "azure" | "azure_text") {
+        let Some(resource) = base_url else {
             draft.note(NoteKind::Skipped, at, "'azure' needs 'api_base'");
             return None;
-        }
-        params.take("api_version");
-        draft.note(NoteKind::Guessed, at, "Azure is asked through its v1 API, with the deployment's name as the model");
-        return Some(Upstream {
-            name: "azure".to_owned(),
-            protocol: "openai",
-            base_url: format!("{}/openai/v1", resource_url(&resource)),
-            api_key: draft.key(api_key.as_deref(), "AZURE_API_KEY", at),
-            key_header: Some("api-key".to_owned()),
-        });
+        };
+        let key = draft.key(api_key.as_deref(), "AZURE_API_KEY", at);
+        return Some(azure((&resource, params.take_text("api_version")), key, (at, draft)));
     }
     let known = draft.known(prefix, base_url.is_some(), at)?;
-    let variable = if known.names.contains(&prefix) { known.variable } else { "IMPORTED_API_KEY" };
     Some(Upstream {
         name: prefix.to_owned(),
-        protocol: known.protocol,
-        base_url: base_url.as_deref().map_or_else(|| known.base_url.to_owned(), resource_url),
-        api_key: draft.key(api_key.as_deref(), variable, at),
+        wire: known.wire,
+        base_url: base_url.as_deref().map(referring),
+        api_version: None,
+        api_key: draft.key(api_key.as_deref(), known.variable, at),
         key_header: None,
     })
 }
 
-/// The URL, or the variable that holds it.
-fn resource_url(url: &str) -> String {
-    match url.strip_prefix("os.environ/") {
-        Some(name) => format!("${{{name}}}"),
-        None => url.trim_end_matches('/').to_owned(),
-    }
-}
-
-/// Reads the settings of the router and of the library, of which the router's count; returns the aliases too.
-fn settle(
-    mut settings: Map,
-    mut router: Map,
-    (models, draft): (&mut [Model], &mut Draft),
-) -> (Policy, Vec<(String, String, usize)>) {
-    let mut either = |key: &str| router.take(key).or_else(|| settings.take(key));
-    let retries = either("num_retries").as_ref().and_then(whole);
-    let allowed_fails = either("allowed_fails").as_ref().and_then(whole);
-    let cooldown = either("cooldown_time").as_ref().and_then(seconds);
-    let timeout = either("timeout").or_else(|| either("request_timeout")).as_ref().and_then(seconds);
-    let fallbacks = [either("fallbacks"), either("context_window_fallbacks"), either("content_policy_fallbacks")];
-    let strategy = either("routing_strategy");
-    let everybodys = either("default_fallbacks").map(|node| node.value.into_items(node.line)).unwrap_or_default();
-    let aliases = router.take_map("model_group_alias").unwrap_or_default().0;
-    draft.leave(&router, "router_settings", "there is nothing like it here");
-    draft.leave(&settings, "litellm_settings", "there is nothing like it here");
-    let [usual, context, policy] = fallbacks;
-    for (node, key) in [(context, "context_window_fallbacks"), (policy, "content_policy_fallbacks")] {
-        if let Some(node) = node {
-            let why = "a request that is too long or was filtered is not sent elsewhere by a list of its own here";
-            draft.note(NoteKind::NotCarriedOver, (node.line, key), why);
-        }
-    }
-    if let Some(node) = usual {
-        add_fallbacks(node, models, draft);
-    }
-    let everybodys: Vec<String> = everybodys.iter().map(|node| node.value.as_text()).collect();
-    for model in models.iter_mut() {
-        let others = everybodys.iter().filter(|name| **name != model.name && !model.fallbacks.contains(name));
-        let others: Vec<String> = others.cloned().collect();
-        model.fallbacks.extend(others);
-    }
-    if let Some(total) = timeout {
-        let mut deadlines = Body::default();
-        deadlines.key("total", total);
-        let mut defaults = Body::default();
-        defaults.table("deadlines", deadlines);
-        draft.root.table("defaults", defaults);
-    }
-    let aliases = aliases.entries.into_iter().map(|(alias, node)| (alias, alias_of(&node), node.line)).collect();
-    (Policy { rotation: rotation(strategy, models, draft), retries, allowed_fails, cooldown }, aliases)
-}
-
-/// An alias is a name, or a map with the name as its `model`.
-fn alias_of(node: &Node) -> String {
-    match &node.value {
-        Value::Map(map) => map.get("model").map(|node| node.value.as_text()).unwrap_or_default(),
-        value => value.as_text(),
-    }
-}
-
-/// `[{a: [b, c]}]`.
-fn add_fallbacks(node: Node, models: &mut [Model], draft: &mut Draft) {
-    for item in node.value.into_items(node.line) {
-        let Value::Map(map) = item.value else { continue };
-        for (name, node) in map.entries {
-            let line = node.line;
-            let names: Vec<String> = node.value.into_items(line).iter().map(|node| node.value.as_text()).collect();
-            match models.iter_mut().find(|model| model.name == name) {
-                Some(model) => model.fallbacks.extend(names),
-                None => draft.note(NoteKind::Skipped, (line, "fallbacks"), format!("'{name}' is in no model_list")),
-            }
-        }
-    }
-}
-
-fn rotation(strategy: Option<Node>, models: &[Model], draft: &mut Draft) -> &'static str {
-    let has_weights = models.iter().flat_map(|model| &model.deployments).any(|deployment| deployment.weight.is_some());
-    let shuffle = if has_weights { "weighted_random" } else { "random" };
-    let Some(node) = strategy else { return shuffle };
-    let at = (node.line, "router_settings.routing_strategy");
-    match node.value.as_text().as_str() {
-        "simple-shuffle" => shuffle,
-        "least-busy" => "least_connections",
-        "latency-based-routing" => "response_time",
-        "cost-based-routing" => "cheapest",
-        other => {
-            let message = format!("'{other}' is taken for the instance with the fewest requests");
-            draft.note(NoteKind::Guessed, at, message);
-            "least_connections"
-        }
-    }
-}
-
 fn write(models: Vec<Model>, policy: &Policy, draft: &mut Draft) {
-    let names: Vec<(String, bool)> =
-        models.iter().map(|model| (model.name.clone(), model.fallbacks.is_empty())).collect();
+    let names: Vec<(String, bool)> = models.iter().map(|model| (model.name.clone(), model.is_pool())).collect();
     // The pool behind a name: of its own name, unless a task group has that.
     let pool_of = |name: &str| {
         names
@@ -234,25 +137,43 @@ fn write(models: Vec<Model>, policy: &Policy, draft: &mut Draft) {
         let at = (model.line, "model_list");
         let pool = pool_of(&model.name).unwrap_or_default();
         let Some(pool) = draft.claim(&pool, at) else { continue };
+        let is_pool = model.is_pool();
         let body = pool_policy(&model, policy);
         draft.pool(&pool, model.deployments, body);
-        if model.fallbacks.is_empty() {
+        if is_pool {
             continue;
         }
-        let mut tiers = vec![tier(1, &pool)];
-        for fallback in &model.fallbacks {
-            match pool_of(fallback) {
-                Some(pool) => tiers.push(tier(tiers.len() + 1, &pool)),
-                None => draft.note(NoteKind::Skipped, at, format!("the fallback '{fallback}' is in no model_list")),
-            }
-        }
+        let next = pools(&model.fallbacks, &pool_of, (at, draft));
+        let filtered = pools(&model.filtered, &pool_of, (at, draft));
+        let tiers: Vec<_> =
+            std::iter::once(&pool).chain(&next).zip(1..).map(|(pool, number)| tier(number, pool)).collect();
         let Some(group) = draft.claim(&model.name, at) else { continue };
-        let mut keys = Body::default();
-        let mut fallback = Body::default();
+        let (mut keys, mut fallback) = (Body::default(), Body::default());
         fallback.key("max_attempts", i64::try_from(tiers.len()).unwrap_or(100).clamp(2, 50) * 2);
+        if !filtered.is_empty() {
+            let targets = filtered.iter().map(|pool| format!("pool:{pool}"));
+            fallback.key("content_filter_fallback", targets.collect::<toml_edit::Array>());
+        }
         keys.table("fallback", fallback);
         draft.group(&group, tiers, keys);
     }
+}
+
+/// The pools behind these names, each once; a name that leads nowhere is noted.
+fn pools(
+    names: &[String],
+    pool_of: &dyn Fn(&str) -> Option<String>,
+    (at, draft): ((usize, &str), &mut Draft),
+) -> Vec<String> {
+    let mut pools = Vec::new();
+    for name in names {
+        match pool_of(name) {
+            Some(pool) if pools.contains(&pool) => {}
+            Some(pool) => pools.push(pool),
+            None => draft.note(NoteKind::Skipped, at, format!("the fallback '{name}' is in no model_list")),
+        }
+    }
+    pools
 }
 
 fn tier(number: usize, pool: &str) -> (String, Body) {

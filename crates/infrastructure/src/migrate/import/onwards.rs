@@ -7,6 +7,7 @@ use super::{
         yaml::{Map, Value},
     },
     draft::{Deployment, Draft, Upstream, whole},
+    known::Wire,
 };
 
 /// Converts the whole file; `false` if it has no targets.
@@ -98,7 +99,8 @@ fn deployment(name: &str, mut map: Map, (line, path, draft): (usize, &str, &mut 
     let model = map.take_text("onwards_model").unwrap_or_else(|| name.to_owned());
     let weight = map.take("weight").as_ref().and_then(whole);
     draft.leave(&map, path, "there is nothing like it here");
-    let upstream = Upstream { name: host.replace('.', "-"), protocol: "openai", base_url, api_key, key_header };
+    let (name, wire) = (host.replace('.', "-"), Wire::Protocol("openai"));
+    let upstream = Upstream { name, wire, base_url: Some(base_url), api_version: None, api_key, key_header };
     Some(Deployment { upstream, model, weight, max_concurrency: None })
 }
 

@@ -9,7 +9,7 @@ use super::{
         body::Body,
         yaml::{Map, Node, Value},
     },
-    draft::{Deployment, Draft, Upstream, whole},
+    draft::{Deployment, Draft, Upstream, azure, whole},
 };
 
 /// The name of the whole.
@@ -130,6 +130,31 @@ fn deployments(node: Node, path: &str, draft: &mut Draft) -> Vec<Deployment> {
     below.into_iter().flat_map(|node| deployments(node, path, draft)).collect()
 }
 
+/// What a target says of Azure.
+struct AzureTarget {
+    resource: String,
+    deployment: Option<String>,
+    version: Option<String>,
+}
+
+impl AzureTarget {
+    /// `None` if the provider is another one, or the resource is not named.
+    fn of(provider: &str, map: &mut Map, (at, draft): ((usize, &str), &mut Draft)) -> Option<Self> {
+        if provider != "azure-openai" {
+            return None;
+        }
+        let mut either = |key: &str| map.take_text(&format!("azure_{key}")).or_else(|| map.take_text(key));
+        let (resource, deployment, version) = (either("resource_name"), either("deployment_id"), either("api_version"));
+        if resource.is_none() {
+            let message = "Azure's resource is not named: set AZURE_ENDPOINT to where it is";
+            draft.note(NoteKind::Guessed, at, message);
+        }
+        let resource = resource
+            .map_or_else(|| "${AZURE_ENDPOINT}".to_owned(), |resource| format!("https://{resource}.openai.azure.com"));
+        Some(Self { resource, deployment, version })
+    }
+}
+
 fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> Option<Deployment> {
     let at = (line, path);
     let named = map.take_text("provider").unwrap_or_default();
@@ -142,6 +167,7 @@ fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> O
         );
     }
     let host = map.take_text("custom_host");
+    let azure = AzureTarget::of(&named, &mut map, (at, draft));
     let mut params = map.take_map("override_params").unwrap_or_default().0;
     let model = params.take_text("model");
     draft.leave(
@@ -160,7 +186,8 @@ fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> O
         }
         _ => (named, model),
     };
-    let Some(model) = model else {
+    let deployment = azure.as_ref().and_then(|azure| azure.deployment.clone());
+    let Some(model) = model.or(deployment) else {
         draft.note(
             NoteKind::Skipped,
             at,
@@ -169,12 +196,17 @@ fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> O
         return None;
     };
     let name = if named.is_empty() { "openai".to_owned() } else { named };
-    let known = draft.known(&name, host.is_some(), at)?;
-    let api_key = draft.key(key.as_deref(), known.variable, at);
-    let base_url = host.map_or_else(|| known.base_url.to_owned(), |host| host.trim_end_matches('/').to_owned());
+    let upstream = if let Some(AzureTarget { resource, version, .. }) = azure {
+        let key = draft.key(key.as_deref(), "AZURE_API_KEY", at);
+        self::azure((&resource, version), key, (at, draft))
+    } else {
+        let known = draft.known(&name, host.is_some(), at)?;
+        let api_key = draft.key(key.as_deref(), known.variable, at);
+        let base_url = host.map(|host| host.trim_end_matches('/').to_owned());
+        Upstream { name, wire: known.wire, base_url, api_version: None, api_key, key_header: None }
+    };
     #[expect(clippy::cast_possible_truncation, reason = "a share, in thousandths")]
     let weight = weight.map(|weight| (weight * 1000.0).round() as i64);
-    let upstream = Upstream { name, protocol: known.protocol, base_url, api_key, key_header: None };
     Some(Deployment { upstream, model, weight: weight.map(|weight| weight.clamp(0, 1_000_000)), max_concurrency: None })
 }
 
