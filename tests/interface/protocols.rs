@@ -1,6 +1,8 @@
 //! Callers and providers of different protocols, end to end: each caller gets its own grammar, whoever answers.
 
 mod bedrock;
+mod identity;
+mod media;
 mod responses;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -293,10 +295,6 @@ async fn an_operation_without_a_conversation_is_passed_on_as_it_came() {
     assert_eq!(answer.header("x-tidegate-instance"), Some("both/openai"));
     let sent = &border.openai.requests()[0];
     assert_eq!((sent.path.as_str(), sent.json()), ("/v1/embeddings", json!({ "model": "model", "input": "text" })));
-
-    border.openai.enqueue(says("audio/mpeg", "not JSON"));
-    let spoken = border.ask("/v1/audio/speech", &json!({ "model": "openai", "input": "text", "voice": "v" })).await;
-    assert_eq!((spoken.header("content-type"), &spoken.body[..]), (Some("audio/mpeg"), &b"not JSON"[..]));
 }
 
 #[tokio::test]
@@ -311,8 +309,7 @@ async fn an_operation_without_a_conversation_fails_over_too() {
 #[tokio::test]
 async fn a_stream_of_what_does_not_stream_is_refused_before_anybody_is_asked() {
     let border = Border::start().await;
-    let answer =
-        border.ask("/v1/images/generations", &json!({ "model": "openai", "prompt": "p", "stream": true })).await;
+    let answer = border.ask("/v1/embeddings", &json!({ "model": "openai", "input": "p", "stream": true })).await;
     assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("stream")));
     assert_eq!(border.openai.request_count(), 0);
 }
@@ -344,4 +341,21 @@ async fn errors_of_the_gateways_own_are_worded_as_the_callers_protocol_words_the
         (answer.status, &error["type"], &error["error"]["type"]),
         (404, &json!("error"), &json!("not_found_error"))
     );
+}
+
+#[tokio::test]
+async fn the_models_are_listed_in_the_shape_of_the_callers_protocol() {
+    let border = Border::start().await;
+    let get = async |path: &str, headers: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+        exchange(border.address, request.as_bytes()).await
+    };
+    let anthropics = "anthropic-version: 2023-06-01\r\n";
+    let listed = get("/v1/models", anthropics).await.json();
+    assert_eq!((&listed["has_more"], &listed["data"][0]["type"]), (&json!(false), &json!("model")));
+    assert_eq!((&listed["first_id"], &listed["object"]), (&listed["data"][0]["id"], &Value::Null));
+    assert_eq!(get("/v1/models/both", anthropics).await.json()["display_name"], "both");
+    let unknown = get("/v1/models/nobody", anthropics).await;
+    assert_eq!((unknown.status, &unknown.json()["error"]["type"]), (404, &json!("not_found_error")));
+    assert_eq!(get("/v1/models/both", "").await.json()["object"], "model");
 }

@@ -2,6 +2,7 @@
 
 pub mod frames;
 pub mod kept;
+pub mod random_json;
 pub mod scripted;
 pub mod served;
 pub mod upstream;

@@ -12,6 +12,7 @@ mod continuation;
 mod converse;
 mod defaults;
 mod envelope;
+mod form;
 mod needs;
 mod operation;
 mod parameter;

@@ -12,6 +12,7 @@
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
+//! | `raw_stream` | an answer that is no text |
 //! | `connecting`, `reach` | how a provider is reached, and where none is |
 //! | `transport` | connections |
 //! | `simulated` | a provider inside the gateway |
@@ -24,8 +25,11 @@ mod connecting;
 mod endpoint;
 mod http_client;
 mod http_provider;
+#[cfg(test)]
+mod identity;
 mod network_stream;
 mod openai;
+mod raw_stream;
 pub(crate) mod reach;
 mod retry_after;
 mod settings;

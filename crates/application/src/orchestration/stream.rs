@@ -88,6 +88,14 @@ impl<S: AnswerStream> CompletionStream<S> {
         }
     }
 
+    /// What its bytes are, where they are no events of a protocol: `audio/mpeg`.
+    pub fn media_type(&self) -> Option<&str> {
+        match &self.source {
+            Source::Live(stream) => stream.media_type(),
+            Source::Rescuing(_) | Source::Over => None,
+        }
+    }
+
     fn take_in(&mut self, chunk: &StreamChunk) {
         self.signals.merge(chunk.signals);
         if chunk.signals == Signals::default() {

@@ -88,6 +88,11 @@ pub trait AnswerStream: Stream<Item = Result<StreamChunk, Fault>> + Send + Unpin
     fn take_partial(&mut self) -> Option<Partial> {
         None
     }
+
+    /// What its bytes are, where they are no events of a protocol: `audio/mpeg`.
+    fn media_type(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// An answer that came whole.

@@ -1,6 +1,9 @@
 //! Values for parameters that the caller left open.
 
-use super::{Dialect, Envelope, Operation, Parameter};
+mod spelling;
+
+pub(super) use self::spelling::spelt;
+use super::{Envelope, Parameter};
 
 /// An enum of words, each with its spelling.
 macro_rules! words {
@@ -168,35 +171,17 @@ fn thinking(budget: u32) -> String {
     }
 }
 
-/// How an operation spells a default; `None` if it has none of it.
-pub(super) fn default_key(operation: Operation, parameter: Parameter) -> Option<&'static str> {
-    let is_shared = matches!(parameter, Parameter::Temperature | Parameter::MaxTokens | Parameter::TopP);
-    match operation {
-        // Chat knows an effort, and Messages a budget.
-        Operation::Converse(Dialect::Chat) => (parameter != Parameter::Thinking).then(|| parameter.key()),
-        Operation::Converse(Dialect::Responses) if parameter == Parameter::MaxTokens => {
-            Some(Parameter::MaxOutputTokens.key())
-        }
-        Operation::Converse(Dialect::Messages) if parameter == Parameter::Thinking => Some(parameter.key()),
-        Operation::Converse(Dialect::Responses | Dialect::Messages) | Operation::Completions => {
-            is_shared.then(|| parameter.key())
-        }
-        // It has them in objects of their own.
-        Operation::Converse(Dialect::Bedrock) => None,
-        Operation::CountTokens
-        | Operation::Embeddings
-        | Operation::Moderations
-        | Operation::Rerank
-        | Operation::Images
-        | Operation::Speech => None,
-    }
-}
-
 fn is_given(envelope: &Envelope, parameter: Parameter) -> bool {
     let given = |parameter| envelope.span(parameter).is_some();
     match parameter {
         Parameter::MaxTokens | Parameter::MaxCompletionTokens | Parameter::MaxOutputTokens => {
             [Parameter::MaxTokens, Parameter::MaxCompletionTokens, Parameter::MaxOutputTokens].into_iter().any(given)
+        }
+        Parameter::ReasoningEffort | Parameter::Thinking => {
+            [Parameter::ReasoningEffort, Parameter::Thinking, Parameter::Reasoning].into_iter().any(given)
+        }
+        Parameter::ResponseFormat => {
+            [Parameter::ResponseFormat, Parameter::Text, Parameter::MessagesOutput].into_iter().any(given)
         }
         // Without tools there is nothing to choose, and providers refuse the choice.
         Parameter::ToolChoice => given(Parameter::ToolChoice) || !given(Parameter::Tools),
@@ -207,7 +192,7 @@ fn is_given(envelope: &Envelope, parameter: Parameter) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::InferenceRequest;
+    use crate::inference::{Dialect, InferenceRequest, Operation};
 
     fn everything() -> ParameterDefaults {
         ParameterDefaults::new(DefaultValues {

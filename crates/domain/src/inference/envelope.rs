@@ -9,7 +9,7 @@ use std::{
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Address, Parameter};
+use super::{Address, Parameter, form};
 use crate::json::{self, MAX_DEPTH, Scanner};
 
 /// The fields of a request that routing reads, with the place of each known field's value in the body.
@@ -30,6 +30,9 @@ pub enum InvalidEnvelope {
     /// The body is no JSON, or JSON that is no object.
     #[error("the body is not a JSON object: {0}")]
     Json(String),
+    /// The body is no form, or one that two readers could take differently.
+    #[error("the body is not a multipart form that can be read: {0}")]
+    Form(&'static str),
     /// A key stands twice: two readers of the body could see two different requests.
     #[error("the key '{0}' stands twice")]
     DuplicateKey(String),
@@ -53,7 +56,7 @@ impl InvalidEnvelope {
     /// The field at fault, where there is one.
     pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Json(_) | Self::TooDeep => None,
+            Self::Json(_) | Self::Form(_) | Self::TooDeep => None,
             Self::DuplicateKey(key) => Some(key),
             Self::MissingModel => Some("model"),
             Self::WrongType { param, .. } => Some(param),
@@ -100,6 +103,39 @@ impl Envelope {
             usage_span: include_usage.map(|raw| span_within(body, raw.get())),
             spans: fields.spans(body),
         })
+    }
+
+    /// Reads a form whose parts `boundary` divides.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if `body` is no such form, gives a field that routing reads twice or a value of the wrong type, or
+    /// names no model.
+    pub(super) fn of_form(body: &[u8], boundary: &str) -> Result<Self, InvalidEnvelope> {
+        const READ: [Parameter; 3] = [Parameter::Model, Parameter::Stream, Parameter::N];
+        let mut spans = Vec::new();
+        for form::Field { name, is_file: _, value } in form::fields(body, boundary).map_err(InvalidEnvelope::Form)? {
+            let Some(known) = READ.into_iter().find(|known| known.key() == name) else { continue };
+            if spans.iter().any(|(other, _)| *other == known) {
+                return Err(InvalidEnvelope::DuplicateKey(name.to_owned()));
+            }
+            spans.push((known, value));
+        }
+        let wrong = |parameter: Parameter, expected| InvalidEnvelope::WrongType { param: parameter.key(), expected };
+        let text = |parameter: Parameter| {
+            let span = spans.iter().find(|(known, _)| *known == parameter);
+            let value = span.map_or(&b""[..], |(_, span)| &body[span.clone()]);
+            std::str::from_utf8(value).map_err(|_| wrong(parameter, "a text"))
+        };
+        let model: Box<str> = text(Parameter::Model)?.into();
+        if model.trim().is_empty() {
+            return Err(InvalidEnvelope::MissingModel);
+        }
+        let stream = match text(Parameter::Stream)? {
+            "true" | "True" | "1" => true,
+            "" | "false" | "False" | "0" => false,
+            _ => return Err(wrong(Parameter::Stream, "'true' or 'false'")),
+        };
+        Ok(Self { model, stream, include_usage: false, usage_span: None, spans: spans.into() })
     }
 
     /// The model as the caller named it.

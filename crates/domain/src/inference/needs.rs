@@ -81,10 +81,10 @@ impl InferenceRequest {
 
     /// The form that its answer must have, by name.
     fn answer_form(&self) -> Option<Cow<'_, str>> {
+        let within = |options: Parameter| serde_json::from_str::<Options<'_>>(self.options(options).format?.get()).ok();
         match self.operation() {
-            Operation::Converse(Dialect::Responses) => {
-                serde_json::from_str::<Options<'_>>(self.options(Parameter::Text).format?.get()).ok()?.r#type
-            }
+            Operation::Converse(Dialect::Responses) => within(Parameter::Text)?.r#type,
+            Operation::Converse(Dialect::Messages) => within(Parameter::MessagesOutput)?.r#type,
             _ => self.options(Parameter::ResponseFormat).r#type,
         }
     }
@@ -215,6 +215,8 @@ mod tests {
         check(r#""tools":[{"name":"f","input_schema":{}}]"#, &[Capability::Tools]);
         check(r#""thinking":{"type":"enabled","budget_tokens":1024}"#, &[Capability::Reasoning]);
         check(r#""thinking":{"type":"adaptive"}"#, &[Capability::Reasoning]);
+        check(r#""output_config":{"format":{"type":"json_schema","schema":{}}}"#, &[Capability::JsonSchema]);
+        check(r#""output_config":{"effort":"low"}"#, &[]);
         check(r#""thinking":{"type":"disabled"}"#, &[]);
         check(r#""reasoning_effort":"high","reasoning":{"effort":"high"}"#, &[]);
     }

@@ -35,8 +35,16 @@ pub enum Operation {
     Rerank,
     /// Images.
     Images,
+    /// Images, made out of others.
+    ImageEdits,
+    /// Images like another one.
+    ImageVariations,
     /// A text, spoken.
     Speech,
+    /// What is spoken, as a text.
+    Transcriptions,
+    /// What is spoken, as an English text.
+    Translations,
 }
 
 /// Whose conventions an operation follows: how errors are worded, and how a stream of events ends badly.
@@ -68,7 +76,7 @@ impl Dialect {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Converse(Dialect::Chat),
         Self::Converse(Dialect::Responses),
         Self::Converse(Dialect::Messages),
@@ -79,20 +87,18 @@ impl Operation {
         Self::Moderations,
         Self::Rerank,
         Self::Images,
+        Self::ImageEdits,
+        Self::ImageVariations,
         Self::Speech,
+        Self::Transcriptions,
+        Self::Translations,
     ];
 
     /// The dialect, if it is a conversation.
     pub fn dialect(self) -> Option<Dialect> {
         match self {
             Self::Converse(dialect) => Some(dialect),
-            Self::CountTokens
-            | Self::Completions
-            | Self::Embeddings
-            | Self::Moderations
-            | Self::Rerank
-            | Self::Images
-            | Self::Speech => None,
+            _ => None,
         }
     }
 
@@ -101,9 +107,16 @@ impl Operation {
         match self {
             Self::Converse(dialect) => dialect.family(),
             Self::CountTokens => Family::Anthropic,
-            Self::Completions | Self::Embeddings | Self::Moderations | Self::Rerank | Self::Images | Self::Speech => {
-                Family::OpenAi
-            }
+            Self::Completions
+            | Self::Embeddings
+            | Self::Moderations
+            | Self::Rerank
+            | Self::Images
+            | Self::ImageEdits
+            | Self::ImageVariations
+            | Self::Speech
+            | Self::Transcriptions
+            | Self::Translations => Family::OpenAi,
         }
     }
 
@@ -112,9 +125,14 @@ impl Operation {
         matches!(self, Self::Converse(Dialect::Chat) | Self::Completions)
     }
 
-    /// Whether its answer can be a stream.
+    /// Whether its answer can be a stream of events.
     pub fn streams(self) -> bool {
-        self.generates()
+        self.generates() || matches!(self, Self::Images | Self::ImageEdits | Self::Transcriptions)
+    }
+
+    /// Whether its request may be a form, which is how a file is sent along.
+    pub fn takes_form(self) -> bool {
+        matches!(self, Self::ImageEdits | Self::ImageVariations | Self::Transcriptions | Self::Translations)
     }
 
     /// Whether its answer is made of generated tokens.
@@ -135,7 +153,11 @@ impl Operation {
             Self::Moderations => "moderations",
             Self::Rerank => "rerank",
             Self::Images => "images",
+            Self::ImageEdits => "image_edits",
+            Self::ImageVariations => "image_variations",
             Self::Speech => "speech",
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
         }
     }
 }

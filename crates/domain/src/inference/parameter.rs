@@ -49,6 +49,8 @@ pub enum Parameter {
     System,
     /// `reasoning`, how Responses is told to think
     Reasoning,
+    /// `output_config`, the form of the answer in the words of Messages
+    MessagesOutput,
     /// `text`, the form of the answer in the words of Responses
     Text,
     /// `inferenceConfig`, how tokens are drawn in the words of Converse
@@ -60,7 +62,7 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 28] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -84,6 +86,7 @@ impl Parameter {
         Self::Instructions,
         Self::System,
         Self::Reasoning,
+        Self::MessagesOutput,
         Self::Text,
         Self::InferenceConfig,
         Self::OutputConfig,
@@ -116,6 +119,7 @@ impl Parameter {
             Self::Instructions => "instructions",
             Self::System => "system",
             Self::Reasoning => "reasoning",
+            Self::MessagesOutput => "output_config",
             Self::Text => "text",
             Self::InferenceConfig => "inferenceConfig",
             Self::OutputConfig => "outputConfig",

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use super::{
     Address, Dialect, Envelope, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
-    defaults::default_key,
+    defaults::spelt,
+    form,
     translation::{Translation, Translations},
 };
 
@@ -16,6 +17,8 @@ pub struct InferenceRequest {
     operation: Operation,
     body: Bytes,
     envelope: Envelope,
+    /// Bytes of its files, which are no prompt; `None` if it is no form.
+    file_bytes: Option<usize>,
     /// Those of the caller's headers that belong to the request, names in lower case.
     headers: Vec<(&'static str, Box<str>)>,
     translations: Translations,
@@ -49,8 +52,21 @@ impl InferenceRequest {
         Ok(Self::new(operation, body, envelope))
     }
 
+    /// Reads a request for `operation` whose body is a form, as its content type says.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if the content type is none of a form, or the body cannot be routed.
+    pub fn read_form(operation: Operation, body: Bytes, content_type: &str) -> Result<Self, InvalidEnvelope> {
+        let boundary = form::boundary_of(content_type).ok_or(InvalidEnvelope::Form("its type names no boundary"))?;
+        let envelope = Envelope::of_form(&body, boundary)?;
+        let fields = form::fields(&body, boundary).map_err(InvalidEnvelope::Form)?;
+        let file_bytes = fields.iter().filter(|field| field.is_file).map(|field| field.value.len()).sum();
+        Ok(Self { file_bytes: Some(file_bytes), ..Self::new(operation, body, envelope) })
+    }
+
     fn new(operation: Operation, body: Bytes, envelope: Envelope) -> Self {
-        Self { operation, body, envelope, headers: Vec::new(), translations: Translations::default() }
+        let translations = Translations::default();
+        Self { operation, body, envelope, file_bytes: None, headers: Vec::new(), translations }
     }
 
     /// The same request with one of the caller's headers that belong to it: a same-protocol upstream gets it too.
@@ -105,9 +121,10 @@ impl InferenceRequest {
         limits.into_iter().find_map(|limit| self.number(limit))
     }
 
-    /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes.
+    /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes, but for those of files.
     pub fn prompt_tokens(&self) -> u32 {
-        u32::try_from(self.body.len() / 4).unwrap_or(u32::MAX)
+        let prompt = self.body.len() - self.file_bytes.unwrap_or(0);
+        u32::try_from(prompt / 4).unwrap_or(u32::MAX)
     }
 
     /// How many choices its answer has: its `n`.
@@ -141,15 +158,17 @@ impl InferenceRequest {
     pub(super) fn edits(&self, model: &str, defaults: &ParameterDefaults) -> (Vec<(Range<usize>, String)>, String) {
         let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
-            if let Some(key) = default_key(self.operation, parameter) {
-                push_field(&mut front, key, value);
+            if let Some((key, value)) = spelt((self, defaults), (parameter, value)) {
+                push_field(&mut front, key, &value);
             }
         }
         let mut edits = Vec::with_capacity(3);
         if self.operation == Operation::Converse(Dialect::Bedrock) {
             edits.extend(self.converse_defaults(defaults, &mut front));
         }
-        edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, json_string(model))));
+        // A model's name holds no white space, and so no line that could end a part of a form.
+        let named = if self.file_bytes.is_some() { model.to_owned() } else { json_string(model) };
+        edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, named)));
         if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
                 Some(edit) => edits.push(edit),
@@ -308,6 +327,43 @@ mod tests {
         assert_eq!(body(Operation::Converse(Dialect::Messages)), messages);
         assert_eq!(body(Operation::Converse(Dialect::Responses)), responses);
         assert_eq!(body(Operation::Embeddings), format!("{{{rest}"));
+    }
+
+    #[test]
+    fn a_form_goes_on_as_it_came_but_for_the_model() {
+        let form = |model: &str| {
+            let part =
+                |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n");
+            let file = part(r#"name="file"; filename="a.wav""#, "\r\n\0model\r\n--x");
+            [part(r#"name="n""#, "2"), file, part(r#"name="model""#, model), "--b--\r\n".to_owned()].concat()
+        };
+        let request = InferenceRequest::read_form(
+            Operation::Transcriptions,
+            form("fast").into(),
+            "multipart/form-data; boundary=b",
+        );
+        let request = request.unwrap();
+        assert_eq!((request.envelope().model(), request.envelope().stream(), request.choices()), ("fast", false, 2));
+        assert_eq!(request.body_for("whisper-1", &ParameterDefaults::default()), form("whisper-1"));
+        assert_eq!(request.prompt_tokens() as usize, (form("fast").len() - "\r\n\0model\r\n--x".len()) / 4);
+    }
+
+    #[test]
+    fn a_form_that_cannot_be_routed_is_refused_with_its_field() {
+        let read = |parts: &[(&str, &str)]| {
+            let part = |(name, value): &(&str, &str)| {
+                format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+            };
+            let body = parts.iter().map(part).collect::<String>() + "--b--";
+            InferenceRequest::read_form(Operation::ImageEdits, body.into(), "multipart/form-data; boundary=b")
+        };
+        assert!(read(&[("model", "a"), ("stream", "true")]).is_ok_and(|request| request.envelope().stream()));
+        let problem = |parts: &[(&str, &str)]| read(parts).unwrap_err();
+        assert_eq!(problem(&[("prompt", "a")]), InvalidEnvelope::MissingModel);
+        assert_eq!(problem(&[("model", "a"), ("model", "a")]), InvalidEnvelope::DuplicateKey("model".to_owned()));
+        assert_eq!(problem(&[("model", "a"), ("stream", "maybe")]).param(), Some("stream"));
+        let json = InferenceRequest::read_form(Operation::ImageEdits, "{}".into(), "application/json");
+        assert!(matches!(json, Err(InvalidEnvelope::Form(_))));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::{Complaint, Dialect, Family, Operation};
 /// How one stream ends if it fails.
 #[derive(Debug)]
 pub enum StreamFailure {
+    /// By being cut: there is no event in what is no text.
+    Cut,
     /// With an error of that family.
     Error(Family),
     /// With the response as a failed one, told from the first chunk and the last one so far.
@@ -26,7 +28,7 @@ pub enum StreamFailure {
 }
 
 impl StreamFailure {
-    /// How a stream that answers `operation` ends if it fails.
+    /// How a stream of events that answers `operation` ends if it fails.
     pub fn of(operation: Operation) -> Self {
         match operation {
             Operation::Converse(Dialect::Responses) => Self::Response { first: Bytes::new(), last: Bytes::new() },
@@ -46,11 +48,12 @@ impl StreamFailure {
         last.clone_from(chunk);
     }
 
-    /// The last event.
-    pub fn event(&self, complaint: &Complaint<'_>) -> Vec<u8> {
+    /// The last event; `None` if there is none.
+    pub fn event(&self, complaint: &Complaint<'_>) -> Option<Vec<u8>> {
         match self {
-            Self::Error(family) => family.error_event(complaint),
-            Self::Response { first, last } => failed_response((first, last), complaint),
+            Self::Cut => None,
+            Self::Error(family) => Some(family.error_event(complaint)),
+            Self::Response { first, last } => Some(failed_response((first, last), complaint)),
         }
     }
 }
@@ -114,7 +117,7 @@ mod tests {
         for chunk in chunks {
             failure.note(&Bytes::from_static(chunk.as_bytes()));
         }
-        let event = String::from_utf8(failure.event(&COMPLAINT)).unwrap();
+        let event = String::from_utf8(failure.event(&COMPLAINT).unwrap()).unwrap();
         let data = event.strip_prefix("event: response.failed\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
         serde_json::from_str(data).unwrap()
     }
@@ -144,6 +147,7 @@ mod tests {
     #[test]
     fn every_other_stream_ends_with_an_error_of_its_family() {
         let failure = StreamFailure::of(Operation::Converse(Dialect::Messages));
-        assert_eq!(failure.event(&COMPLAINT), Family::Anthropic.error_event(&COMPLAINT));
+        assert_eq!(failure.event(&COMPLAINT), Some(Family::Anthropic.error_event(&COMPLAINT)));
+        assert_eq!(StreamFailure::Cut.event(&COMPLAINT), None);
     }
 }

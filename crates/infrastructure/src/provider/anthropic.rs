@@ -35,7 +35,11 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         | Operation::Moderations
         | Operation::Rerank
         | Operation::Images
-        | Operation::Speech => None,
+        | Operation::ImageEdits
+        | Operation::ImageVariations
+        | Operation::Speech
+        | Operation::Transcriptions
+        | Operation::Translations => None,
     }
 }
 

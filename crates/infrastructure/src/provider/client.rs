@@ -176,6 +176,13 @@ impl AnswerStream for ProviderStream {
             Self::Plain(PlainStream::Simulated(_)) | Self::Translated(_) => None,
         }
     }
+
+    fn media_type(&self) -> Option<&str> {
+        match self {
+            Self::Plain(PlainStream::Http(stream)) => stream.media_type(),
+            Self::Plain(PlainStream::Simulated(_)) | Self::Translated(_) => None,
+        }
+    }
 }
 
 impl Stream for ProviderStream {

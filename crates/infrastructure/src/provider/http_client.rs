@@ -27,7 +27,8 @@ use super::{
     bedrock::{self, ConverseWatch, FramedReader},
     endpoint::{Endpoint, Paths},
     network_stream::NetworkStream,
-    openai::{self, ChatWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
+    openai::{self, ChatWatch, MediaWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
+    raw_stream::RawStream,
     retry_after::quota,
     transport::{Answer, AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
     watched::{Watch, WatchedReader},
@@ -99,6 +100,8 @@ enum Events {
     Messages(Watched<MessagesWatch>),
     Responses(Watched<ResponsesWatch>),
     Bedrock(NetworkStream<FramedReader<ConverseWatch>>),
+    Media(Watched<MediaWatch>),
+    Raw(RawStream),
 }
 
 type Watched<W> = NetworkStream<WatchedReader<W>>;
@@ -152,20 +155,19 @@ impl HttpClient {
             let detail = format!("the provider does not offer {operation}");
             return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
         };
-        let accept = if streams { self.wire.event_stream() } else { "application/json" };
         let mut request = Request::new(self.body(call));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = route.clone();
         // What was configured stands, whatever else would be said.
         let headers = request.headers_mut();
         headers.clone_from(&self.endpoint.headers);
-        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
         for (name, value) in call.request.headers() {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.entry(name).or_insert(value);
             }
         }
+        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(self.accepted(call.request)));
         // An id that is no header value is the caller's oddity, and no reason to fail.
         if let Ok(id) = HeaderValue::from_str(call.request_id.as_str()) {
             headers.entry(REQUEST_ID).or_insert(id);
@@ -184,6 +186,15 @@ impl HttpClient {
         self.endpoint.sign(request, || TokioClock.wall());
     }
 
+    /// What the answer may be.
+    fn accepted(&self, request: &InferenceRequest) -> &'static str {
+        match request.operation() {
+            _ if request.envelope().stream() => self.wire.event_stream(),
+            Operation::Speech | Operation::Transcriptions | Operation::Translations => "*/*",
+            _ => "application/json",
+        }
+    }
+
     /// Sends one request that the provider has itself.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
         let answer = self.transport.send(self.request(&call)?).await?;
@@ -194,10 +205,18 @@ impl HttpClient {
         if answer.fields.get("content-encoding").is_some_and(|encoding| encoding != b"identity") {
             return Err(malformed("the answer is compressed, which it was not asked to be"));
         }
+        let operation = call.request.operation();
+        if operation == Operation::Speech && !is_json(&answer) {
+            return Ok(Reply::Stream(HttpStream(Box::new(spoken(answer, call.request)))));
+        }
         if !call.request.envelope().stream() {
             return whole_answer(answer, call.request).await.map(Reply::Whole);
         }
         if !is_stream(&answer, self.wire.event_stream()) {
+            // Not every model that transcribes does so as it listens; those that do not answer all the same.
+            if operation == Operation::Transcriptions {
+                return whole_answer(answer, call.request).await.map(Reply::Whole);
+            }
             return Err(Box::pin(no_stream(answer)).await);
         }
         let events = self.events(answer.body, &call)?;
@@ -215,12 +234,16 @@ impl HttpClient {
             Operation::Converse(Dialect::Bedrock) => {
                 Ok(Events::Bedrock(NetworkStream::new(body, FramedReader::new(ConverseWatch::default()))))
             }
+            Operation::Images | Operation::ImageEdits | Operation::Transcriptions => {
+                Ok(Events::Media(watched(body, MediaWatch::new(call.request.choices()))))
+            }
             Operation::CountTokens
             | Operation::Embeddings
             | Operation::Moderations
             | Operation::Rerank
-            | Operation::Images
-            | Operation::Speech => {
+            | Operation::ImageVariations
+            | Operation::Speech
+            | Operation::Translations => {
                 Err(Fault::new(FaultKind::Client, Work::Ambiguous, "this operation is not answered by a stream"))
             }
         }
@@ -264,6 +287,17 @@ impl HttpStream {
             Events::Messages(stream) => stream.take_partial(),
             Events::Responses(stream) => stream.take_partial(),
             Events::Bedrock(stream) => stream.take_partial(),
+            Events::Media(_) | Events::Raw(_) => None,
+        }
+    }
+
+    /// What its bytes are, where they are no events.
+    pub(super) fn media_type(&self) -> Option<&str> {
+        match &*self.0 {
+            Events::Raw(stream) => Some(stream.media_type()),
+            Events::Chat(_) | Events::Messages(_) | Events::Responses(_) | Events::Bedrock(_) | Events::Media(_) => {
+                None
+            }
         }
     }
 }
@@ -277,13 +311,16 @@ impl Stream for HttpStream {
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
             Events::Responses(stream) => Pin::new(stream).poll_next(context),
             Events::Bedrock(stream) => Pin::new(stream).poll_next(context),
+            Events::Media(stream) => Pin::new(stream).poll_next(context),
+            Events::Raw(stream) => Pin::new(stream).poll_next(context),
         }
     }
 }
 
 async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
-    let Answer { fields, body, .. } = answer;
-    let body = read_body(body, MAX_ANSWER_BYTES).await.map_err(|error| match error {
+    let media_type = media_type(&answer).map(Box::from);
+    let is_json = is_json(&answer);
+    let body = read_body(answer.body, MAX_ANSWER_BYTES).await.map_err(|error| match error {
         ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
         ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
     })?;
@@ -294,22 +331,37 @@ async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<Whol
         Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
             openai::whole(body, operation)
         }
-        Operation::Embeddings | Operation::Moderations | Operation::Rerank | Operation::Images => {
-            openai::whole(body, operation).map(|answer| without_generation(answer, request))
-        }
-        Operation::Speech if fields.text("content-type").is_some_and(is_json) => {
-            openai::whole(body, operation).map(|answer| without_generation(answer, request))
-        }
-        Operation::Speech if body.is_empty() => Err(malformed("the answer is empty")),
-        Operation::Speech => {
-            let media_type = fields.text("content-type").map(Into::into);
+        // A transcript may be plain text, or subtitles.
+        Operation::Transcriptions | Operation::Translations if !is_json => {
             Ok(without_generation(WholeAnswer { media_type, ..WholeAnswer::json(body, None) }, request))
         }
+        Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Rerank
+        | Operation::Images
+        | Operation::ImageEdits
+        | Operation::ImageVariations
+        | Operation::Speech
+        | Operation::Transcriptions
+        | Operation::Translations => openai::whole(body, operation).map(|answer| without_generation(answer, request)),
     }
 }
 
-fn is_json(media_type: &str) -> bool {
-    media_type.trim_start().starts_with("application/json")
+/// What is spoken: sound as it comes, or events of it.
+fn spoken(answer: Answer, request: &InferenceRequest) -> Events {
+    let Some(media_type) = media_type(&answer).filter(|_| !is_stream(&answer, EVENT_STREAM)).map(Box::from) else {
+        return Events::Media(watched(answer.body, MediaWatch::new(1)));
+    };
+    let usage = Usage::estimated(request.prompt_tokens().into(), 0);
+    Events::Raw(RawStream::new(answer.body, media_type, usage))
+}
+
+fn media_type(answer: &Answer) -> Option<&str> {
+    answer.fields.text("content-type")
+}
+
+fn is_json(answer: &Answer) -> bool {
+    media_type(answer).is_some_and(|media_type| media_type.trim_start().starts_with("application/json"))
 }
 
 /// An answer of which no token was generated: without a report, the prompt is all that it cost.

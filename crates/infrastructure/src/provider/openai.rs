@@ -1,6 +1,7 @@
 //! OpenAI's protocol, as OpenAI and the many that follow it speak it: routes, and what their answers mean.
 
 pub(super) mod faults;
+mod media;
 mod responses;
 mod watch;
 mod wire;
@@ -13,7 +14,7 @@ use tidegate_domain::{
 
 use self::wire::Answer;
 pub(super) use self::wire::tokens_of;
-pub(super) use self::{responses::ResponsesWatch, watch::ChatWatch};
+pub(super) use self::{media::MediaWatch, responses::ResponsesWatch, watch::ChatWatch};
 
 /// Where OpenAI itself is.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
@@ -31,7 +32,11 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         Operation::Moderations => Some("/moderations"),
         Operation::Rerank => Some("/rerank"),
         Operation::Images => Some("/images/generations"),
+        Operation::ImageEdits => Some("/images/edits"),
+        Operation::ImageVariations => Some("/images/variations"),
         Operation::Speech => Some("/audio/speech"),
+        Operation::Transcriptions => Some("/audio/transcriptions"),
+        Operation::Translations => Some("/audio/translations"),
         Operation::Converse(Dialect::Messages | Dialect::Bedrock) | Operation::CountTokens => None,
     }
 }

@@ -10,9 +10,6 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use memchr::memchr2;
 
-/// The longest event, in bytes.
-const MAX_EVENT_BYTES: usize = 1024 * 1024;
-
 /// An event that is longer than anybody needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct EventTooLong;
@@ -25,18 +22,19 @@ pub(super) struct EventBlocks {
 }
 
 impl EventBlocks {
-    /// Takes the next bytes and gives all whole events that they complete; empty if they complete none.
-    pub(super) fn push(&mut self, mut read: Bytes) -> Result<Bytes, EventTooLong> {
+    /// Takes the next bytes and gives all whole events that they complete; empty if they complete none. No event may have more than
+    /// `longest` bytes.
+    pub(super) fn push(&mut self, mut read: Bytes, longest: usize) -> Result<Bytes, EventTooLong> {
         if !self.carry.is_empty() {
             self.carry.extend_from_slice(&read);
             let end = self.scan.last_end(&self.carry);
             let block = self.carry.split_to(end).freeze();
-            return self.within_limit(block);
+            return self.within(longest, block);
         }
         let end = self.scan.last_end(&read);
         let block = read.split_to(end);
         self.carry.extend_from_slice(&read);
-        self.within_limit(block)
+        self.within(longest, block)
     }
 
     /// Closes what is left at the end of the stream: an event that only lacks its blank line. `None` if nothing is left, or half
@@ -57,8 +55,8 @@ impl EventBlocks {
         self.carry.split()
     }
 
-    fn within_limit(&self, block: Bytes) -> Result<Bytes, EventTooLong> {
-        if self.carry.len() > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(block) }
+    fn within(&self, longest: usize, block: Bytes) -> Result<Bytes, EventTooLong> {
+        if self.carry.len() > longest { Err(EventTooLong) } else { Ok(block) }
     }
 }
 
@@ -175,13 +173,15 @@ mod tests {
 
     use super::*;
 
+    const LONGEST: usize = 1024 * 1024;
+
     /// The blocks that come of cutting `stream` at `cuts`, and the rest.
     fn blocks(stream: &[u8], cuts: &[usize]) -> (Vec<Bytes>, Bytes) {
         let mut splitter = EventBlocks::default();
         let mut out = Vec::new();
         let mut start = 0;
         for end in cuts.iter().copied().chain([stream.len()]) {
-            out.push(splitter.push(Bytes::copy_from_slice(&stream[start..end])).unwrap());
+            out.push(splitter.push(Bytes::copy_from_slice(&stream[start..end]), LONGEST).unwrap());
             start = end;
         }
         (out, splitter.rest().freeze())
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn whole_events_are_not_copied() {
         let read = Bytes::from_static(b"data: a\n\ndata: b\n\ndata");
-        let block = EventBlocks::default().push(read.clone()).unwrap();
+        let block = EventBlocks::default().push(read.clone(), LONGEST).unwrap();
         assert_eq!(block.as_ptr(), read.as_ptr());
     }
 
@@ -253,8 +253,8 @@ mod tests {
     fn an_endless_event_is_refused() {
         let mut splitter = EventBlocks::default();
         let piece = Bytes::from(vec![b'x'; 64 * 1024]);
-        assert!((0..16).all(|_| splitter.push(piece.clone()).is_ok()));
-        assert_eq!(splitter.push(piece), Err(EventTooLong));
+        assert!((0..16).all(|_| splitter.push(piece.clone(), LONGEST).is_ok()));
+        assert_eq!(splitter.push(piece, LONGEST), Err(EventTooLong));
     }
 
     proptest! {

@@ -21,6 +21,9 @@ pub(super) trait Watch: Unpin {
     /// What the terminal event is, for a stream that finished without one.
     const TERMINAL: &'static [u8];
 
+    /// The longest event, in bytes.
+    const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
     /// What the data of an event mean. Each event is asked about once.
     fn meaning(&mut self, event: &Event<'_>, work: Work) -> Meaning;
 
@@ -116,9 +119,9 @@ fn work(delivered: bool) -> Work {
 
 impl<W: Watch> ReadAnswer for WatchedReader<W> {
     fn push(&mut self, read: Bytes) -> Result<(), Fault> {
-        match self.blocks.push(read) {
+        match self.blocks.push(read, W::MAX_EVENT_BYTES) {
             Ok(block) => self.block = block,
-            Err(EventTooLong) => return Err(self.end("sent an event of more than 1 MiB")),
+            Err(EventTooLong) => return Err(self.end("sent an event that is too long")),
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use tidegate_application::{
     domain::inference::{AnswerStream, Operation, StreamFailure},
@@ -40,7 +41,7 @@ impl<S: AnswerStream> Body for ResponseBody<S> {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Events(events) => events.poll_event(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Events(events) => events.poll_event(context).map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
             Self::Routed(body) => Pin::new(body).poll_frame(context),
         }
     }
@@ -62,7 +63,8 @@ impl<S: AnswerStream> Body for ResponseBody<S> {
     }
 }
 
-/// The events of a streamed answer, as they came; one error event in place of the rest should it break or be cut.
+/// The events of a streamed answer, or its bytes, as they came. Should it break or be cut, one error event stands in place of the
+/// rest; what has no events breaks off.
 pub(crate) struct EventBody<S> {
     // Dropped at the end, and with it whatever is still going on upstream.
     stream: Option<Box<CompletionStream<S>>>,
@@ -75,11 +77,21 @@ pub(crate) struct EventBody<S> {
 impl<S: AnswerStream> EventBody<S> {
     /// Forwards `stream`, which answers `operation`, until it ends or `lifecycle` does.
     pub(crate) fn new(stream: Box<CompletionStream<S>>, lifecycle: &Lifecycle, operation: Operation) -> Self {
-        let failure = StreamFailure::of(operation);
+        let failure = match stream.media_type() {
+            Some(_) => StreamFailure::Cut,
+            None => StreamFailure::of(operation),
+        };
         Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), failure }
     }
 
-    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// What the body is.
+    pub(super) fn media_type(&self) -> HeaderValue {
+        let raw = self.stream.as_ref().and_then(|stream| stream.media_type());
+        let raw = raw.and_then(|media_type| HeaderValue::from_str(media_type).ok());
+        raw.unwrap_or(HeaderValue::from_static("text/event-stream"))
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         if self.lifecycle.is_ending() {
             return self.end_with(interrupted_stream(&self.failure));
@@ -87,7 +99,7 @@ impl<S: AnswerStream> EventBody<S> {
         match Pin::new(stream).poll_next(context) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.failure.note(&bytes);
-                Poll::Ready(Some(bytes))
+                Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(Some(Err(fault))) => {
                 tracing::debug!(%fault, "a stream broke after it had begun");
@@ -104,8 +116,8 @@ impl<S: AnswerStream> EventBody<S> {
         }
     }
 
-    fn end_with(&mut self, event: Bytes) -> Poll<Option<Bytes>> {
+    fn end_with(&mut self, event: Option<Bytes>) -> Poll<Option<Result<Bytes, axum::Error>>> {
         self.stream = None;
-        Poll::Ready(Some(event))
+        Poll::Ready(Some(event.ok_or_else(|| axum::Error::new("the answer broke off"))))
     }
 }

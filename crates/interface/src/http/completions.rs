@@ -8,8 +8,8 @@ use std::{
 use http::{HeaderValue, Response, header};
 use tidegate_application::{
     admission::Caller,
-    domain::inference::{InferenceRequest, LlmClient, Operation, RequestId, WholeAnswer},
-    orchestration::{Answer, Completion, RequestContext},
+    domain::inference::{AnswerStream, LlmClient, Operation, RequestId, WholeAnswer},
+    orchestration::{Answer, Completion, Consent, RequestContext, StreamMarks},
 };
 use tidegate_http1::Fields;
 
@@ -45,15 +45,17 @@ impl<C: LlmClient> DataPlane<C> {
     ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
         let Incoming { fields, body, .. } = incoming;
         let wishes = Wishes::of(&fields)?;
-        let body = self.intake.read(&fields, body).await?;
-        let request = ingress::with_headers(InferenceRequest::read(operation, body)?, &fields);
+        let body = self.intake.read(operation, &fields, body).await?;
+        let request = ingress::request(operation, body, &fields)?;
+        // What is no text has no room for words of ours.
+        let marks = if operation.generates() { marks::of_streams(self.keep_alive) } else { StreamMarks::default() };
         let context = RequestContext {
             timeout: wishes.timeout,
             affinity: wishes.affinity,
-            consent: wishes.consent,
+            consent: if operation.generates() { wishes.consent } else { Consent::Nothing },
             is_idempotent: wishes.is_idempotent,
             caller: caller_of(&fields),
-            marks: marks::of_streams(self.keep_alive),
+            marks,
             ..RequestContext::new(id.clone())
         };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
@@ -79,10 +81,11 @@ fn whole_response<S>(answer: WholeAnswer) -> Response<ResponseBody<S>> {
     response
 }
 
-fn stream_response<S>(events: EventBody<S>) -> Response<ResponseBody<S>> {
+fn stream_response<S: AnswerStream>(events: EventBody<S>) -> Response<ResponseBody<S>> {
+    let media_type = events.media_type();
     let mut response = Response::new(ResponseBody::Events(events));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Keeps nginx from collecting the events.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));

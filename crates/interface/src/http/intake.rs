@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
+use tidegate_application::domain::inference::Operation;
 use tidegate_http1::Fields;
 
-use super::refusal::Refusal;
+use super::{ingress, refusal::Refusal};
 use crate::server::RequestBody;
 
 /// What is put up with in a body.
@@ -20,9 +21,14 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Reads the body of a JSON request.
-    pub(super) async fn read(&self, fields: &Fields, mut body: RequestBody) -> Result<Bytes, Refusal> {
-        check_media_type(fields)?;
+    /// Reads the body of a request for `operation`.
+    pub(super) async fn read(
+        &self,
+        operation: Operation,
+        fields: &Fields,
+        mut body: RequestBody,
+    ) -> Result<Bytes, Refusal> {
+        check_media_type(operation, fields)?;
         let announced = body.size_hint().lower();
         if announced > self.body_limit as u64 {
             return Err(Refusal::too_large(self.body_limit));
@@ -64,15 +70,16 @@ async fn next_piece(body: &mut RequestBody) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
-/// Refuses what is clearly no JSON. A missing or odd type is let through: many callers never set it, and the body itself
-/// is checked anyway.
-fn check_media_type(fields: &Fields) -> Result<(), Refusal> {
+/// Refuses what is clearly neither JSON nor, where the operation takes one, a form. A missing or odd type is let through: many
+/// callers never set it, and the body itself is checked anyway.
+fn check_media_type(operation: Operation, fields: &Fields) -> Result<(), Refusal> {
     const OTHERS: [&str; 4] = ["multipart/", "audio/", "image/", "video/"];
     let text = |name| fields.get(name).map_or(&b""[..], <[u8]>::trim_ascii);
     let media_type = text("content-type");
     let starts_with =
         |other: &str| media_type.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other.as_bytes()));
-    if OTHERS.into_iter().any(starts_with) {
+    let is_fine = operation.takes_form() && ingress::is_form(fields);
+    if !is_fine && OTHERS.into_iter().any(starts_with) {
         return Err(Refusal::unsupported_media_type("the body must be JSON: send content-type: application/json"));
     }
     let encoding = text("content-encoding");

@@ -1,4 +1,4 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: every name a caller may use.
+//! `GET /v1/models` and `GET /v1/models/{id}`: every name a caller may use, in the shape of the protocol that the caller speaks.
 
 use std::sync::Arc;
 
@@ -8,9 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use http::HeaderMap;
 use serde::Serialize;
 use tidegate_application::{
-    domain::inference::LlmClient,
+    domain::inference::{Family, LlmClient},
     orchestration::{ModelEntry, OrchestrationService},
 };
 
@@ -25,18 +26,36 @@ pub(super) fn routes<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) 
         .with_state(orchestration)
 }
 
-async fn list<C: LlmClient>(State(orchestration): State<Arc<OrchestrationService<C>>>) -> Json<ListWire> {
-    Json(ListWire { object: "list", data: orchestration.models().into_iter().map(ModelWire::from).collect() })
+async fn list<C: LlmClient>(State(orchestration): State<Arc<OrchestrationService<C>>>, headers: HeaderMap) -> Response {
+    let models = orchestration.models().into_iter();
+    if speaks_anthropics(&headers) {
+        let data: Vec<AnthropicModelWire> = models.map(AnthropicModelWire::from).collect();
+        let id = |model: Option<&AnthropicModelWire>| model.map(|model| model.id.clone());
+        let (first_id, last_id) = (id(data.first()), id(data.last()));
+        return Json(AnthropicListWire { data, has_more: false, first_id, last_id }).into_response();
+    }
+    Json(ListWire { object: "list", data: models.map(ModelWire::from).collect() }).into_response()
 }
 
 async fn show<C: LlmClient>(
     State(orchestration): State<Arc<OrchestrationService<C>>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Response {
-    match orchestration.models().into_iter().find(|entry| entry.name == id) {
+    let found = orchestration.models().into_iter().find(|entry| entry.name == id);
+    match found {
+        Some(entry) if speaks_anthropics(&headers) => Json(AnthropicModelWire::from(entry)).into_response(),
         Some(entry) => Json(ModelWire::from(entry)).into_response(),
+        None if speaks_anthropics(&headers) => {
+            Refusal::unknown_model(&id, &[]).worded_by::<axum::body::Body>(Family::Anthropic)
+        }
         None => Refusal::unknown_model(&id, &[]).into_response(),
     }
+}
+
+/// Every request in Anthropic's protocol names its version, and no other does.
+fn speaks_anthropics(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
 }
 
 #[derive(Serialize)]
@@ -53,6 +72,34 @@ struct ModelWire {
     created: u64,
     owned_by: &'static str,
     kind: &'static str,
+}
+
+/// All there is on one page: nobody has so many models.
+#[derive(Serialize)]
+struct AnthropicListWire {
+    data: Vec<AnthropicModelWire>,
+    has_more: bool,
+    first_id: Option<String>,
+    last_id: Option<String>,
+}
+
+/// Anthropic's shape, and the kind as an extension of it.
+#[derive(Serialize)]
+struct AnthropicModelWire {
+    r#type: &'static str,
+    id: String,
+    display_name: String,
+    created_at: &'static str,
+    kind: &'static str,
+}
+
+impl From<ModelEntry> for AnthropicModelWire {
+    fn from(entry: ModelEntry) -> Self {
+        let ModelEntry { name, kind } = entry;
+        // The beginning of time stands for one that is not known, there as here.
+        let created_at = "1970-01-01T00:00:00Z";
+        Self { r#type: "model", display_name: name.clone(), id: name, created_at, kind }
+    }
 }
 
 impl From<ModelEntry> for ModelWire {

@@ -285,6 +285,7 @@ impl From<InvalidEnvelope> for Refusal {
     fn from(invalid: InvalidEnvelope) -> Self {
         let code = match &invalid {
             InvalidEnvelope::Json(_) => "invalid_json",
+            InvalidEnvelope::Form(_) => "invalid_form",
             InvalidEnvelope::TooDeep
             | InvalidEnvelope::DuplicateKey(_)
             | InvalidEnvelope::MissingModel

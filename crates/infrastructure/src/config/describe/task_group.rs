@@ -54,7 +54,7 @@ pub(super) const KEYS: &[Description] = &[
     key("tiers.*.function_calling", "An older word for `tool_choice`."),
     key(
         "tiers.*.reasoning_effort",
-        "The `reasoning_effort` of requests that name none, for providers that speak OpenAI's protocol.",
+        "The `reasoning_effort` of requests that name none; for providers that speak Anthropic's protocol a budget.",
     ),
     key(
         "tiers.*.thinking_budget",

@@ -170,11 +170,12 @@ impl Counts {
         let (mut counts, mut seen) = (Self::default(), 0);
         Scanner::of(json).object(|scanner, key| {
             match key {
-                "prompt_tokens" => {
+                // The second spelling is that of answers that are no conversations.
+                "prompt_tokens" | "input_tokens" => {
                     scanner.once(&mut seen, 0)?;
                     counts.prompt = scanner.count()?;
                 }
-                "completion_tokens" => {
+                "completion_tokens" | "output_tokens" => {
                     scanner.once(&mut seen, 1)?;
                     counts.completion = scanner.count()?;
                 }
@@ -216,7 +217,7 @@ fn detail(scanner: &mut Scanner<'_>, name: &str) -> Result<Option<u64>, InvalidJ
 }
 
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
-fn read_usage(json: &str) -> Option<Usage> {
+pub(super) fn read_usage(json: &str) -> Option<Usage> {
     let Counts { prompt, completion, cached, reasoning, cache_hits } = Counts::parse(json).ok()?;
     if (prompt, completion) == (None, None) {
         return None;

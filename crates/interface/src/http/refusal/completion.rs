@@ -142,7 +142,7 @@ fn relayed(fault: Fault) -> Refusal {
 }
 
 /// The last event of a stream that broke after it had begun. No terminal event follows it.
-pub(crate) fn broken_stream(kind: FaultKind, failure: &StreamFailure) -> Bytes {
+pub(crate) fn broken_stream(kind: FaultKind, failure: &StreamFailure) -> Option<Bytes> {
     let what = match kind {
         FaultKind::Timeout(_) => "the upstream stalled",
         FaultKind::ContentFilter => "the upstream refused to go on with the content",
@@ -152,13 +152,13 @@ pub(crate) fn broken_stream(kind: FaultKind, failure: &StreamFailure) -> Bytes {
 }
 
 /// The last event of a stream that the end of the gateway cuts.
-pub(crate) fn interrupted_stream(failure: &StreamFailure) -> Bytes {
+pub(crate) fn interrupted_stream(failure: &StreamFailure) -> Option<Bytes> {
     last_event("this gateway is shutting down; the answer is incomplete".to_owned(), failure)
 }
 
-fn last_event(message: String, failure: &StreamFailure) -> Bytes {
+fn last_event(message: String, failure: &StreamFailure) -> Option<Bytes> {
     let body = ErrorBody { message, kind: ErrorType::ServerError, param: None, code: Some("upstream_stream_error") };
-    failure.event(&body.complaint(StatusCode::BAD_GATEWAY)).into()
+    failure.event(&body.complaint(StatusCode::BAD_GATEWAY)).map(Bytes::from)
 }
 
 #[cfg(test)]
