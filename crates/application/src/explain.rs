@@ -117,7 +117,7 @@ impl<C: LlmClient> OrchestrationService<C> {
             reach: walk.reach,
             max_attempts: walk.max_attempts.get(),
             tokens: asking.tokens,
-            legs: legs.iter().map(|leg| explain_leg(leg, &asking, (request, &trace))).collect(),
+            legs: legs.iter().map(|leg| explain_leg(leg, &asking, (request, route))).collect(),
         })
     }
 }
@@ -125,10 +125,11 @@ impl<C: LlmClient> OrchestrationService<C> {
 fn explain_leg<C: LlmClient>(
     leg: &Leg<C>,
     asking: &Asking<'_, C>,
-    (request, trace): (&InferenceRequest, &Trace),
+    (request, route): (&InferenceRequest, &Route<C>),
 ) -> LegExplanation {
-    let Order { asked, unfit } = order(leg, asking, (request, &trace.target));
-    let now = asking.now;
+    let Order { asked, unfit } = order(leg, asking, (request, &route.target));
+    let (now, needs) = (asking.now, request.needs(&route.doubts));
+    let shortfall = |instance: &LiveInstance<C>| instance.card.as_ref()?.shortfall_for(&needs);
     let mut candidates: Vec<CandidateExplanation> = Vec::new();
     for member in &leg.members {
         let at_limit = member.at_limit(asking);
@@ -137,7 +138,7 @@ fn explain_leg<C: LlmClient>(
             let turn = at.and_then(|at| u32::try_from(at + 1).ok());
             let exclusion = match turn {
                 Some(_) => None,
-                None if instance.is_among(asking.unfit) => trace.exclusion_of(&instance.label),
+                None if instance.is_among(asking.unfit) => shortfall(instance).map(Exclusion::FallsShort),
                 None if instance.is_among(&unfit) => Some(Exclusion::Unfit),
                 None => at_limit.or_else(|| instance.exclusion(asking.occasion())),
             };

@@ -2,6 +2,7 @@
 
 mod decision;
 mod document;
+mod exclusions;
 mod record;
 mod repository;
 mod tape;
@@ -9,8 +10,9 @@ mod trace;
 mod walk;
 
 pub use decision::{Decision, Divergence};
+pub use exclusions::{ExclusionRecord, Exclusions};
 pub use record::{RequestQuery, RequestRecord, RequestSummary};
 pub use repository::{RequestRepository, StoredRequest};
 pub use tape::{Answer, Asked};
-pub use trace::{AttemptRecord, AttemptRole, ExclusionRecord, Trace};
+pub use trace::{AttemptRecord, AttemptRole, Trace};
 pub use walk::{Reach, Step, StopReason, Walk, WalkPolicy};

@@ -11,7 +11,7 @@
 //! | `openai`, `anthropic`, `bedrock` | one protocol each: routes, key, what answers and faults mean |
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
-//! | `network_stream`, `watched`, `sse` | a stream off the network, and what its events mean |
+//! | `network_stream`, `watched`, `sse`, `stream_reader` | a stream off the network, or from elsewhere, and what its events mean |
 //! | `raw_stream` | an answer that is no text |
 //! | `connecting`, `reach` | how a provider is reached, and where none is |
 //! | `transport` | connections |
@@ -35,6 +35,7 @@ mod retry_after;
 mod settings;
 mod simulated;
 pub(crate) mod sse;
+mod stream_reader;
 mod translated;
 mod transport;
 mod usage;
@@ -58,6 +59,7 @@ pub use self::{
     http_client::{HttpClient, HttpStream},
     settings::{Protocol, ProviderSettings, SimulatedFailure, SimulatedSettings},
     simulated::{SimulatedClient, SimulatedStream},
+    stream_reader::StreamReader,
     transport::TlsError,
 };
 use self::{

@@ -348,7 +348,7 @@ impl<C: LlmClient> Attempts<C> {
                 return CompletionError::Unfit { unfit };
             }
             let now = self.ledger.now();
-            let soonest = self.ledger.trace.exclusions.iter().filter_map(|record| record.reason.until()).min();
+            let soonest = self.ledger.trace.exclusions.soonest();
             let error = CompletionError::NoneAvailable {
                 target: self.route.target.clone(),
                 retry_after: soonest.map(|until| until.saturating_duration_since(now)),
@@ -363,7 +363,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Whether everybody who was passed over would be passed over at any other time too.
     fn nobody_will_fit(&self) -> bool {
-        self.ledger.trace.exclusions.iter().all(|record| record.reason.is_about_request())
+        self.ledger.trace.exclusions.are_about_request()
     }
 
     fn remaining(&self) -> Duration {

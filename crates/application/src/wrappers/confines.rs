@@ -55,6 +55,9 @@ impl<C> Confines<C> {
             return (confines, None);
         }
         let needs = request.needs(&route.doubts);
+        if route.doubts.are_dispelled_by(&needs) {
+            return (confines, None);
+        }
         let mut nearest: Option<Shortfall> = None;
         for instance in route.instances() {
             let Some(shortfall) = instance.card.as_ref().and_then(|card| card.shortfall_for(&needs)) else { continue };

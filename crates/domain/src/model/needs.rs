@@ -95,10 +95,20 @@ impl Doubts {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether none of the models falls short of these needs.
+    pub fn are_dispelled_by(&self, needs: &RequestNeeds) -> bool {
+        let is_within = |most: Option<NonZeroU32>, wanted: u32| most.is_none_or(|most| wanted <= most.get());
+        Capability::ALL.into_iter().all(|it| !(needs.capabilities.contains(it) && self.lacking.contains(it)))
+            && is_within(self.max_output, needs.max_output.unwrap_or(0))
+            && is_within(self.window, needs.least_tokens())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn tokens(number: u32) -> NonZeroU32 {
@@ -130,5 +140,29 @@ mod tests {
         assert_eq!(doubts.window, NonZeroU32::new(4));
         assert_eq!(doubts.lacking.iter().collect::<Vec<_>>(), [Capability::Audio]);
         assert!(Doubts::about(&[ModelCard::default()]).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn doubts_are_dispelled_exactly_when_nobody_falls_short(
+            cards in prop::collection::vec(cards(), 0..4),
+            (wanted, prompt_tokens, max_output) in (capabilities(), 0_u32..6, prop::option::of(0_u32..6)),
+        ) {
+            let needs = RequestNeeds { capabilities: wanted, prompt_tokens, max_output };
+            let falls_short = cards.iter().any(|card| card.shortfall_for(&needs).is_some());
+            prop_assert_eq!(Doubts::about(&cards).are_dispelled_by(&needs), !falls_short);
+        }
+    }
+
+    fn capabilities() -> impl Strategy<Value = Capabilities> {
+        prop::collection::vec(prop::sample::select(Capability::ALL.to_vec()), 0..3)
+            .prop_map(|some| some.into_iter().collect())
+    }
+
+    fn cards() -> impl Strategy<Value = ModelCard> {
+        let tokens = || prop::option::of(1_u32..9).prop_map(|tokens| tokens.and_then(NonZeroU32::new));
+        (tokens(), tokens(), prop::option::of(capabilities())).prop_map(|(context_window, max_output, capabilities)| {
+            ModelCard { context_window, max_output, capabilities, ..ModelCard::default() }
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! In which order a pool or a tier picks its members.
 //!
 //! A rotation picks one member at a time among those that are eligible; a request that needs another attempt marks the
-//! tried ones ineligible and picks again, so that repeated picks visit every usable member once. Picks are cheap and keep
-//! no list. State is kept by member position, and [`Rotation::rearranged`] carries it over when the membership changes.
+//! tried ones ineligible and picks again, so that repeated picks visit every usable member once. A pick in a large pool looks
+//! at a few members only (`lots`). State is kept by member position, and [`Rotation::rearranged`] carries it over when the
+//! membership changes.
 
 mod affinity;
 mod cheapest;
+mod lots;
 mod performance;
 mod response_time;
 mod smooth_weighted;
@@ -16,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lots::Lots;
 use smooth_weighted::SmoothWeighted;
 
 /// The source of randomness that a pick draws from: seeded by whoever owns it, so that a pick can be repeated.
@@ -122,7 +125,7 @@ pub trait Members {
     fn readiness(&self, member: usize) -> u32;
     /// How strongly the request's key pulls it to a member; any number if it has none.
     fn pull(&self, member: usize) -> u64;
-    /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pick, so that it may
+    /// Whether a member may be picked now: in health and not yet tried. It is asked once per member and pass, so that it may
     /// change under the rotation's feet. A member of weight 0 is never picked, whatever this says.
     fn is_eligible(&self, member: usize) -> bool;
 }
@@ -134,12 +137,14 @@ pub struct Rotation {
     /// Where the ring goes on.
     next: usize,
     smooth: SmoothWeighted,
+    /// What picks in large pools are drawn by.
+    lots: Lots,
 }
 
 impl Rotation {
     /// A rotation that has picked nothing.
     pub fn new(kind: RotationKind) -> Self {
-        Self { kind, next: 0, smooth: SmoothWeighted::default() }
+        Self { kind, next: 0, smooth: SmoothWeighted::default(), lots: Lots::default() }
     }
 
     /// How it orders.
@@ -151,7 +156,7 @@ impl Rotation {
     /// else could be picked.
     pub fn pick(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
         let Bend { slow_start, affinity } = members.bend();
-        let ready = if slow_start { warming::stand_back(members, random) } else { None };
+        let ready = slow_start.then(|| warming::ready(members, random));
         let picked = ready.and_then(|ready| self.pick_bent(affinity, &ready, random));
         picked.or_else(|| self.pick_bent(affinity, members, random))
     }
@@ -167,16 +172,48 @@ impl Rotation {
     }
 
     fn pick_among(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
+        let drawn = if members.count() > lots::FEW { self.draw(members, random) } else { None };
+        drawn.or_else(|| self.compare(members, random))
+    }
+
+    /// Picks among a few members of a large pool, or without comparing any. `None` if those may not be picked, or the rotation
+    /// must know all.
+    fn draw(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
+        let lots = &mut self.lots;
+        match self.kind {
+            RotationKind::Declared | RotationKind::RoundRobin | RotationKind::Cheapest => None,
+            RotationKind::Random => Lots::alike(members, random),
+            RotationKind::Weighted => lots.in_turn(members),
+            RotationKind::WeightedRandom => lots.by_weight(members, random),
+            RotationKind::LeastConnections => least_connections(lots.sample(members, random), members, random),
+            RotationKind::LeastRecentlyUsed => longest_ago(Lots::sample_alike(members, random), members),
+            RotationKind::ResponseTime => {
+                let mut sample = lots.sample(members, random);
+                sample.sort_unstable();
+                sample.dedup();
+                response_time::pick(&sample, members, random)
+            }
+            // The draw has counted the weights.
+            RotationKind::PerformanceWeighted => {
+                performance::pick((&lots.sample(members, random), |_| 1), members, random)
+            }
+        }
+    }
+
+    /// Picks among all members.
+    fn compare(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
         match self.kind {
             RotationKind::Declared => eligible(members).next(),
             RotationKind::RoundRobin => self.next_in_ring(members),
             RotationKind::Random => uniform(members, random),
             RotationKind::Weighted => self.smooth.pick(members),
             RotationKind::WeightedRandom => weighted_random(members, random),
-            RotationKind::LeastConnections => least_connections(members, random),
-            RotationKind::LeastRecentlyUsed => eligible(members).min_by_key(|&member| members.last_dispatch(member)),
+            RotationKind::LeastConnections => least_connections(eligible(members), members, random),
+            RotationKind::LeastRecentlyUsed => longest_ago(eligible(members), members),
             RotationKind::ResponseTime => response_time::pick(&takers(members), members, random),
-            RotationKind::PerformanceWeighted => performance::pick(members, random),
+            RotationKind::PerformanceWeighted => {
+                performance::pick((&takers(members), |member| members.weight(member)), members, random)
+            }
             RotationKind::Cheapest => cheapest::pick(members, random),
         }
     }
@@ -192,7 +229,7 @@ impl Rotation {
             .filter_map(|(new, old)| old.map(|old| (new, old)))
             .min_by_key(|&(_, old)| (old < self.next, old))
             .map_or(0, |(new, _)| new);
-        Self { kind, next, smooth: self.smooth.rearranged(survivors) }
+        Self { kind, next, smooth: self.smooth.rearranged(survivors), lots: self.lots.rearranged() }
     }
 
     fn next_in_ring(&mut self, members: &impl Members) -> Option<usize> {
@@ -237,11 +274,15 @@ fn weighted_random(members: &impl Members, random: &mut Random) -> Option<usize>
 
 /// The smallest (in-flight + 1) / weight, compared by cross-multiplication. The one added is the request about to be
 /// sent: without it all idle members would tie whatever their weight.
-fn least_connections(members: &impl Members, random: &mut Random) -> Option<usize> {
+fn least_connections(
+    takers: impl IntoIterator<Item = usize>,
+    members: &impl Members,
+    random: &mut Random,
+) -> Option<usize> {
     let load = |member| (u64::from(members.in_flight(member)) + 1, u64::from(members.weight(member)));
     let mut best: Option<(usize, (u64, u64))> = None;
     let mut ties = 0_u32;
-    for member in eligible(members) {
+    for member in takers {
         let (busy, weight) = load(member);
         let Some((_, (best_busy, best_weight))) = best else {
             best = Some((member, (busy, weight)));
@@ -263,6 +304,10 @@ fn least_connections(members: &impl Members, random: &mut Random) -> Option<usiz
         }
     }
     best.map(|(member, _)| member)
+}
+
+fn longest_ago(takers: impl IntoIterator<Item = usize>, members: &impl Members) -> Option<usize> {
+    takers.into_iter().min_by_key(|&member| members.last_dispatch(member))
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ struct RequestDocument<'a> {
     usage: Option<UsageDocument>,
     attempts: Vec<AttemptDocument<'a>>,
     passed_over: Vec<ExclusionDocument<'a>>,
+    /// Whether there were more of them than are listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    passed_over_others: bool,
     /// As text: a reader of JSON may have no integers beyond 2^53.
     seed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +99,8 @@ impl RequestRecord {
             committed_ms: committed.map(millis),
             usage: usage.map(UsageDocument::from),
             attempts: attempts.iter().map(AttemptDocument::from).collect(),
-            passed_over: exclusions.iter().map(|record| ExclusionDocument::of(record, *opened)).collect(),
+            passed_over: exclusions.noted().iter().map(|it| ExclusionDocument::of(it, *opened)).collect(),
+            passed_over_others: exclusions.has_more(),
             seed: format!("{seed:016x}"),
             walk: policy.map(WalkDocument::from),
             decisions: decisions.iter().map(|decision| DecisionDocument::of(decision, asked, *opened)).collect(),

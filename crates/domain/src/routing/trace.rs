@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Step, Walk, WalkPolicy, decision::Decision, tape::Asked};
+use super::{Exclusions, Step, Walk, WalkPolicy, decision::Decision, tape::Asked};
 use crate::{
     fault::{Fault, FaultKind},
     inference::{RequestId, Usage},
@@ -71,15 +71,6 @@ pub struct AttemptRecord {
     pub cost: Option<Cost>,
 }
 
-/// A candidate that was not asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExclusionRecord {
-    /// The candidate.
-    pub instance: InstanceId,
-    /// Why it was not asked.
-    pub reason: Exclusion,
-}
-
 /// What was decided for one request.
 #[derive(Debug, Clone)]
 pub struct Trace {
@@ -95,8 +86,8 @@ pub struct Trace {
     pub policy: Option<WalkPolicy>,
     /// The attempts, in order.
     pub attempts: Vec<AttemptRecord>,
-    /// Who was passed over, each once.
-    pub exclusions: Vec<ExclusionRecord>,
+    /// Who was passed over.
+    pub exclusions: Exclusions,
     /// From the start of the request to the moment from which its caller saw the answer.
     pub committed: Option<Duration>,
     /// The decisions, in order.
@@ -115,7 +106,7 @@ impl Trace {
             seed,
             policy: None,
             attempts: Vec::new(),
-            exclusions: Vec::new(),
+            exclusions: Exclusions::default(),
             committed: None,
             decisions: Vec::new(),
             asked: Vec::new(),
@@ -139,17 +130,9 @@ impl Trace {
         }))
     }
 
-    /// Why a candidate was passed over, if it was.
-    pub fn exclusion_of(&self, instance: &InstanceId) -> Option<Exclusion> {
-        self.exclusions.iter().find(|record| record.instance == *instance).map(|record| record.reason)
-    }
-
-    /// Notes that a candidate was passed over; a second note of the same one is dropped.
+    /// Notes that a candidate was passed over.
     pub fn exclude(&mut self, instance: &InstanceId, reason: Exclusion) {
-        if self.exclusions.iter().any(|record| record.instance == *instance) {
-            return;
-        }
-        self.exclusions.push(ExclusionRecord { instance: instance.clone(), reason });
+        self.exclusions.add(instance, reason);
     }
 
     /// Picks a member, as [`Rotation::pick`] does.

@@ -3,19 +3,23 @@
 //! It is sampled, not the best one taken: what is measured of a member that is never picked would never change again. For the
 //! same reason nobody's chance falls below a twentieth of the best one's.
 
-use super::{Members, Random, response_time, takers};
+use super::{Members, Random, response_time};
 
 /// The least chance, in parts of the best one's.
 const FLOOR: f64 = 1.0 / 20.0;
 
-pub(super) fn pick(members: &impl Members, random: &mut Random) -> Option<usize> {
-    let takers = takers(members);
-    let median = response_time::median(&takers, members);
+/// Picks one of `takers`, of whom each counts for so much besides what it has achieved.
+pub(super) fn pick(
+    (takers, weight): (&[usize], impl Fn(usize) -> u32),
+    members: &impl Members,
+    random: &mut Random,
+) -> Option<usize> {
+    let median = response_time::median(takers, members);
     let score = |&member: &usize| {
         let latency = response_time::micros(members.latency(member).unwrap_or(median));
         #[expect(clippy::cast_precision_loss, reason = "a chance; 2^53 microseconds are out of reach")]
         let speed = 1.0 / latency as f64;
-        f64::from(members.weight(member)) * f64::from(members.success_rate(member)) * free(members, member) * speed
+        f64::from(weight(member)) * f64::from(members.success_rate(member)) * free(members, member) * speed
     };
     let scores: Vec<f64> = takers.iter().map(score).collect();
     let least = scores.iter().copied().fold(0.0, f64::max) * FLOOR;

@@ -1,5 +1,7 @@
 //! Properties of every rotation.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,6 +10,8 @@ use super::*;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     pub(crate) members: Vec<Member>,
+    /// How often somebody asked whether a member may be picked.
+    pub(crate) asked: Cell<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +48,7 @@ impl Member {
 
 impl Fleet {
     pub(crate) fn weighing(weights: impl IntoIterator<Item = u32>) -> Self {
-        Self { members: weights.into_iter().map(Member::weighing).collect() }
+        Self { members: weights.into_iter().map(Member::weighing).collect(), asked: Cell::default() }
     }
 
     fn usable(&self) -> Vec<usize> {
@@ -91,6 +95,7 @@ impl Members for Fleet {
         self.members[member].pull
     }
     fn is_eligible(&self, member: usize) -> bool {
+        self.asked.set(self.asked.get() + 1);
         self.members[member].eligible
     }
 }
@@ -119,7 +124,7 @@ fn fleets() -> impl Strategy<Value = Fleet> {
             eligible,
         },
     );
-    prop::collection::vec(member, 0..9).prop_map(|members| Fleet { members })
+    prop::collection::vec(member, 0..9).prop_map(|members| Fleet { members, asked: Cell::default() })
 }
 
 /// Members of whom none warms up.

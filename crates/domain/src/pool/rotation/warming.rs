@@ -7,23 +7,25 @@
 use std::time::{Duration, Instant};
 
 use super::{Bend, Members, Random};
+use crate::pool::affinity::mix;
 
-/// The members that do not stand back; `None` if nobody warms up, which then costs nothing.
-pub(super) fn stand_back<'a, M: Members>(members: &'a M, random: &mut Random) -> Option<Ready<'a, M>> {
-    let count = members.count();
-    let first = (0..count).find(|&member| members.readiness(member) < 100)?;
-    let mut back = vec![false; count];
-    for (member, back) in back.iter_mut().enumerate().skip(first) {
-        let readiness = members.readiness(member);
-        *back = readiness < 100 && random.u32(..100) >= readiness;
-    }
-    Some(Ready { members, back })
+/// The members without those that stand back from this pick. Who does is found out of those alone that the pick asks for.
+pub(super) fn ready<'a, M: Members>(members: &'a M, random: &mut Random) -> Ready<'a, M> {
+    Ready { members, lot: random.u64(..) }
 }
 
 /// Members of whom some stand back.
 pub(super) struct Ready<'a, M> {
     members: &'a M,
-    back: Vec<bool>,
+    /// Decides for each member, always alike within a pick.
+    lot: u64,
+}
+
+impl<M: Members> Ready<'_, M> {
+    fn stands_back(&self, member: usize) -> bool {
+        let readiness = self.members.readiness(member);
+        readiness < 100 && mix(self.lot.wrapping_add(member as u64)) % 100 >= u64::from(readiness)
+    }
 }
 
 impl<M: Members> Members for Ready<'_, M> {
@@ -61,7 +63,7 @@ impl<M: Members> Members for Ready<'_, M> {
         self.members.pull(member)
     }
     fn is_eligible(&self, member: usize) -> bool {
-        !self.back[member] && self.members.is_eligible(member)
+        self.members.is_eligible(member) && !self.stands_back(member)
     }
 }
 
@@ -88,9 +90,10 @@ mod tests {
         let mut fleet = Fleet::weighing([1, 1]);
         fleet.members[0].readiness = 10;
         let (mut rotation, mut random) = (Rotation::new(RotationKind::RoundRobin), Random::with_seed(7));
-        let picks = (0..1000).filter(|_| rotation.pick(&fleet, &mut random) == Some(0)).count();
-        // In a ring of two its turn comes after every pick of the other: 1 in 11 with a readiness of 10 %.
-        assert_eq!(picks, 89);
+        let picks = (0..100_000).filter(|_| rotation.pick(&fleet, &mut random) == Some(0)).count();
+        // In a ring of two its turn comes after every pick of the other: 1 in 11 with a readiness of 10 %, within five standard
+        // deviations, and always the same.
+        assert!(picks.abs_diff(9091) < 450, "{picks}");
     }
 
     #[test]
