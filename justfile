@@ -56,6 +56,14 @@ loom:
 chaos *args:
     cargo run --locked -p layered-tests --bin chaos --profile profiling -- {{args}}
 
+# Times each step of a request; arguments go to Criterion: `just bench pick` for those whose names hold a word.
+bench *args:
+    cargo bench --locked -p tidegate-bench --bench steps -- {{args}}
+
+# Counts the instructions of each step of a request (needs valgrind): `just gate --renew` allows what is counted from now on.
+gate *args:
+    cargo run --locked --release -p tidegate-bench -- gate {{args}}
+
 # Builds the book (needs mdbook).
 book:
     mdbook build

@@ -9,23 +9,28 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::{runtime::Runtime, task::LocalSet};
+use tidegate_bench::exchange::{Exchange, Protocol, Shape};
 
 use crate::{
-    contestant::{Contestant, Setting},
-    exchange::{Exchange, Shape},
-    load::{Task, closed, open, streams},
-    mock::{self, MockArgs},
-    process::{self, Process},
+    contestant::{Contestant, Layout, Setting, installed},
+    load::{Task, closed, fetch, open, streams},
+    process::{self, Affinity, Process},
+    stage::{LoadCore, Pace, port, with_cpu},
     table::{self, Row},
 };
 
 /// What is compared, and for how long.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct CompareArgs {
     /// A gateway as `NAME=PATH`; several builds can be compared. Without any, the release binary beside this one.
     #[arg(long = "gateway", value_name = "NAME=PATH")]
     gateways: Vec<String>,
+    /// The program of onwards; without it, the one on the path.
+    #[arg(long)]
+    onwards: Option<PathBuf>,
+    /// The program of sglang's router; without it, the one on the path.
+    #[arg(long)]
+    sglang_router: Option<PathBuf>,
     /// Rounds.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
@@ -44,7 +49,7 @@ pub struct CompareArgs {
     /// The core of upstream and load.
     #[arg(long, default_value_t = 1)]
     load_core: usize,
-    /// Only nginx and the gateways, and neither latency nor memory.
+    /// Only nginx and ours, and neither latency nor memory.
     #[arg(long)]
     quick: bool,
 }
@@ -54,13 +59,16 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<()> {
     process::move_to(args.load_core)?;
     let directory = tempfile::tempdir()?;
     let instances = [port(9101), port(9102)];
-    let core = LoadCore::start(instances)?;
-    let contestants = contestants(args, directory.path(), instances)?;
+    let core = LoadCore::start(instances, Pace::default())?;
+    // The upstream answers meanwhile: some look for it before they serve.
+    let (own, own_directory) = (args.clone(), directory.path().to_owned());
+    let starting = move || contestants(&own, &own_directory, instances);
+    let contestants = core.run(async { tokio::task::spawn_blocking(starting).await? })?;
     let mut rows: Vec<_> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
     if !args.quick {
         thread::sleep(Duration::from_secs(3));
         for (row, contestant) in rows.iter_mut().zip(&contestants) {
-            row.idle = contestant.process.as_ref().map(Process::resident).transpose()?;
+            row.idle = contestant.process.as_deref().map(Process::resident).transpose()?;
         }
     }
     for round in 0..args.rounds {
@@ -78,10 +86,12 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<()> {
 }
 
 fn contestants(args: &CompareArgs, directory: &Path, instances: [SocketAddr; 2]) -> anyhow::Result<Vec<Contestant>> {
-    let setting = |port_number| Setting { directory, core: args.core, address: port(port_number), instances };
+    let cores = Affinity::core(args.core);
+    let setting = |port_number| Setting { directory, cores: &cores, address: port(port_number), instances };
     let mut contestants = vec![Contestant::direct(instances), Contestant::nginx(&setting(9201))?];
     if !args.quick {
         contestants.push(Contestant::haproxy(&setting(9203))?);
+        contestants.extend(other_gateways(args, &setting)?);
     }
     let beside = std::env::current_exe()?.with_file_name("tidegate");
     let gateways =
@@ -89,9 +99,26 @@ fn contestants(args: &CompareArgs, directory: &Path, instances: [SocketAddr; 2])
     for (at, (name, binary)) in (0_u16..).zip(&gateways) {
         let own = directory.join(name);
         std::fs::create_dir(&own)?;
-        contestants.push(Contestant::gateway(name, binary, &Setting { directory: &own, ..setting(9211 + 2 * at) })?);
+        let setting = Setting { directory: &own, ..setting(9211 + 2 * at) };
+        let gateway = Contestant::gateway(name, (binary, Layout::default()), &setting)?;
+        let translated = gateway.translated();
+        contestants.extend([gateway, translated]);
     }
     Ok(contestants)
+}
+
+/// Other gateways for models, as far as they are installed; says how the others are.
+fn other_gateways<'a>(args: &CompareArgs, setting: &impl Fn(u16) -> Setting<'a>) -> anyhow::Result<Vec<Contestant>> {
+    let mut found = Vec::new();
+    match installed("onwards", args.onwards.as_ref()) {
+        Some(binary) => found.push(Contestant::onwards(&binary, &setting(9205))?),
+        None => eprintln!("without onwards: cargo install onwards, or --onwards PATH"),
+    }
+    match installed("sglang-router", args.sglang_router.as_ref()) {
+        Some(binary) => found.push(Contestant::sglang_router(&binary, &setting(9207))?),
+        None => eprintln!("without sglang-router: pip install sglang-router, or --sglang-router PATH"),
+    }
+    Ok(found)
 }
 
 fn named(gateways: &[String]) -> anyhow::Result<Vec<(String, PathBuf)>> {
@@ -99,22 +126,26 @@ fn named(gateways: &[String]) -> anyhow::Result<Vec<(String, PathBuf)>> {
     gateways.iter().map(|text| split(text).with_context(|| format!("'{text}' is not NAME=PATH"))).collect()
 }
 
-fn port(number: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], number))
-}
-
-fn task(args: &CompareArgs, address: SocketAddr, shape: Shape) -> Task {
+/// The task of a contestant; what it answers in another protocol is learnt from a first answer.
+fn task((args, core): (&CompareArgs, &LoadCore), contestant: &Contestant, shape: Shape) -> anyhow::Result<Task> {
     let requests = if shape == Shape::Whole { args.requests } else { args.streams };
-    let exchange = Arc::new(Exchange::new(shape, "/v1/chat/completions", "fast"));
-    Task { address, exchange, connections: args.connections, requests }
+    let asked = Exchange::new(shape, contestant.protocol, "fast");
+    let exchange = match contestant.protocol {
+        Protocol::Chat => asked,
+        Protocol::Messages => {
+            let answer = core.run(fetch(contestant.address, &asked))?;
+            asked.answered_by(answer).context("a translated answer lacks words of the upstream's")?
+        }
+    };
+    Ok(Task { address: contestant.address, exchange: Arc::new(exchange), connections: args.connections, requests })
 }
 
 fn measure((args, core): (&CompareArgs, &LoadCore), contestant: &Contestant, row: &mut Row) -> anyhow::Result<()> {
-    let whole = task(args, contestant.address, Shape::Whole);
+    let whole = task((args, core), contestant, Shape::Whole)?;
     core.run_awake(closed(&Task { requests: args.requests / 10, ..whole.clone() }))?;
     let (times, cpu) = with_cpu(contestant, || core.run_awake(closed(&whole)))?;
     row.per_request.push(cpu / times.count() as f64);
-    let stream = task(args, contestant.address, Shape::Stream);
+    let stream = task((args, core), contestant, Shape::Stream)?;
     let (times, cpu) = with_cpu(contestant, || core.run_awake(streams(&stream, Duration::from_millis(300))))?;
     row.per_stream.push(cpu / times.first.count() as f64);
     row.first.push(times.first.quantile(0.5));
@@ -122,62 +153,11 @@ fn measure((args, core): (&CompareArgs, &LoadCore), contestant: &Contestant, row
     Ok(())
 }
 
-/// Runs `work`; and how many microseconds of a core the contestant had meanwhile.
-fn with_cpu<T>(contestant: &Contestant, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64)> {
-    let Some(process) = &contestant.process else { return Ok((work()?, f64::NAN)) };
-    let before = process.cpu()?;
-    let done = work()?;
-    Ok((done, process.cpu()?.saturating_sub(before).as_secs_f64() * 1e6))
-}
-
-/// The core of upstream and load: one thread for both.
-struct LoadCore {
-    runtime: Runtime,
-    local: LocalSet,
-}
-
-impl LoadCore {
-    /// Starts the upstream.
-    fn start([listen, also_listen]: [SocketAddr; 2]) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let local = LocalSet::new();
-        local.spawn_local(mock::serve(MockArgs { listen, also_listen, delay_ms: 0, gap_ms: 10 }));
-        Ok(Self { runtime, local })
-    }
-
-    fn run<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        self.local.block_on(&self.runtime, work)
-    }
-
-    /// Runs `work` without ever falling asleep: to wake a thread on another core costs whoever writes to its socket as much as everything
-    /// else, and how often that happens depends on how busy this core is, and not on the contestant.
-    fn run_awake<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        self.run(async {
-            tokio::select! {
-                done = work => done,
-                () = stay_awake() => unreachable!("it has no end"),
-            }
-        })
-    }
-}
-
-async fn stay_awake() {
-    loop {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Runs `work` on a runtime of one thread.
-pub fn on_this_core<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, work)
-}
-
 /// The median time at 500 requests a second, over three rounds.
 fn latency(core: &LoadCore, contestants: &[Contestant], rows: &mut [Row]) -> anyhow::Result<()> {
-    let exchange = Arc::new(Exchange::new(Shape::Whole, "/v1/chat/completions", "fast"));
+    let exchange = Arc::new(Exchange::new(Shape::Whole, Protocol::Chat, "fast"));
     for _ in 0..3 {
-        for (row, contestant) in rows.iter_mut().zip(contestants) {
+        for (row, contestant) in rows.iter_mut().zip(contestants).filter(|(_, it)| it.protocol == Protocol::Chat) {
             let task =
                 Task { address: contestant.address, exchange: Arc::clone(&exchange), connections: 16, requests: 1500 };
             let opened = core.run(async move { tokio::task::spawn_blocking(move || open(&task, 500.0)).await? })?;
@@ -189,11 +169,11 @@ fn latency(core: &LoadCore, contestants: &[Contestant], rows: &mut [Row]) -> any
 
 fn memory(contestants: &[Contestant], rows: &mut [Row]) -> anyhow::Result<()> {
     for (row, contestant) in rows.iter_mut().zip(contestants) {
-        row.loaded = contestant.process.as_ref().map(Process::peak).transpose()?;
+        row.loaded = contestant.process.as_deref().map(Process::peak).transpose()?;
     }
     thread::sleep(Duration::from_secs(40));
     for (row, contestant) in rows.iter_mut().zip(contestants) {
-        row.recovered = contestant.process.as_ref().map(Process::resident).transpose()?;
+        row.recovered = contestant.process.as_deref().map(Process::resident).transpose()?;
     }
     Ok(())
 }

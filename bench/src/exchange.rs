@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
+
 /// Pieces of a streamed answer.
 pub const CHUNKS: usize = 32;
 
@@ -14,6 +16,15 @@ pub enum Shape {
     Stream,
 }
 
+/// The protocol that a caller speaks. The upstream always speaks `OpenAI`'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// `OpenAI`'s Chat Completions: the bytes are passed on.
+    Chat,
+    /// Anthropic's Messages: the bytes are translated.
+    Messages,
+}
+
 /// The bytes of one exchange, on both sides.
 #[derive(Debug)]
 pub struct Exchange {
@@ -24,9 +35,13 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// The exchange of `shape`, asked of `path` for `model`: a body of 540 bytes, and an answer of 543 or of 32 chunks.
-    pub fn new(shape: Shape, path: &str, model: &str) -> Self {
+    /// The exchange of `shape`, asked in `protocol` for `model`: a body of 540 bytes, and an answer of 543 or of 32 chunks.
+    pub fn new(shape: Shape, protocol: Protocol, model: &str) -> Self {
         let stream = if shape == Shape::Stream { r#""stream":true,"# } else { "" };
+        let (path, stream) = match protocol {
+            Protocol::Chat => ("/v1/chat/completions", stream.to_owned()),
+            Protocol::Messages => ("/v1/messages", format!(r#""max_tokens":100,{stream}"#)),
+        };
         let before = format!(r#"{{"model":"{model}",{stream}"messages":[{{"role":"user","content":""#);
         let after = r#""}],"temperature":0.7}"#;
         let filling = words(540 - before.len() - after.len());
@@ -38,9 +53,17 @@ impl Exchange {
         );
         let answer = match shape {
             Shape::Whole => whole_answer(),
-            Shape::Stream => (0..CHUNKS).map(event).chain([DONE.to_owned()]).collect(),
+            Shape::Stream => (0..CHUNKS).map(piece).collect(),
         };
         Self { request: request.into_bytes(), answer: answer.into_bytes() }
+    }
+
+    /// The same request, answered by what came of it once: a translated answer. `None` if a word of the upstream's is missing in it.
+    pub fn answered_by(&self, answer: Vec<u8>) -> Option<Self> {
+        let holds = |text: &str| answer.windows(text.len()).any(|window| window == text.as_bytes());
+        let has_whole = holds(&words(100));
+        let has_pieces = (0..CHUNKS).all(|at| holds(&format!("token {at:02} ")));
+        (has_whole || has_pieces).then(|| Self { request: self.request.clone(), answer })
     }
 }
 
@@ -64,9 +87,18 @@ pub fn event(at: usize) -> String {
     )
 }
 
+/// The events of a streamed answer, the last one with the end of the stream.
+pub fn stream_pieces() -> Vec<Bytes> {
+    (0..CHUNKS).map(piece).map(Bytes::from).collect()
+}
+
+fn piece(at: usize) -> String {
+    if at + 1 == CHUNKS { event(at) + DONE } else { event(at) }
+}
+
 /// What goes over the wire for piece `at`; the last one with the end of the stream.
 pub fn framed_event(at: usize) -> String {
-    let text = if at + 1 == CHUNKS { event(at) + DONE } else { event(at) };
+    let text = piece(at);
     let mut framed = String::new();
     // A string takes whatever is written to it.
     let _ = write!(framed, "{:x}\r\n{text}\r\n", text.len());

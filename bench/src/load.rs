@@ -6,11 +6,11 @@ mod streams;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-pub use closed::closed;
+pub use closed::{closed, fetch};
 pub use open::open;
 pub use streams::streams;
 
-use crate::exchange::Exchange;
+use tidegate_bench::exchange::Exchange;
 
 /// What is asked of whom.
 #[derive(Debug, Clone)]

@@ -2,22 +2,28 @@
 
 mod compare;
 mod contestant;
-mod exchange;
+mod gate;
 mod load;
 mod mock;
 mod process;
 mod reader;
+mod scale;
+mod stage;
 mod table;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
 
+use tidegate_bench::exchange::{Exchange, Protocol, Shape};
+
 use crate::{
-    compare::{CompareArgs, compare, on_this_core},
-    exchange::{Exchange, Shape},
+    compare::{CompareArgs, compare},
+    gate::{GateArgs, StepArgs, gate, step},
     load::{Task, closed, open, streams},
     mock::MockArgs,
+    scale::{ScaleArgs, scale},
+    stage::on_this_core,
 };
 
 #[derive(Debug, Parser)]
@@ -31,10 +37,17 @@ struct Arguments {
 enum Command {
     /// Measures everybody and prints the tables.
     Compare(CompareArgs),
+    /// Measures what becomes of cost, memory and goodput as everything grows.
+    Scale(ScaleArgs),
     /// Serves as the upstream.
     Mock(MockArgs),
     /// Puts load on an address.
     Load(LoadArgs),
+    /// Counts the instructions of each step of a request, and fails if there are more than before.
+    Gate(GateArgs),
+    /// Does one step of a request: what the gate counts.
+    #[command(hide = true)]
+    Step(StepArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,13 +74,16 @@ struct LoadArgs {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Compare(args) => compare(&args),
+        Command::Scale(args) => scale(&args),
         Command::Mock(args) => on_this_core(mock::serve(args)),
         Command::Load(args) => load(&args),
+        Command::Gate(args) => gate(&args),
+        Command::Step(args) => step(&args),
     }
 }
 
 fn load(args: &LoadArgs) -> anyhow::Result<()> {
-    let exchange = Arc::new(Exchange::new(args.shape, "/v1/chat/completions", &args.model));
+    let exchange = Arc::new(Exchange::new(args.shape, Protocol::Chat, &args.model));
     let task = Task { address: args.address, exchange, connections: args.connections, requests: args.requests };
     let (times, refused) = match (args.shape, args.rate) {
         (Shape::Whole, Some(rate)) => {

@@ -17,12 +17,31 @@ pub struct Process {
     child: Child,
 }
 
+/// The cores that a process may use, as `taskset` takes them: `0`, or `0,1`.
+#[derive(Debug, Clone)]
+pub struct Affinity(String);
+
+impl Affinity {
+    /// One core.
+    pub fn core(core: usize) -> Self {
+        Self(core.to_string())
+    }
+
+    /// So many cores, beginning with `core`.
+    pub fn cores(core: usize, count: usize) -> Self {
+        Self(format!("{core}-{}", core + count - 1))
+    }
+}
+
+/// Enough for ten thousand streams, with a connection on either side of each.
+const FILES: &str = "--nofile=65536:65536";
+
 impl Process {
-    /// Starts `program` on `core`, its output to `log`, and waits until it accepts connections at `address`.
-    pub fn start(core: usize, command: &[String], log: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts a program on `cores`, its output to `log`, and waits until it accepts connections at `address`.
+    pub fn start(cores: &Affinity, command: &[String], (log, address): (&Path, SocketAddr)) -> anyhow::Result<Self> {
         let log = fs::File::create(log)?;
         let child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
+            .args(["-c", &cores.0])
             .args(command)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -97,6 +116,17 @@ impl Drop for Process {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Lets this process, and those that it starts, have as many files as ten thousand streams need.
+pub fn raise_file_limit() -> anyhow::Result<()> {
+    let own = std::process::id().to_string();
+    let raised = Command::new("prlimit").args(["--pid", &own, FILES]).status()?;
+    if raised.success() {
+        Ok(())
+    } else {
+        bail!("this process may not have 65,536 files: run it as root, or raise `ulimit -Hn`")
     }
 }
 

@@ -40,6 +40,9 @@ impl Row {
     }
 }
 
+/// What the name of a translated row ends with.
+pub const TRANSLATED: &str = ", translated";
+
 /// The median of some values; NaN of none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -52,7 +55,7 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 /// The median of the ratios of two rows, round by round: what both met in a round cancels out.
-fn ratio(own: &[f64], other: &[f64]) -> f64 {
+pub fn ratio(own: &[f64], other: &[f64]) -> f64 {
     let ratios: Vec<_> = own.iter().zip(other).map(|(own, other)| own / other).collect();
     median(&ratios)
 }
@@ -84,9 +87,21 @@ pub fn print(rows: &[Row], base: &str) {
             shown(row.recovered.unwrap_or(f64::NAN), 1),
         );
     }
+    for translated in rows.iter().filter(|row| row.name.ends_with(TRANSLATED)) {
+        let Some(plain) = rows.iter().find(|row| translated.name.strip_suffix(TRANSLATED) == Some(&row.name)) else {
+            continue;
+        };
+        println!(
+            "\n{}: {} times {} per request, {} per stream",
+            translated.name,
+            shown(ratio(&translated.per_request, &plain.per_request), 2),
+            plain.name,
+            shown(ratio(&translated.per_stream, &plain.per_stream), 2)
+        );
+    }
 }
 
-fn shown(value: f64, digits: usize) -> String {
+pub fn shown(value: f64, digits: usize) -> String {
     if value.is_nan() { String::new() } else { format!("{value:.digits$}") }
 }
 

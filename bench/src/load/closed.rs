@@ -1,6 +1,6 @@
 //! A closed loop: each connection asks again as soon as it is answered.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
 
 use anyhow::{bail, ensure};
 use tokio::{
@@ -10,10 +10,9 @@ use tokio::{
 };
 
 use super::{Task, Times};
-use crate::{
-    exchange::Exchange,
-    reader::{Progress, Reader},
-};
+use tidegate_bench::exchange::Exchange;
+
+use crate::reader::{Progress, Reader};
 
 /// Runs `task` to its end; every answer is compared byte by byte.
 pub async fn closed(task: &Task) -> anyhow::Result<Times> {
@@ -29,7 +28,7 @@ pub async fn closed(task: &Task) -> anyhow::Result<Times> {
             while left.get() > 0 {
                 left.set(left.get() - 1);
                 let began = Instant::now();
-                ask(&mut stream, &exchange, &mut reader, &mut body).await?;
+                ask(&mut stream, &exchange, (&mut reader, &mut body)).await?;
                 times.push(began.elapsed());
             }
             anyhow::Ok(times)
@@ -42,24 +41,39 @@ pub async fn closed(task: &Task) -> anyhow::Result<Times> {
     Ok(Times::new(times))
 }
 
+/// What comes back for `exchange`, whatever it is.
+pub async fn fetch(address: SocketAddr, exchange: &Exchange) -> anyhow::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).await?;
+    let mut body = Vec::new();
+    receive(&mut stream, &exchange.request, (&mut Reader::default(), &mut body)).await?;
+    Ok(body)
+}
+
 async fn ask(
     stream: &mut TcpStream,
     exchange: &Exchange,
-    reader: &mut Reader,
-    body: &mut Vec<u8>,
+    (reader, body): (&mut Reader, &mut Vec<u8>),
+) -> anyhow::Result<()> {
+    body.clear();
+    receive(stream, &exchange.request, (reader, body)).await?;
+    ensure!(*body == exchange.answer, "an answer differs: {}", String::from_utf8_lossy(body));
+    Ok(())
+}
+
+async fn receive(
+    stream: &mut TcpStream,
+    request: &[u8],
+    (reader, body): (&mut Reader, &mut Vec<u8>),
 ) -> anyhow::Result<()> {
     let mut scratch = [0; 8192];
-    body.clear();
-    stream.write_all(&exchange.request).await?;
+    stream.write_all(request).await?;
     loop {
         let read = stream.read(&mut scratch).await?;
         ensure!(read > 0, "the connection was closed amid an answer");
         match reader.push(&scratch[..read], body)? {
             Progress::Partial => {}
-            Progress::Complete => break,
+            Progress::Complete => return Ok(()),
             Progress::Refused(status) => bail!("refused with {status}"),
         }
     }
-    ensure!(*body == exchange.answer, "an answer differs: {}", String::from_utf8_lossy(body));
-    Ok(())
 }

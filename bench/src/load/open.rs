@@ -12,10 +12,9 @@ use std::{
 use anyhow::{anyhow, ensure};
 
 use super::{Task, Times};
-use crate::{
-    exchange::Exchange,
-    reader::{Progress, Reader},
-};
+use tidegate_bench::exchange::Exchange;
+
+use crate::reader::{Progress, Reader};
 
 /// What came of an open loop.
 #[derive(Debug, Default)]

@@ -16,10 +16,9 @@ use tokio::{
 };
 
 use super::{Task, Times};
-use crate::{
-    exchange::Exchange,
-    reader::{Progress, Reader},
-};
+use tidegate_bench::exchange::Exchange;
+
+use crate::reader::{Progress, Reader};
 
 /// The times of many streams.
 #[derive(Debug, Default)]
