@@ -11,13 +11,15 @@ use tidegate_infrastructure::{
     migrate::{ImportError, ImportFormat, Migration, import},
 };
 
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("OPENAI_API_KEY", "key"),
     ("AZURE_API_KEY_EU", "key"),
     ("ANTHROPIC_API_KEY", "key"),
     ("AZURE_API_KEY", "key"),
     ("AZURE_API_BASE", "https://us.openai.azure.com"),
     ("AZURE_API_VERSION", "2024-10-21"),
+    ("AWS_ACCESS_KEY_ID", "key"),
+    ("AWS_SECRET_ACCESS_KEY", "key"),
     ("GEMINI_API_KEY", "key"),
     ("GROQ_API_KEY", "key"),
     ("MISTRAL_API_KEY", "key"),
@@ -64,7 +66,8 @@ fn tiers(loaded: &Loaded, name: &str) -> Vec<String> {
 fn a_litellm_proxy_becomes_pools_and_a_task_group_with_its_fallbacks() {
     let (whole, loaded) = imported(ImportFormat::LiteLlm, "litellm.yaml");
     let names: Vec<_> = loaded.configuration.pools.iter().map(|pool| pool.value.name().as_str()).collect();
-    let expected = ["gpt-4o-pool", "claude-pool", "local", "at-azure", "gemini", "groq-pool", "house", "laptop"];
+    let expected =
+        ["gpt-4o-pool", "claude-pool", "local", "at-azure", "gemini", "groq-pool", "house", "laptop", "bedrock-claude"];
     assert_eq!(names, expected);
     assert_eq!(tiers(&loaded, "gpt-4o"), ["pool:gpt-4o-pool", "pool:claude-pool"]);
     assert_eq!(tiers(&loaded, "groq"), ["pool:groq-pool", "pool:gemini"]);

@@ -1,11 +1,15 @@
 //! The standard layout means the same after its migration.
 
-use std::{fs, time::Duration};
+use std::{fs, num::NonZeroU32, time::Duration};
 
+use tidegate::Gateway;
+use tidegate_application::LegExplanation;
 use tidegate_domain::{
+    admission::{RateLimitAlgorithm, RateLimitPolicy},
     config::Declared,
+    inference::InferenceRequest,
     pool::{Pool, PoolFallback, PoolMember},
-    task_group::{FallbackStrategy, TaskGroup},
+    task_group::{FallbackStrategy, TaskGroup, TierLimits},
 };
 use tidegate_infrastructure::config::Loaded;
 
@@ -57,6 +61,10 @@ fn every_tier_has_its_place_its_models_and_its_numbers() {
             assert_eq!(policy.max_retries, tier.integer("max_retries"));
             assert_eq!(policy.defaults.values().temperature, Some(tier.number("temperature")));
             assert_eq!(policy.defaults.values().max_tokens, Some(tier.integer("max_tokens")));
+            let TierLimits { concurrency, requests_per_minute, tokens_per_minute } = policy.limits;
+            assert_eq!(concurrency.unwrap().get(), tier.integer("concurrency_limit"));
+            assert_eq!(requests_per_minute.unwrap().get(), tier.integer("rpm_limit"));
+            assert_eq!(tokens_per_minute, None);
         }
     }
 }
@@ -117,4 +125,67 @@ fn check_pool(pool: &Pool, source: &Source) {
     assert_eq!(policy.fallback, PoolFallback::InstanceRotation);
     let attempts = source.below("fallback_config").map_or(2, |fallback| fallback.integer("max_instance_attempts"));
     assert_eq!(policy.max_instance_attempts.get(), attempts);
+    let rate = source.below("rate_limiting").filter(|rate| rate.flag("enabled"));
+    assert_eq!(policy.limits.requests, rate.map(|rate| limit(&rate, 0.0)), "{}", pool.name());
+}
+
+/// The rate that the source says, as ours; a period that is rounded to so many seconds is.
+#[track_caller]
+fn limit(source: &Source, rounded: f64) -> RateLimitPolicy {
+    let (algorithm, capacity, period) = match source.text("algorithm") {
+        "token_bucket" => {
+            let bucket = source.below("token_bucket").unwrap();
+            let size = bucket.integer("bucket_size");
+            (RateLimitAlgorithm::TokenBucket, size, f64::from(size) / bucket.number("refill_rate"))
+        }
+        "sliding_window" => {
+            let window = source.below("sliding_window").unwrap();
+            let seconds = f64::from(window.integer("window_size"));
+            (RateLimitAlgorithm::SlidingWindow, window.integer("max_requests"), seconds)
+        }
+        other => panic!("{other} is not in the fixture"),
+    };
+    let period = if rounded > 0.0 { (period / rounded).round() * rounded } else { period };
+    RateLimitPolicy { algorithm, capacity: NonZeroU32::new(capacity).unwrap(), period: Duration::from_secs_f64(period) }
+}
+
+#[test]
+fn the_rate_of_the_whole_gateway_is_that_of_the_source() {
+    let limits = everything().configuration.limits;
+    let source = limit(&Source::read("rate_limiting.yaml"), 0.001);
+    let ours = limits.requests.unwrap();
+    assert_eq!((ours.algorithm, ours.capacity), (source.algorithm, source.capacity));
+    assert!(ours.period.abs_diff(source.period) < Duration::from_micros(1), "{ours:?} for {source:?}");
+}
+
+/// The tiers that a request for the group goes through, each with its models, in order.
+fn walk(gateway: &Gateway, group: &str) -> Vec<(String, Vec<String>)> {
+    let body = format!(r#"{{"model":"{group}","messages":[]}}"#);
+    let explained = gateway.orchestration().explain(&InferenceRequest::parse(body.into()).unwrap()).unwrap();
+    let leg = |leg: LegExplanation| {
+        let models = leg.candidates.iter().map(|candidate| candidate.model.to_string()).collect();
+        (leg.tier.unwrap().to_string(), models)
+    };
+    explained.legs.into_iter().map(leg).collect()
+}
+
+#[tokio::test]
+async fn requests_walk_the_tiers_and_models_in_the_order_of_the_source() {
+    let map: toml::Table = text(&migrated("standard"), "model-map.toml").parse().unwrap();
+    let loaded = everything();
+    let builder = Gateway::builder().configuration(loaded.configuration).providers(loaded.settings.providers);
+    let gateway = builder.build().await.unwrap();
+    let ours = |model: &str| map["models"][model].as_str().unwrap().to_owned();
+    for entry in Source::registered("task_groups") {
+        let source = Source::read(&entry.file);
+        let tiers = source.tiers();
+        let mut wanted: Vec<(String, Vec<String>)> = tiers
+            .iter()
+            .map(|(name, tier)| (name.clone(), tier.texts("models").into_iter().map(ours).collect()))
+            .collect();
+        if source.text("fallback_strategy") == "model_rotate" {
+            wanted.truncate(1);
+        }
+        assert_eq!(walk(&gateway, &entry.name), wanted, "{}", entry.name);
+    }
 }

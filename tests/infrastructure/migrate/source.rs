@@ -58,6 +58,10 @@ impl Source {
         self.0.as_mapping_get(key).unwrap().as_floating_point().unwrap()
     }
 
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.0.as_mapping_get(key).unwrap().as_bool().unwrap()
+    }
+
     pub(super) fn text(&self, key: &str) -> &str {
         self.0.as_mapping_get(key).unwrap().as_str().unwrap()
     }

@@ -3,6 +3,7 @@
 //! Each module reads one format into a [`Draft`], which writes one `tidegate.toml`. Whatever is guessed or does not come across is a
 //! [`Note`](super::Note). A key that is written out in the source is not copied: the written file names a variable for it.
 
+mod cloud;
 mod draft;
 mod known;
 mod litellm;

@@ -45,8 +45,9 @@ const fn pending(path: &'static str, shape: Shape, why: &'static str) -> Rule {
 const SECONDS: Shape = Shape::Number(0.001, 86400.0);
 const GATEWAY_RATE: &str =
     "the rate of the whole gateway is [limits.rate] here: say how many 'requests' in which 'period'";
-const NO_LEVELS: &str =
-    "limits at once are set where they hold here: [limits], pools, task groups, tiers and instances";
+const NO_LEVELS: &str = "the old code never applied it; limits at once are set where they hold here: [limits], pools, \
+    task groups, tiers and instances";
+const CHECKS: &str = "health follows from the requests themselves; to ask besides, write 'kind' beside it";
 const BY_HAND: &str = "where it leads may have changed with this move: look, and then take it out of its comment";
 const IN_PROVIDER: &str = "credentials and addresses belong to a provider: see [providers] in tidegate.toml";
 
@@ -74,7 +75,7 @@ const RULES: &[Rule] = &[
     pending("task_group.fallback.fallback_groups", Shape::Any, BY_HAND),
     key("pool.health_check.failure_threshold", Shape::Integer(1, 1000)),
     key("pool.health_check.recovery_time", SECONDS),
-    pending("pool.health_check.interval", SECONDS, "health is passive here: it follows from the requests themselves"),
+    pending("pool.health_check.interval", SECONDS, CHECKS),
     key("pool.fallback.max_instance_attempts", Shape::Integer(1, 100)),
     pending("pool.fallback.fallback_pools", Shape::Any, BY_HAND),
     key("pool.rate_limiting", Shape::Any),

@@ -117,12 +117,23 @@ fn section<'a>(heading: &str, entries: impl Iterator<Item = &'a Rewritten>, body
 fn limits(globals: Globals, (body, conversion): (&mut Body, &mut Conversion)) {
     let Globals { fallback: _, concurrency, rate_limiting } = globals;
     let mut limits = Body::default();
-    let concurrency = concurrency.map(|(map, place)| (levels(map), place, "concurrency"));
-    let rates =
-        rate_limiting.map(|(map, place)| (rate_limiting::nested(map, &place, conversion), place, "rate_limiting"));
-    for (map, place, key) in concurrency.into_iter().chain(rates) {
+    let mut carry_whole = |(map, place): (Map, Place), key: &str, conversion: &mut Conversion| {
         let node = Node { value: Value::Map(map), line: place.line };
         carry(&node, Goal { section: "limits", key }, &place, (&mut limits, &mut conversion.notes));
+    };
+    if let Some((map, place)) = concurrency {
+        carry_whole((levels(map), place), "concurrency", conversion);
+    }
+    let mut rate = None;
+    if let Some((map, place)) = rate_limiting {
+        let map = rate_limiting::nested(map, &place, conversion);
+        rate = rate_limiting::of_gateway(&map, &place, conversion);
+        if rate.is_none() {
+            carry_whole((map, place), "rate_limiting", conversion);
+        }
+    }
+    if let Some(rate) = rate {
+        limits.table("rate", rate);
     }
     body.merge("limits", limits);
 }

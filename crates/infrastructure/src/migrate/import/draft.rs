@@ -35,8 +35,8 @@ pub(super) struct Upstream {
     pub(super) wire: Wire,
     /// Absent where the provider is known to be.
     pub(super) base_url: Option<String>,
-    /// Of Azure's protocol.
-    pub(super) api_version: Option<String>,
+    /// What only its protocol asks for.
+    pub(super) keys: Vec<(&'static str, String)>,
     /// As the file will say it: `${NAME}`.
     pub(super) api_key: Option<String>,
     /// The header that the key goes into, if not the usual one.
@@ -209,16 +209,14 @@ impl Draft {
     pub(super) fn finish(self) -> (String, Vec<Note>) {
         let Self { notes, file, mut root, providers, pools, groups, wrappers, names: _ } = self;
         let mut table = Body::default();
-        for (Upstream { name: _, wire, base_url, api_version, api_key, key_header }, name) in providers {
+        for (Upstream { name: _, wire, base_url, keys, api_key, key_header }, name) in providers {
             let mut body = Body::default();
             match wire {
                 Wire::Protocol(protocol) => body.key("protocol", protocol),
                 Wire::Preset(word) => body.key("preset", word),
             }
-            for (key, text) in [("base_url", base_url), ("api_version", api_version)] {
-                if let Some(text) = text {
-                    body.key(key, text);
-                }
+            for (key, text) in base_url.map(|url| ("base_url", url)).into_iter().chain(keys) {
+                body.key(key, text);
             }
             match (api_key, key_header) {
                 (Some(key), None) => body.key("api_key", key),
@@ -280,26 +278,6 @@ pub(super) fn referring(text: &str) -> String {
     match text.strip_prefix("os.environ/") {
         Some(name) => format!("${{{name}}}"),
         None => text.trim_end_matches('/').to_owned(),
-    }
-}
-
-/// A deployment at Azure: where its resource is, the version of the protocol if one is named, and its key.
-pub(super) fn azure(
-    (resource, version): (&str, Option<String>),
-    api_key: Option<String>,
-    (at, draft): ((usize, &str), &mut Draft),
-) -> Upstream {
-    if version.is_none() {
-        let message = "no version of Azure's protocol is named: it is asked through its v1 API";
-        draft.note(NoteKind::Guessed, at, message);
-    }
-    Upstream {
-        name: "azure".to_owned(),
-        wire: Wire::Protocol("azure"),
-        base_url: Some(referring(resource)),
-        api_version: version.map(|version| referring(&version)),
-        api_key,
-        key_header: None,
     }
 }
 

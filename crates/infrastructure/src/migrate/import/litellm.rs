@@ -10,7 +10,8 @@ use super::{
         body::Body,
         yaml::{Map, Value},
     },
-    draft::{Deployment, Draft, Upstream, azure, referring, whole},
+    cloud,
+    draft::{Deployment, Draft, Upstream, referring, whole},
 };
 
 /// A `model_name` with everything that is said about it.
@@ -73,6 +74,8 @@ fn deployment(mut entry: Map, (line, number): (usize, usize), (models, draft): (
     }
     let spelled = params.take_text("model").unwrap_or_default();
     let (prefix, model) = spelled.split_once('/').unwrap_or(("openai", &spelled));
+    // Bedrock is asked in Converse, whichever of its two ways is named.
+    let model = model.strip_prefix("converse/").or_else(|| model.strip_prefix("invoke/")).unwrap_or(model);
     let base_url = params.take_text("api_base").or_else(|| params.take_text("base_url"));
     let api_key = params.take_text("api_key");
     let found = upstream((prefix, base_url, api_key), (&mut params, line, &path), draft);
@@ -111,14 +114,17 @@ fn upstream(
             return None;
         };
         let key = draft.key(api_key.as_deref(), "AZURE_API_KEY", at);
-        return Some(azure((&resource, params.take_text("api_version")), key, (at, draft)));
+        return Some(cloud::azure((&resource, params.take_text("api_version")), key, (at, draft)));
+    }
+    if prefix == "bedrock" {
+        return Some(cloud::bedrock(params, (at, draft)));
     }
     let known = draft.known(prefix, base_url.is_some(), at)?;
     Some(Upstream {
         name: prefix.to_owned(),
         wire: known.wire,
         base_url: base_url.as_deref().map(referring),
-        api_version: None,
+        keys: Vec::new(),
         api_key: draft.key(api_key.as_deref(), known.variable, at),
         key_header: None,
     })

@@ -100,7 +100,7 @@ fn deployment(name: &str, mut map: Map, (line, path, draft): (usize, &str, &mut 
     let weight = map.take("weight").as_ref().and_then(whole);
     draft.leave(&map, path, "there is nothing like it here");
     let (name, wire) = (host.replace('.', "-"), Wire::Protocol("openai"));
-    let upstream = Upstream { name, wire, base_url: Some(base_url), api_version: None, api_key, key_header };
+    let upstream = Upstream { name, wire, base_url: Some(base_url), keys: Vec::new(), api_key, key_header };
     Some(Deployment { upstream, model, weight, max_concurrency: None })
 }
 

@@ -9,7 +9,8 @@ use super::{
         body::Body,
         yaml::{Map, Node, Value},
     },
-    draft::{Deployment, Draft, Upstream, azure, whole},
+    cloud,
+    draft::{Deployment, Draft, Upstream, whole},
 };
 
 /// The name of the whole.
@@ -168,6 +169,7 @@ fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> O
     }
     let host = map.take_text("custom_host");
     let azure = AzureTarget::of(&named, &mut map, (at, draft));
+    let bedrock = (named == "bedrock").then(|| cloud::bedrock(&mut map, (at, draft)));
     let mut params = map.take_map("override_params").unwrap_or_default().0;
     let model = params.take_text("model");
     draft.leave(
@@ -198,12 +200,14 @@ fn deployment(mut map: Map, (line, path): (usize, &str), draft: &mut Draft) -> O
     let name = if named.is_empty() { "openai".to_owned() } else { named };
     let upstream = if let Some(AzureTarget { resource, version, .. }) = azure {
         let key = draft.key(key.as_deref(), "AZURE_API_KEY", at);
-        self::azure((&resource, version), key, (at, draft))
+        cloud::azure((&resource, version), key, (at, draft))
+    } else if let Some(bedrock) = bedrock {
+        bedrock
     } else {
         let known = draft.known(&name, host.is_some(), at)?;
         let api_key = draft.key(key.as_deref(), known.variable, at);
         let base_url = host.map(|host| host.trim_end_matches('/').to_owned());
-        Upstream { name, wire: known.wire, base_url, api_version: None, api_key, key_header: None }
+        Upstream { name, wire: known.wire, base_url, keys: Vec::new(), api_key, key_header: None }
     };
     #[expect(clippy::cast_possible_truncation, reason = "a share, in thousandths")]
     let weight = weight.map(|weight| (weight * 1000.0).round() as i64);
