@@ -199,7 +199,7 @@ pub(crate) async fn get(
     let way = Way { connect_timeout, allow_link_local: true, authorities: None, proxy: None };
     let transport = Transport::new(way, &TlsRoots::public()?);
     let answer = async {
-        let response = transport.send(request).await?;
+        let response = transport.send(transport.message(request)?).await?;
         let status = response.status;
         let body = read_body(response.body, MAX_REPORT_BYTES).await;
         let body =

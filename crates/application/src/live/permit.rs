@@ -99,6 +99,11 @@ impl Permit {
         })
     }
 
+    /// When it was taken.
+    pub(crate) fn sent(&self) -> Instant {
+        self.sent
+    }
+
     /// The instance has begun to answer: enough to end a probe, which may be a stream of many minutes.
     pub(crate) fn answered(&mut self, now: Instant, (latency, how): (Duration, Answering), observer: &dyn Observer) {
         self.latency = Some(latency);

@@ -183,7 +183,7 @@ impl<C: LlmClient> Attempts<C> {
                 sleep(after).await;
                 continue;
             };
-            if !self.affords_attempt() {
+            if !self.affords_attempt(candidate.permit.sent()) {
                 return Err(self.give_up());
             }
             match self.attempt(candidate, &request).await {
@@ -195,8 +195,7 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
-    pub(super) fn affords_attempt(&mut self) -> bool {
-        let now = self.ledger.now();
+    pub(super) fn affords_attempt(&mut self, now: std::time::Instant) -> bool {
         if self.walk.attempts() > 0 {
             return self.ledger.trace.paid(self.route.budget.withdraw(now));
         }

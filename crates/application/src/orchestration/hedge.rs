@@ -66,7 +66,7 @@ impl<C: LlmClient> Attempts<C> {
         }
         self.leave_out(&first.instance);
         let candidate = self.candidate_of_leg(request)?;
-        if !self.affords_attempt() {
+        if !self.affords_attempt(candidate.permit.sent()) {
             return None;
         }
         Some(self.begin(candidate, AttemptRole::Hedge))

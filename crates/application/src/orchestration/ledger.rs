@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    hash::{BuildHasher, BuildHasherDefault},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -11,7 +11,7 @@ use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Dropped, RequestId, Usage},
     model::Prices,
-    name::Target,
+    name::{NameHasher, Target},
     observe::{Event, Observer, Outcome},
     routing::{AttemptRecord, AttemptRole, RequestRecord, Trace},
     time::Clock,
@@ -66,7 +66,7 @@ impl Ledger {
         watchers: &Watchers,
     ) -> Self {
         let (opened, received) = (watchers.clock.now(), watchers.clock.wall());
-        let seed = BuildHasherDefault::<DefaultHasher>::default().hash_one(request_id.as_str());
+        let seed = BuildHasherDefault::<NameHasher>::default().hash_one(request_id.as_str());
         Self {
             watchers: watchers.clone(),
             received,
@@ -111,7 +111,7 @@ impl Ledger {
         mut permit: Permit,
     ) -> OpenAttempt {
         let index = self.trace.attempts.len();
-        let began = self.watchers.clock.now();
+        let began = permit.sent();
         self.places.begin();
         permit.places.begin();
         if permit.is_panic {

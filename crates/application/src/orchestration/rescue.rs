@@ -158,7 +158,7 @@ impl<C: LlmClient> Rescuer<C> {
         let attempts = &mut self.attempts;
         while attempts.walk.has_attempts_left() && attempts.has_useful_time() {
             let candidate = attempts.next_candidate(&self.request)?;
-            if !attempts.affords_attempt() {
+            if !attempts.affords_attempt(candidate.permit.sent()) {
                 return None;
             }
             let (under_way, question) = attempts.begin(candidate, role);

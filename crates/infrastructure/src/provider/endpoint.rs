@@ -1,13 +1,13 @@
 //! Where a provider is and what every request to it carries.
 
-use std::time::SystemTime;
+use std::{sync::OnceLock, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
 use tidegate_domain::inference::Operation;
 
-use super::bedrock::Signer;
+use super::{bedrock::Signer, transport::Common};
 
 /// Headers that the transport writes; a configured one would break the framing or the routing.
 const RESERVED: [HeaderName; 5] =
@@ -34,13 +34,27 @@ pub(super) struct Endpoint {
     signer: Option<Signer>,
 }
 
-/// Where an operation is asked for.
+/// Where an operation is asked for, and how.
 #[derive(Debug)]
-struct Route {
+pub(super) struct Route {
     operation: Operation,
     whole: Uri,
     /// If a stream is asked for elsewhere.
     stream: Option<Uri>,
+    /// What requests for a whole answer have in common, and requests for a stream, once there was one.
+    common: [OnceLock<Common>; 2],
+}
+
+impl Route {
+    /// Where it is asked for.
+    pub(super) fn uri(&self, streams: bool) -> &Uri {
+        self.stream.as_ref().filter(|_| streams).unwrap_or(&self.whole)
+    }
+
+    /// What requests for it have in common.
+    pub(super) fn common(&self, streams: bool) -> &OnceLock<Common> {
+        &self.common[usize::from(streams)]
+    }
 }
 
 /// The paths of an operation below a base URL.
@@ -88,7 +102,7 @@ impl Endpoint {
         let models = route(&uri, "/models")?;
         let routes = routes.map(|(operation, Paths { whole, stream })| {
             let stream = stream.map(|stream| route(&uri, &stream)).transpose()?;
-            Ok(Route { operation, whole: route(&uri, &whole)?, stream })
+            Ok(Route { operation, whole: route(&uri, &whole)?, stream, common: Default::default() })
         });
         Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers, signer: None })
     }
@@ -103,10 +117,9 @@ impl Endpoint {
         self.routes.iter().any(|route| route.operation == operation)
     }
 
-    /// Where `operation` is asked for, if the provider offers it: a stream may be elsewhere.
-    pub(super) fn route(&self, operation: Operation, streams: bool) -> Option<&Uri> {
-        let route = self.routes.iter().find(|route| route.operation == operation)?;
-        Some(route.stream.as_ref().filter(|_| streams).unwrap_or(&route.whole))
+    /// Where `operation` is asked for, if the provider offers it.
+    pub(super) fn route(&self, operation: Operation) -> Option<&Route> {
+        self.routes.iter().find(|route| route.operation == operation)
     }
 
     /// The host that everything is asked of.
@@ -121,6 +134,11 @@ impl Endpoint {
 
     pub(super) fn has_credentials_of(&self, other: &Self) -> bool {
         self.headers == other.headers && self.signer == other.signer
+    }
+
+    /// Whether each request is signed, so that no two have a head in common.
+    pub(super) fn is_signed(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// Signs a request that has everything else, if that is how the provider is asked.
@@ -191,7 +209,7 @@ mod tests {
 
     #[track_caller]
     fn check(base_url: &str, chat: &str) {
-        assert_eq!(endpoint(base_url).unwrap().route(CHAT, true).unwrap().to_string(), chat);
+        assert_eq!(endpoint(base_url).unwrap().route(CHAT).map(|route| route.uri(true)).unwrap().to_string(), chat);
     }
 
     #[test]
@@ -206,15 +224,15 @@ mod tests {
     fn an_operation_that_is_not_offered_has_no_route() {
         let endpoint = endpoint("https://api.example/v1").unwrap();
         assert!(endpoint.offers(Operation::Embeddings) && !endpoint.offers(Operation::Rerank));
-        assert_eq!(endpoint.route(Operation::Rerank, false), None);
+        assert_eq!(endpoint.route(Operation::Rerank).map(|route| route.uri(false)), None);
     }
 
     #[test]
     fn a_stream_may_be_asked_for_elsewhere() {
         let paths = Paths { whole: "/whole".to_owned(), stream: Some("/stream".to_owned()) };
         let endpoint = Endpoint::new("https://e.example", HeaderMap::new(), [(CHAT, paths)].into_iter()).unwrap();
-        assert_eq!(endpoint.route(CHAT, false).unwrap().path(), "/whole");
-        assert_eq!(endpoint.route(CHAT, true).unwrap().path(), "/stream");
+        assert_eq!(endpoint.route(CHAT).map(|route| route.uri(false)).unwrap().path(), "/whole");
+        assert_eq!(endpoint.route(CHAT).map(|route| route.uri(true)).unwrap().path(), "/stream");
     }
 
     #[test]

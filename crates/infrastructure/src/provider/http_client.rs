@@ -4,6 +4,8 @@
 //! part of the request. What comes back is checked as far as the gateway must vouch for it: a whole answer is one, a stream
 //! has its terminal event.
 
+mod answers;
+
 use std::{
     pin::Pin,
     sync::Arc,
@@ -12,33 +14,31 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
         Call, Dialect, InferenceRequest, Operation, Part, Partial, Prefill, Reply, StreamChunk, Succession, Usage,
-        WholeAnswer,
     },
     time::Clock,
 };
 
+use self::answers::{is_json, is_stream, malformed, media_type, no_stream, refusal, whole_answer};
 use super::{
     anthropic::{self, MessagesWatch},
     bedrock::{self, ConverseWatch, FramedReader},
     endpoint::{Endpoint, Paths},
     network_stream::NetworkStream,
-    openai::{self, ChatWatch, MediaWatch, ResponsesWatch, faults, faults::MAX_ERROR_BYTES},
+    openai::{self, ChatWatch, MediaWatch, ResponsesWatch},
     raw_stream::RawStream,
     retry_after::quota,
-    transport::{Answer, AnswerBody, ReadBodyError, Transport, body_fault, drain, read_body},
+    transport::{Answer, AnswerBody, Message, Transport, drain},
     watched::{Watch, WatchedReader},
 };
 use crate::clock::TokioClock;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EVENT_STREAM: &str = "text/event-stream";
-/// The largest answer that is taken whole.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// The protocols that are spoken over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,16 +148,29 @@ impl HttpClient {
         self.endpoint.offers(operation)
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<Request<Bytes>, Fault> {
-        let operation = call.request.operation();
-        let streams = call.request.envelope().stream();
-        let Some(route) = self.endpoint.route(operation, streams) else {
+    fn message(&self, call: &Call<'_>) -> Result<Message, Fault> {
+        let (operation, streams) = (call.request.operation(), call.request.envelope().stream());
+        let Some(route) = self.endpoint.route(operation) else {
             let detail = format!("the provider does not offer {operation}");
             return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
         };
+        if self.endpoint.is_signed() || call.request.headers().next().is_some() {
+            return self.transport.message(self.request(call, route.uri(streams)));
+        }
+        let common = if let Some(known) = route.common(streams).get() {
+            known
+        } else {
+            let takes_id = !self.endpoint.headers.contains_key(REQUEST_ID);
+            let made = self.transport.common(self.request(call, route.uri(streams)), takes_id)?;
+            route.common(streams).get_or_init(|| made)
+        };
+        Ok(common.message(call.request_id.as_str(), self.body(call)))
+    }
+
+    fn request(&self, call: &Call<'_>, uri: &Uri) -> Request<Bytes> {
         let mut request = Request::new(self.body(call));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = route.clone();
+        *request.uri_mut() = uri.clone();
         // What was configured stands, whatever else would be said.
         let headers = request.headers_mut();
         headers.clone_from(&self.endpoint.headers);
@@ -173,7 +186,7 @@ impl HttpClient {
             headers.entry(REQUEST_ID).or_insert(id);
         }
         self.finish(&mut request);
-        Ok(request)
+        request
     }
 
     /// Adds what depends on the protocol, and on everything else in the request.
@@ -197,7 +210,7 @@ impl HttpClient {
 
     /// Sends one request that the provider has itself.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
-        let answer = self.transport.send(self.request(&call)?).await?;
+        let answer = self.transport.send(self.message(&call)?).await?;
         call.note_quota(quota(&answer.fields));
         if !answer.status.is_success() {
             return Err(Box::pin(refusal(answer)).await);
@@ -257,7 +270,7 @@ impl HttpClient {
         headers.clone_from(&self.endpoint.headers);
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         self.finish(&mut request);
-        let answer = self.transport.send(request).await?;
+        let answer = self.transport.send(self.transport.message(request)?).await?;
         if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 405) {
             return Err(refusal(answer).await);
         }
@@ -317,36 +330,6 @@ impl Stream for HttpStream {
     }
 }
 
-async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
-    let media_type = media_type(&answer).map(Box::from);
-    let is_json = is_json(&answer);
-    let body = read_body(answer.body, MAX_ANSWER_BYTES).await.map_err(|error| match error {
-        ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
-        ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
-    })?;
-    let operation = request.operation();
-    match operation {
-        Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
-        Operation::Converse(Dialect::Bedrock) => bedrock::whole(body),
-        Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
-            openai::whole(body, operation)
-        }
-        // A transcript may be plain text, or subtitles.
-        Operation::Transcriptions | Operation::Translations if !is_json => {
-            Ok(without_generation(WholeAnswer { media_type, ..WholeAnswer::json(body, None) }, request))
-        }
-        Operation::Embeddings
-        | Operation::Moderations
-        | Operation::Rerank
-        | Operation::Images
-        | Operation::ImageEdits
-        | Operation::ImageVariations
-        | Operation::Speech
-        | Operation::Transcriptions
-        | Operation::Translations => openai::whole(body, operation).map(|answer| without_generation(answer, request)),
-    }
-}
-
 /// What is spoken: sound as it comes, or events of it.
 fn spoken(answer: Answer, request: &InferenceRequest) -> Events {
     let Some(media_type) = media_type(&answer).filter(|_| !is_stream(&answer, EVENT_STREAM)).map(Box::from) else {
@@ -354,43 +337,4 @@ fn spoken(answer: Answer, request: &InferenceRequest) -> Events {
     };
     let usage = Usage::estimated(request.prompt_tokens().into(), 0);
     Events::Raw(RawStream::new(answer.body, media_type, usage))
-}
-
-fn media_type(answer: &Answer) -> Option<&str> {
-    answer.fields.text("content-type")
-}
-
-fn is_json(answer: &Answer) -> bool {
-    media_type(answer).is_some_and(|media_type| media_type.trim_start().starts_with("application/json"))
-}
-
-/// An answer of which no token was generated: without a report, the prompt is all that it cost.
-fn without_generation(answer: WholeAnswer, request: &InferenceRequest) -> WholeAnswer {
-    let usage = answer.usage.unwrap_or_else(|| Usage::estimated(request.prompt_tokens().into(), 0));
-    WholeAnswer { usage: Some(usage), ..answer }
-}
-
-/// The fault of an answer with another status than 2xx. A body that cannot be read leaves the status to speak.
-async fn refusal(answer: Answer) -> Fault {
-    let Answer { status, fields, body } = answer;
-    let body = read_body(body, MAX_ERROR_BYTES).await.unwrap_or_default();
-    faults::answered(status.as_u16(), &fields.to_map(), &body)
-}
-
-fn is_stream(answer: &Answer, expected: &str) -> bool {
-    let Some(media_type) = answer.fields.get("content-type") else { return true };
-    media_type.get(..expected.len()).is_some_and(|start| start.eq_ignore_ascii_case(expected.as_bytes()))
-}
-
-/// The fault of a 200 that is no stream though one was asked for: an error in disguise, or a portal's page.
-async fn no_stream(answer: Answer) -> Fault {
-    let body = read_body(answer.body, MAX_ERROR_BYTES).await.unwrap_or_default();
-    if openai::is_error(&body) {
-        return faults::in_band(&body, Work::Ambiguous);
-    }
-    malformed("a stream was asked for and something else came")
-}
-
-fn malformed(detail: &'static str) -> Fault {
-    Fault::new(FaultKind::Malformed, Work::Ambiguous, detail)
 }

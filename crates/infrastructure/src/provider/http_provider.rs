@@ -175,7 +175,7 @@ mod tests {
 
     fn route(provider: &HttpProvider, operation: Operation) -> Option<String> {
         let endpoint = provider.endpoint(&provider.base_url, "my-gpt.4o", &provider.headers).unwrap();
-        endpoint.route(operation, false).map(ToString::to_string)
+        endpoint.route(operation).map(|route| route.uri(false)).map(ToString::to_string)
     }
 
     #[test]

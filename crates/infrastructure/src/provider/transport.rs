@@ -31,6 +31,7 @@ pub use self::connector::TlsError;
 pub(super) use self::{
     body::{Answer, AnswerBody, BodyError, ReadBodyError, body_fault, drain, read_body},
     connector::TlsRoots,
+    message::{Common, Message},
 };
 use self::{
     connection::{Cause, Connection, Unanswered},
@@ -74,21 +75,37 @@ impl Transport {
         &self.way
     }
 
+    /// Gets `request` ready.
+    ///
+    /// # Errors
+    /// If it names no host.
+    pub(super) fn message(&self, request: Request<Bytes>) -> Result<Message, Fault> {
+        Ok(Message::new(self.host(request.uri())?, request))
+    }
+
+    /// What every request has in common with `request`; the id is left open if `takes_id`.
+    ///
+    /// # Errors
+    /// If it names no host.
+    pub(super) fn common(&self, request: Request<Bytes>, takes_id: bool) -> Result<Common, Fault> {
+        Ok(Common::of(self.host(request.uri())?, request, takes_id))
+    }
+
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.
     ///
     /// A pooled connection that turns out closed before a byte of the request was written is replaced unseen.
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Answer, Fault> {
-        let host = self.host(request.uri())?;
+    pub(super) async fn send(&self, message: Message) -> Result<Answer, Fault> {
+        let host = &message.host;
         while let Some(mut connection) = host.take() {
-            match connection.ask(&request).await {
-                Ok(head) => return Ok(body::answer(head, connection, host)),
+            match connection.ask(&message).await {
+                Ok(head) => return Ok(body::answer(head, connection, message.host)),
                 Err(Unanswered { is_sent: false, .. }) => {}
                 Err(unanswered) => return Err(unanswered.into()),
             }
         }
-        let mut connection = self.open(&host).await?;
-        let head = connection.ask(&request).await?;
-        Ok(body::answer(head, connection, host))
+        let mut connection = self.open(host).await?;
+        let head = connection.ask(&message).await?;
+        Ok(body::answer(head, connection, message.host))
     }
 
     async fn open(&self, host: &Host) -> Result<Connection, Fault> {

@@ -8,12 +8,11 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Bytes, BytesMut};
-use http::Request;
+use bytes::BytesMut;
 use tidegate_http1::{HeadError, HeadLimits, HeadScan, ResponseHead};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::{message::write_head, wire::Wire};
+use super::{message::Message, wire::Wire};
 
 /// What is put up with in the head of an answer.
 const HEAD_LIMITS: HeadLimits = HeadLimits { max_bytes: 64 * 1024, max_headers: 128 };
@@ -54,7 +53,7 @@ pub(super) enum Cause {
 
 /// A request on its way out.
 struct Outgoing<'a> {
-    request: &'a Request<Bytes>,
+    message: &'a Message,
     stage: Stage,
     /// Whether a part of it is out.
     is_sent: bool,
@@ -92,9 +91,9 @@ impl Connection {
         }
     }
 
-    /// Sends `request` and reads the head of its answer.
-    pub(super) async fn ask(&mut self, request: &Request<Bytes>) -> Result<ResponseHead, Unanswered> {
-        let mut outgoing = Outgoing { request, stage: Stage::All, is_sent: false };
+    /// Sends `message` and reads the head of its answer.
+    pub(super) async fn ask(&mut self, message: &Message) -> Result<ResponseHead, Unanswered> {
+        let mut outgoing = Outgoing { message, stage: Stage::All, is_sent: false };
         let sent = poll_fn(|context| self.poll_send(&mut outgoing, context)).await;
         let is_whole = sent.map_err(|_| Unanswered { is_sent: outgoing.is_sent, cause: Cause::Broken })?;
         let mut head = self.head().await.map_err(|cause| Unanswered { is_sent: true, cause })?;
@@ -168,7 +167,7 @@ impl Outgoing<'_> {
                     continue;
                 }
                 Stage::Head(rest) => &rest[..],
-                Stage::Body(from) => &self.request.body()[*from..],
+                Stage::Body(from) => &self.message.body[*from..],
                 Stage::Nothing => return Poll::Ready(Ok(())),
             };
             let written = if piece.is_empty() { 0 } else { ready!(Pin::new(&mut *wire).poll_write(context, piece))? };
@@ -185,23 +184,23 @@ impl Outgoing<'_> {
         match &mut self.stage {
             Stage::Head(rest) if written < rest.len() => drop(rest.drain(..written)),
             Stage::Head(_) if !joins => self.stage = Stage::Body(0),
-            Stage::Body(from) if *from + written < self.request.body().len() => *from += written,
+            Stage::Body(from) if *from + written < self.message.body.len() => *from += written,
             Stage::All | Stage::Head(_) | Stage::Body(_) | Stage::Nothing => self.stage = Stage::Nothing,
         }
     }
 
     /// Whether head and body go out together.
     fn joins(&self) -> bool {
-        self.request.body().len() <= MAX_JOINED_BODY
+        self.message.body.len() <= MAX_JOINED_BODY
     }
 
     /// Writes the head, and a body that is joined to it; keeps only what the socket does not take at once.
     fn begin(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            write_head(scratch, self.request);
+            self.message.write_head(scratch);
             if self.joins() {
-                scratch.extend_from_slice(self.request.body());
+                scratch.extend_from_slice(&self.message.body);
             }
             let written = match Pin::new(wire).poll_write(context, scratch) {
                 Poll::Ready(written) => written?,
