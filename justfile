@@ -39,7 +39,8 @@ purity:
     cargo check -p tidegate-interface
     cargo check -p tidegate --no-default-features
 
-# Talks to the release binary with the official OpenAI SDK (needs Python and `pip install -r tests/e2e/requirements.txt`).
+# Talks to the release binary with the official SDKs (needs Python with tests/e2e/requirements.txt, and Node with tests/e2e/package.json in the directory that
+# TIDEGATE_E2E_NODE names; .ci/run installs both).
 e2e:
     cargo build --release
     python3 tests/e2e/run.py target/release/tidegate

@@ -16,7 +16,7 @@ PATIENCE = 10.0
 # How long it lets open requests finish after SIGTERM.
 DRAIN = 2.0
 
-CONFIG = """
+SERVER = """
 [server]
 listen = "127.0.0.1:{port}"
 admin_listen = "127.0.0.1:{admin_port}"
@@ -24,7 +24,10 @@ drain_timeout = {drain}
 
 [storage]
 backend = "memory"
+"""
 
+# Tier 1 of `chat` is `alpha`, tier 2 is `beta`.
+TWO_TIERS = """
 [providers.alpha]
 protocol = "openai"
 base_url = "{alpha}"
@@ -61,20 +64,21 @@ model = "beta:model-b"
 """
 
 
-class Gateway:
-    """A running gateway: tier 1 of `chat` is `alpha`, tier 2 is `beta`."""
+def two_tiers(alpha, beta):
+    """A configuration with these two upstreams."""
+    return TWO_TIERS.format(alpha=alpha.base_url, beta=beta.base_url)
 
-    def __init__(self, binary, alpha, beta, more=""):
+
+class Gateway:
+    """A running gateway; `config` says everything but where it listens."""
+
+    def __init__(self, binary, config):
         self.folder = tempfile.TemporaryDirectory(prefix="tidegate-e2e-")
         self.port, self.admin_port = free_ports(2)
         folder = Path(self.folder.name)
         self.config = folder / "tidegate.toml"
-        self.config.write_text(
-            more
-            + CONFIG.format(
-                port=self.port, admin_port=self.admin_port, drain=DRAIN, alpha=alpha.base_url, beta=beta.base_url
-            )
-        )
+        server = SERVER.format(port=self.port, admin_port=self.admin_port, drain=DRAIN)
+        self.config.write_text(server + config)
         self.log = folder / "gateway.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""End to end: the release binary, real sockets, and the official OpenAI SDK as the caller.
+"""End to end: the release binary, real sockets, and the official SDKs as the callers.
 
     python3 tests/e2e/run.py target/release/tidegate [part of a scenario's name ...]
 
-Each scenario is one function with a gateway and two upstreams of its own, so that one alone can be run and read. A failing
+Each scenario is one function with a gateway and upstreams of its own, so that one alone can be run and read. A failing
 one shows its reason and the end of the gateway's log. The exit code is 0 only if all passed.
 """
 
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import openai
 
+import matrix
 import refusals
 from checks import expect, raises, read, text_of
-from gateway import DRAIN, PATIENCE, POOL_OF_TWO, Gateway
+from gateway import DRAIN, PATIENCE, POOL_OF_TWO, Gateway, two_tiers
 from upstream import BREAKS_OFF, FAILS, NEVER_ENDS, REFUSES, USAGE, Upstream, UpstreamProcess
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ class World:
     def __init__(self, binary):
         self.binary = binary
         self.alpha, self.beta = Upstream("alpha"), Upstream("beta")
-        self.gateway = Gateway(binary, self.alpha, self.beta)
+        self.gateway = Gateway(binary, two_tiers(self.alpha, self.beta))
         # The SDK's own retries are on, as they are for users: a scenario that counts attempts counts those too.
         self.client = openai.OpenAI(base_url=self.gateway.base_url, api_key="any", timeout=PATIENCE)
 
@@ -228,7 +229,7 @@ def a_configuration_with_a_dangling_name_fails_its_check(world):
 def a_killed_upstream_process_loses_no_request_under_load(world):
     """200 requests a second for four seconds, half of them streamed; half way, one of two upstreams is killed."""
     with UpstreamProcess("gamma") as gamma, UpstreamProcess("delta") as delta:
-        with Gateway(world.binary, gamma, delta, POOL_OF_TWO) as gateway:
+        with Gateway(world.binary, two_tiers(gamma, delta) + POOL_OF_TWO) as gateway:
             gateway.wait_until_ready()
             client = openai.OpenAI(base_url=gateway.base_url, api_key="any", timeout=PATIENCE, max_retries=0)
             answered = under_load(client, kill=gamma.kill)
@@ -298,13 +299,14 @@ SCENARIOS = [
     a_killed_upstream_process_loses_no_request_under_load,
     an_idle_gateway_is_small,
     *refusals.SCENARIOS,
+    *matrix.SCENARIOS,
 ]
 
 
 def passes(scenario, binary):
     """Runs one scenario in a world of its own, and says how it went."""
     began = time.monotonic()
-    world = World(binary)
+    world = getattr(scenario, "world", World)(binary)
     try:
         world.gateway.wait_until_ready()
         scenario(world)

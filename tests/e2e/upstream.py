@@ -1,7 +1,7 @@
-"""A provider in the OpenAI protocol that fails on demand, over real sockets.
+"""A provider that fails on demand, over real sockets.
 
-It answers `POST /v1/chat/completions` with its own name as content, streamed or not, in the mode that a scenario sets, and
-remembers every body that it was sent. Only the standard library: what fails here must not be somebody else's client.
+It answers with its own name as content, streamed or not, in the protocol that it is asked in and in the mode that a scenario sets,
+and remembers every body that it was sent. Only the standard library: what fails here must not be somebody else's client.
 """
 
 import json
@@ -12,8 +12,16 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import speaks_chat
+import speaks_converse
+import speaks_messages
+import speaks_responses
+from speaking import Objection
+
 # The tokens that every answer claims to have cost.
-USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+USAGE = speaks_chat.usage()
+# What the providers speak.
+PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse]
 
 # What an upstream can do with a request.
 ANSWERS = "answers"
@@ -26,8 +34,10 @@ NEVER_ENDS = "never ends"  # a stream that goes on until somebody hangs up
 class Upstream:
     """One provider on a port of its own."""
 
-    def __init__(self, name):
+    def __init__(self, name, is_strict=False):
         self.name = name
+        # Whether it refuses what the real provider would.
+        self.is_strict = is_strict
         self.mode = ANSWERS
         self.bodies = []
         self.hung_up = threading.Event()
@@ -38,8 +48,12 @@ class Upstream:
         threading.Thread(target=self.server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
 
     @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
     def base_url(self):
-        return f"http://127.0.0.1:{self.server.server_port}/v1"
+        return f"{self.address}/v1"
 
     @property
     def requests(self):
@@ -102,21 +116,21 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         mode = self.upstream.mode
         self.upstream.bodies.append(body)
+        spoken = next(protocol for protocol in PROTOCOLS if protocol.serves(self.path))
         if mode == FAILS:
-            self.answer(500, error("server_error", "it broke"))
-        elif mode == REFUSES:
-            self.answer(400, error("invalid_request_error", "temperature is out of range"))
-        elif body.get("stream"):
-            self.stream(body, mode)
+            return self.answer(500, error("server_error", "it broke"))
+        if mode == REFUSES:
+            return self.answer(400, error("invalid_request_error", "temperature is out of range"))
+        heard = ([], [], False)
+        if self.upstream.is_strict:
+            try:
+                heard = spoken.read(body, self.headers)
+            except (Objection, KeyError, TypeError, ValueError) as objection:
+                return self.answer(400, spoken.objection(f"{type(objection).__name__}: {objection}"))
+        if spoken.streams(self.path, body):
+            self.stream(spoken.events(body, self.upstream.name, heard), spoken.MEDIA_TYPE, mode)
         else:
-            self.answer(200, self.completion(body))
-
-    def completion(self, body):
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.upstream.name}}
-        return {**self.head(body, "chat.completion"), "choices": [choice], "usage": USAGE}
-
-    def head(self, body, kind):
-        return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": body["model"]}
+            self.answer(200, spoken.whole(body, self.upstream.name, heard))
 
     def answer(self, status, value):
         payload = json.dumps(value).encode()
@@ -126,38 +140,29 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def stream(self, body, mode):
+    def stream(self, events, media_type, mode):
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", media_type)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         try:
-            self.events(body, mode)
+            self.send_events(list(events), mode)
         except OSError:
             self.upstream.hung_up.set()
             self.close_connection = True
 
-    def events(self, body, mode):
-        self.delta(body, {"role": "assistant", "content": ""})
-        self.delta(body, {"content": self.upstream.name})
-        if mode == BREAKS_OFF:
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        while mode == NEVER_ENDS:
-            time.sleep(0.05)
-            self.delta(body, {"content": "."})
-        self.delta(body, {}, finish_reason="stop")
-        if (body.get("stream_options") or {}).get("include_usage"):
-            self.event({**self.head(body, "chat.completion.chunk"), "choices": [], "usage": USAGE})
-        self.chunk(b"data: [DONE]\n\n")
+    def send_events(self, events, mode):
+        for at, event in enumerate(events):
+            event = event if isinstance(event, bytes) else event.encode()
+            self.chunk(event)
+            has_content = at == 1
+            if has_content and mode == BREAKS_OFF:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            while has_content and mode == NEVER_ENDS:
+                time.sleep(0.05)
+                self.chunk(event)
         self.chunk(b"")
-
-    def delta(self, body, delta, finish_reason=None):
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        self.event({**self.head(body, "chat.completion.chunk"), "choices": [choice]})
-
-    def event(self, value):
-        self.chunk(b"data: " + json.dumps(value).encode() + b"\n\n")
 
     def chunk(self, data):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
