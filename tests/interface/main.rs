@@ -5,6 +5,7 @@ mod cancellation;
 mod configuration;
 mod data_plane;
 mod framing;
+mod fuzz;
 mod gateway;
 mod instances;
 mod lifecycle;

@@ -18,6 +18,8 @@
 
 pub mod clock;
 pub mod config;
+#[cfg(any(test, fuzzing))]
+pub mod examine;
 pub mod migrate;
 pub mod model_catalogue;
 pub mod operations;

@@ -220,7 +220,7 @@ impl<M: shaku::Module> shaku::Component<M> for Providers {
 }
 
 /// The chunks of a stream in `dialect` that arrived in these pieces, as a client of that protocol delivers them.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn recorded(
     dialect: tidegate_domain::inference::Dialect,
     pieces: impl Iterator<Item = Bytes>,

@@ -112,7 +112,7 @@ impl<R: ReadAnswer> Stream for NetworkStream<R> {
 }
 
 /// All that a reader makes of a stream that arrives in `pieces`.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn read_all(
     mut reader: impl ReadAnswer,
     pieces: impl Iterator<Item = Bytes>,

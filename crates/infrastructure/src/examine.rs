@@ -1,0 +1,81 @@
+//! What must hold of any text as a request, an answer and a stream of every dialect, on its way into every other: no reader and no
+//! writer panics, and however a stream is cut, the same comes of it.
+//!
+//! A fuzz target calls it with texts of its own, and a test with the corpus; it is in no other build.
+
+use bytes::Bytes;
+use tidegate_domain::{
+    fault::FaultKind,
+    inference::{Dialect, InferenceRequest, Operation},
+};
+
+use crate::{
+    provider::recorded,
+    translate::{self, Asked, StreamTranslator},
+};
+
+/// A request of somebody who is answered, which every dialect's callers could have made.
+const ASKED: &[u8] = br#"{"model":"m","metadata":{},"stream":true,"stream_options":{"include_usage":true}}"#;
+
+/// Reads `text` as everything that it may be.
+///
+/// # Panics
+/// If a reader or a writer panics, or a stream in pieces comes to something else than the whole.
+pub fn examine(text: &[u8]) {
+    for from in Dialect::ALL {
+        for to in Dialect::ALL.into_iter().filter(|to| *to != from) {
+            if let Ok(request) = InferenceRequest::read(Operation::Converse(from), Bytes::copy_from_slice(text)) {
+                let _ = translate::request(&request, from, to);
+            }
+            let Ok(request) = InferenceRequest::read(Operation::Converse(to), Bytes::from_static(ASKED)) else {
+                continue;
+            };
+            let asked = Asked { request: &request, at: 7, id: "id", model: "model" };
+            let _ = translate::answer(text, (from, to), asked);
+            let whole = stream(text, (from, to), asked, usize::MAX);
+            for piece in [1, 7] {
+                assert_eq!(stream(text, (from, to), asked, piece), whole, "in pieces of {piece}");
+            }
+        }
+    }
+}
+
+/// What a caller gets of a stream that arrives in pieces of that size, and how it failed. `None` if no stream is translated.
+fn stream(
+    text: &[u8],
+    dialects: (Dialect, Dialect),
+    asked: Asked<'_>,
+    piece: usize,
+) -> Option<(Vec<u8>, Option<FaultKind>)> {
+    let mut translator = StreamTranslator::new(dialects, asked)?;
+    let (mut out, mut failed) = (Vec::new(), None);
+    for chunk in recorded(dialects.0, text.chunks(piece).map(Bytes::copy_from_slice)) {
+        match chunk.and_then(|chunk| translator.push(&chunk)) {
+            Ok(chunk) => out.extend_from_slice(&chunk.bytes),
+            Err(fault) => {
+                failed = Some(fault.kind);
+                break;
+            }
+        }
+    }
+    // Where something fails that shares a chunk with what came before it, that is not told any more.
+    Some((if failed.is_some() { Vec::new() } else { out }, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::examine;
+
+    #[test]
+    fn the_corpus_of_the_fuzz_target_holds() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/translate");
+        let mut count = 0;
+        for file in std::fs::read_dir(corpus).unwrap() {
+            examine(&std::fs::read(file.unwrap().path()).unwrap());
+            count += 1;
+        }
+        assert!(count >= 9, "{count} texts");
+    }
+}
