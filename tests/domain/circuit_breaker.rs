@@ -161,6 +161,50 @@ fn every_other_request_failing_opens_it_once_there_are_enough() {
     assert_eq!(opens_at(&[well, ill].repeat(50), SECOND * 4), None, "there are never twenty in a minute");
 }
 
+/// Whether the twentieth call opens a circuit that is under another policy by then, when every other one fails or takes that long.
+fn opens_under((first, other): (BreakerPolicy, BreakerPolicy), fails: bool, took: Duration) -> bool {
+    let Trial { mut breaker, now, mut random, .. } = Trial::new(first, 1);
+    for call in 1..=20 {
+        if call == 20 {
+            breaker.set_policy(other);
+        }
+        let mut pass = breaker.acquire(now).unwrap();
+        if call % 2 == 0 {
+            pass.took(took);
+        }
+        if call % 2 == 0 && fails {
+            breaker.on_fault(pass, now, &mut random);
+        } else {
+            breaker.on_success(pass, now, &mut random);
+        }
+    }
+    breaker.state(now) == BreakerState::Open
+}
+
+#[test]
+fn what_was_counted_outlives_another_policy_unless_its_window_is_another() {
+    let counting = BreakerPolicy { failure_threshold: NonZeroU32::MAX, failure_rate: None, ..policy() };
+    let rate = |window| Rate { window, ..Rate::default() };
+    let faults = |window| BreakerPolicy { failure_rate: Some(rate(window)), ..counting };
+    let slow = |window| BreakerPolicy {
+        slow_calls: Some(SlowCalls { rate: rate(window), longer_than: SECOND * 10 }),
+        ..counting
+    };
+    let later = |policy| BreakerPolicy { recovery_time: SECOND * 30, ..policy };
+    let (minute, hour) = (SECOND * 60, SECOND * 3600);
+    assert!(opens_under((faults(minute), later(faults(minute))), true, SECOND));
+    assert!(!opens_under((faults(minute), faults(hour)), true, SECOND));
+    assert!(opens_under((slow(minute), later(slow(minute))), false, SECOND * 11));
+    assert!(!opens_under((slow(minute), slow(hour)), false, SECOND * 11));
+    assert!(!opens_under((slow(minute), slow(minute)), false, SECOND * 10), "as long as that is not longer");
+}
+
+#[test]
+fn each_state_has_its_word() {
+    let words = [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen].map(BreakerState::as_str);
+    assert_eq!(words, ["closed", "open", "half_open"]);
+}
+
 #[test]
 fn a_thousand_requests_at_the_end_of_the_open_time_send_one_probe() {
     let mut trial = open(policy());

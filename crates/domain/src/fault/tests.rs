@@ -69,6 +69,16 @@ fn what_came_of_the_request_never_benches_an_instance_whatever_it_says() {
 }
 
 #[test]
+fn a_refusal_is_about_what_is_being_served_unless_it_is_a_rate_that_is_whole_again_at_a_known_moment() {
+    for kind in FaultKind::ALL {
+        let fault = Fault::new(kind, Work::Refused, "test");
+        assert_eq!(fault.is_pushback(), matches!(kind, FaultKind::Overloaded | FaultKind::RateLimited), "{kind}");
+        let timed = Fault { retry_after: Some(Duration::from_secs(7)), ..fault };
+        assert_eq!(timed.is_pushback(), kind == FaultKind::Overloaded, "{kind} with a wait");
+    }
+}
+
+#[test]
 fn a_deadline_that_ran_out_names_its_phase_and_leaves_open_what_was_done() {
     for phase in [Phase::Headers, Phase::FirstContent, Phase::Idle, Phase::Total] {
         let fault = Fault::timed_out(phase);

@@ -47,6 +47,14 @@ mod tests {
     }
 
     #[test]
+    fn waits_are_spread_over_all_of_it() {
+        let (backoff, mut random) = (Backoff::default(), Random::with_seed(7));
+        let waits: Vec<_> = (0..100).map(|_| backoff.wait(1, &mut random)).collect();
+        assert!(waits.iter().any(|&wait| wait > backoff.base.mul_f64(0.9)));
+        assert!(waits.iter().any(|&wait| wait < backoff.base.mul_f64(0.1)));
+    }
+
+    #[test]
     fn a_wait_stays_below_the_longest() {
         let backoff = Backoff::default();
         let mut random = Random::with_seed(7);

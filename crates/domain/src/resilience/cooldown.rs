@@ -116,6 +116,7 @@ mod tests {
         let until = cooldown.until(now);
         check(&mut cooldown, &fault(FaultKind::Overloaded, None), now, 20);
         assert_eq!(cooldown.until(now), until);
+        assert_eq!(until.and_then(|until| cooldown.until(until)), None, "it is over at its end");
         assert_eq!(cooldown.until(now + SECOND * 22), None);
     }
 
