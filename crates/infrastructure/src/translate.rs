@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `conversation` | a request in nobody's words |
 //! | `answer` | an answer in nobody's words, whole and as events |
-//! | `chat`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
+//! | `chat`, `cohere`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
@@ -20,6 +20,7 @@
 mod answer;
 mod bedrock;
 mod chat;
+mod cohere;
 mod conversation;
 mod fields;
 mod json;
@@ -48,6 +49,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         Dialect::Chat => chat::read_request(body, &mut dropped)?,
         Dialect::Messages => messages::read_request(body, &mut dropped)?,
         Dialect::Responses => responses::read_request(body, &mut dropped)?,
+        Dialect::Cohere => cohere::read_request(body, &mut dropped)?,
         Dialect::Bedrock => return Err(Unfit::Operation(request.operation())),
     };
     let model = request.envelope().model();
@@ -55,6 +57,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
         Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
         Dialect::Responses => responses::write_request(&conversation, model, &mut dropped)?,
+        Dialect::Cohere => cohere::write_request(&conversation, model, &mut dropped)?,
         Dialect::Bedrock => bedrock::write_request(&conversation, &mut dropped)?,
     };
     for (name, _) in request.headers() {
@@ -67,7 +70,9 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
             let address = Address { model: model.into(), stream: conversation.stream };
             InferenceRequest::addressed(operation, written, address)
         }
-        Dialect::Chat | Dialect::Messages | Dialect::Responses => InferenceRequest::read(operation, written),
+        Dialect::Chat | Dialect::Messages | Dialect::Responses | Dialect::Cohere => {
+            InferenceRequest::read(operation, written)
+        }
     };
     let request = request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
     Ok(Translation { request, dropped })
@@ -95,6 +100,7 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Chat => chat::read_answer(body),
         Dialect::Messages => messages::read_answer(body),
         Dialect::Responses => responses::read_answer(body),
+        Dialect::Cohere => cohere::read_answer(body),
         Dialect::Bedrock => bedrock::read_answer(body),
     };
     let mut answer = read.map_err(|_| malformed(Work::Ambiguous))?;
@@ -108,6 +114,7 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Chat => chat::write_answer(&answer),
         Dialect::Messages => messages::write_answer(&answer),
         Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request.body())),
+        Dialect::Cohere => cohere::write_answer(&answer),
         Dialect::Bedrock => return Err(malformed(Work::Ambiguous)),
     };
     Ok(written.freeze())

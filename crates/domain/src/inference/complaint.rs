@@ -30,16 +30,22 @@ impl Family {
             Self::Anthropic => {
                 json!({ "type": "error", "error": { "type": anthropic_type(status), "message": message } })
             }
+            Self::Cohere => json!({ "message": message }),
         };
         body.to_string().into_bytes()
     }
 
     /// The event that ends a stream in place of its terminal event: what makes the SDKs of the family raise, where a clean
-    /// end would pass for a whole answer.
+    /// end would pass for a whole answer. Cohere has no such event: its SDK is told by the reason to stop.
     pub fn error_event(self, complaint: &Complaint<'_>) -> Vec<u8> {
         let start: &[u8] = match self {
             Self::OpenAi => b"data: ",
             Self::Anthropic => b"event: error\ndata: ",
+            Self::Cohere => {
+                let delta = json!({ "error": complaint.message, "finish_reason": "ERROR" });
+                let event = json!({ "type": "message-end", "delta": delta });
+                return format!("event: message-end\ndata: {event}\n\n").into_bytes();
+            }
         };
         [start, &self.error_body(complaint), b"\n\n"].concat()
     }
@@ -47,7 +53,12 @@ impl Family {
     /// Whether `body` is worded as this family words its errors.
     pub fn is_worded(self, body: &Value) -> bool {
         let is_anthropic = body.get("type").is_some_and(|kind| kind == "error");
-        body.get("error").is_some_and(Value::is_object) && (is_anthropic == (self == Self::Anthropic))
+        let has_error = body.get("error").is_some_and(Value::is_object);
+        match self {
+            Self::OpenAi => has_error && !is_anthropic,
+            Self::Anthropic => has_error && is_anthropic,
+            Self::Cohere => !has_error && body.get("message").is_some_and(Value::is_string),
+        }
     }
 }
 
@@ -88,8 +99,11 @@ mod tests {
         let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(parse(&body(Family::OpenAi)), parse(openai));
         assert_eq!(parse(&body(Family::Anthropic)), parse(anthropic));
-        for (family, text) in [(Family::OpenAi, openai), (Family::Anthropic, anthropic)] {
-            assert!([Family::OpenAi, Family::Anthropic].iter().all(|f| f.is_worded(&parse(text)) == (*f == family)));
+        let cohere = r#"{"message":"too \"fast\""}"#;
+        assert_eq!(parse(&body(Family::Cohere)), parse(cohere));
+        for (family, text) in [(Family::OpenAi, openai), (Family::Anthropic, anthropic), (Family::Cohere, cohere)] {
+            let all = [Family::OpenAi, Family::Anthropic, Family::Cohere];
+            assert!(all.iter().all(|f| f.is_worded(&parse(text)) == (*f == family)));
         }
     }
 
@@ -99,5 +113,7 @@ mod tests {
         assert!(event(Family::OpenAi).starts_with("data: {\"error\":"));
         assert!(event(Family::Anthropic).starts_with("event: error\ndata: {"));
         assert!(event(Family::Anthropic).ends_with("}\n\n"));
+        assert!(event(Family::Cohere).starts_with("event: message-end\ndata: {"));
+        assert!(event(Family::Cohere).contains(r#""finish_reason":"ERROR""#));
     }
 }

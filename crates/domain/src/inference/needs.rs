@@ -85,6 +85,9 @@ impl InferenceRequest {
         match self.operation() {
             Operation::Converse(Dialect::Responses) => within(Parameter::Text)?.r#type,
             Operation::Converse(Dialect::Messages) => within(Parameter::MessagesOutput)?.r#type,
+            Operation::Converse(Dialect::Cohere) => {
+                self.options(Parameter::ResponseFormat).json_schema.map(|_| Cow::Borrowed("json_schema"))
+            }
             _ => self.options(Parameter::ResponseFormat).r#type,
         }
     }
@@ -116,6 +119,9 @@ struct Options<'a> {
     effort: Option<Cow<'a, str>>,
     #[serde(borrow)]
     format: Option<&'a RawValue>,
+    /// The schema of a form, in Cohere's words.
+    #[serde(borrow)]
+    json_schema: Option<&'a RawValue>,
 }
 
 /// A message, a part of one, or a tool's result; the last has parts again.
@@ -219,6 +225,16 @@ mod tests {
         check(r#""output_config":{"effort":"low"}"#, &[]);
         check(r#""thinking":{"type":"disabled"}"#, &[]);
         check(r#""reasoning_effort":"high","reasoning":{"effort":"high"}"#, &[]);
+    }
+
+    #[test]
+    fn cohere_says_what_it_needs_in_words_of_its_own() {
+        let check = |fields: &str, expected: &[Capability]| check_in(Dialect::Cohere, fields, expected);
+        let image = r#"{"type":"image_url","image_url":{"url":"https://e.example/a.png"}}"#;
+        check(&format!(r#""messages":[{{"role":"user","content":[{image}]}}]"#), &[Capability::Vision]);
+        check(r#""thinking":{"type":"enabled","token_budget":9}"#, &[Capability::Reasoning]);
+        check(r#""response_format":{"type":"json_object"}"#, &[]);
+        check(r#""response_format":{"type":"json_object","json_schema":{}}"#, &[Capability::JsonSchema]);
     }
 
     #[test]

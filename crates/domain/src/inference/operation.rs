@@ -14,6 +14,8 @@ pub enum Dialect {
     Responses,
     /// Anthropic's Messages.
     Messages,
+    /// Cohere's Chat, in its second version.
+    Cohere,
     /// Amazon Bedrock's Converse: providers are asked in it, and no caller asks in it.
     Bedrock,
 }
@@ -29,6 +31,8 @@ pub enum Operation {
     Completions,
     /// Vectors of texts.
     Embeddings,
+    /// Vectors of texts and images, in Cohere's words.
+    Embed,
     /// What is wrong with a text or an image.
     Moderations,
     /// Documents in the order of their use for a query.
@@ -54,17 +58,20 @@ pub enum Family {
     OpenAi,
     /// Anthropic.
     Anthropic,
+    /// Cohere.
+    Cohere,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 4] = [Self::Chat, Self::Responses, Self::Messages, Self::Bedrock];
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Cohere, Self::Bedrock];
 
     /// Whose conventions it follows; one without callers, OpenAI's.
     pub fn family(self) -> Family {
         match self {
             Self::Chat | Self::Responses | Self::Bedrock => Family::OpenAi,
             Self::Messages => Family::Anthropic,
+            Self::Cohere => Family::Cohere,
         }
     }
 
@@ -76,14 +83,16 @@ impl Dialect {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Converse(Dialect::Chat),
         Self::Converse(Dialect::Responses),
         Self::Converse(Dialect::Messages),
+        Self::Converse(Dialect::Cohere),
         Self::Converse(Dialect::Bedrock),
         Self::CountTokens,
         Self::Completions,
         Self::Embeddings,
+        Self::Embed,
         Self::Moderations,
         Self::Rerank,
         Self::Images,
@@ -107,6 +116,7 @@ impl Operation {
         match self {
             Self::Converse(dialect) => dialect.family(),
             Self::CountTokens => Family::Anthropic,
+            Self::Embed => Family::Cohere,
             Self::Completions
             | Self::Embeddings
             | Self::Moderations
@@ -146,10 +156,12 @@ impl Operation {
             Self::Converse(Dialect::Chat) => "chat_completions",
             Self::Converse(Dialect::Responses) => "responses",
             Self::Converse(Dialect::Messages) => "messages",
+            Self::Converse(Dialect::Cohere) => "cohere_chat",
             Self::Converse(Dialect::Bedrock) => "converse",
             Self::CountTokens => "count_tokens",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Embed => "embed",
             Self::Moderations => "moderations",
             Self::Rerank => "rerank",
             Self::Images => "images",

@@ -53,6 +53,8 @@ pub enum Parameter {
     MessagesOutput,
     /// `text`, the form of the answer in the words of Responses
     Text,
+    /// `p`, Cohere's `top_p`
+    P,
     /// `inferenceConfig`, how tokens are drawn in the words of Converse
     InferenceConfig,
     /// `outputConfig`, form and effort of the answer in the words of Converse
@@ -62,7 +64,7 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 28] = [
+    pub(super) const ALL: [Self; 29] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -88,6 +90,7 @@ impl Parameter {
         Self::Reasoning,
         Self::MessagesOutput,
         Self::Text,
+        Self::P,
         Self::InferenceConfig,
         Self::OutputConfig,
         Self::AdditionalFields,
@@ -121,6 +124,7 @@ impl Parameter {
             Self::Reasoning => "reasoning",
             Self::MessagesOutput => "output_config",
             Self::Text => "text",
+            Self::P => "p",
             Self::InferenceConfig => "inferenceConfig",
             Self::OutputConfig => "outputConfig",
             Self::AdditionalFields => "additionalModelRequestFields",

@@ -29,9 +29,10 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::Converse(Dialect::Messages) => Some("/messages"),
         Operation::CountTokens => Some("/messages/count_tokens"),
-        Operation::Converse(Dialect::Chat | Dialect::Responses | Dialect::Bedrock)
+        Operation::Converse(Dialect::Chat | Dialect::Responses | Dialect::Cohere | Dialect::Bedrock)
         | Operation::Completions
         | Operation::Embeddings
+        | Operation::Embed
         | Operation::Moderations
         | Operation::Rerank
         | Operation::Images

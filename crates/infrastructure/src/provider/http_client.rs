@@ -27,6 +27,7 @@ use self::answers::{is_json, is_stream, malformed, media_type, no_stream, refusa
 use super::{
     anthropic::{self, MessagesWatch},
     bedrock::{self, ConverseWatch, FramedReader},
+    cohere::{self, CohereWatch},
     endpoint::{Endpoint, Paths},
     network_stream::NetworkStream,
     openai::{self, ChatWatch, MediaWatch, ResponsesWatch},
@@ -47,6 +48,8 @@ pub(super) enum Wire {
     OpenAi,
     /// Anthropic's.
     Anthropic,
+    /// Cohere's.
+    Cohere,
     /// Bedrock's.
     Bedrock,
 }
@@ -57,6 +60,7 @@ impl Wire {
         match self {
             Self::OpenAi => openai::path(operation).map(Paths::from),
             Self::Anthropic => anthropic::path(operation).map(Paths::from),
+            Self::Cohere => cohere::path(operation).map(Paths::from),
             Self::Bedrock => bedrock::paths(operation, model),
         }
     }
@@ -64,7 +68,7 @@ impl Wire {
     /// What a streamed answer arrives as.
     fn event_stream(self) -> &'static str {
         match self {
-            Self::OpenAi | Self::Anthropic => EVENT_STREAM,
+            Self::OpenAi | Self::Anthropic | Self::Cohere => EVENT_STREAM,
             Self::Bedrock => bedrock::EVENT_STREAM,
         }
     }
@@ -74,6 +78,7 @@ impl Wire {
         match self {
             Self::OpenAi => &openai::EVERYWHERE,
             Self::Anthropic => &anthropic::EVERYWHERE,
+            Self::Cohere => &cohere::EVERYWHERE,
             Self::Bedrock => &bedrock::EVERYWHERE,
         }
     }
@@ -99,6 +104,7 @@ enum Events {
     Chat(Watched<ChatWatch>),
     Messages(Watched<MessagesWatch>),
     Responses(Watched<ResponsesWatch>),
+    Cohere(Watched<CohereWatch>),
     Bedrock(NetworkStream<FramedReader<ConverseWatch>>),
     Media(Watched<MediaWatch>),
     Raw(RawStream),
@@ -193,7 +199,7 @@ impl HttpClient {
     fn finish(&self, request: &mut Request<Bytes>) {
         let headers = request.headers_mut();
         match self.wire {
-            Wire::OpenAi | Wire::Bedrock => {}
+            Wire::OpenAi | Wire::Cohere | Wire::Bedrock => {}
             Wire::Anthropic => anthropic::add_version(headers),
         }
         self.endpoint.sign(request, || TokioClock.wall());
@@ -244,6 +250,7 @@ impl HttpClient {
             }
             Operation::Converse(Dialect::Messages) => Ok(Events::Messages(watched(body, MessagesWatch::default()))),
             Operation::Converse(Dialect::Responses) => Ok(Events::Responses(watched(body, ResponsesWatch::default()))),
+            Operation::Converse(Dialect::Cohere) => Ok(Events::Cohere(watched(body, CohereWatch::default()))),
             Operation::Converse(Dialect::Bedrock) => {
                 Ok(Events::Bedrock(NetworkStream::new(body, FramedReader::new(ConverseWatch::default()))))
             }
@@ -252,6 +259,7 @@ impl HttpClient {
             }
             Operation::CountTokens
             | Operation::Embeddings
+            | Operation::Embed
             | Operation::Moderations
             | Operation::Rerank
             | Operation::ImageVariations
@@ -299,6 +307,7 @@ impl HttpStream {
             Events::Chat(stream) => stream.take_partial(),
             Events::Messages(stream) => stream.take_partial(),
             Events::Responses(stream) => stream.take_partial(),
+            Events::Cohere(stream) => stream.take_partial(),
             Events::Bedrock(stream) => stream.take_partial(),
             Events::Media(_) | Events::Raw(_) => None,
         }
@@ -308,9 +317,12 @@ impl HttpStream {
     pub(super) fn media_type(&self) -> Option<&str> {
         match &*self.0 {
             Events::Raw(stream) => Some(stream.media_type()),
-            Events::Chat(_) | Events::Messages(_) | Events::Responses(_) | Events::Bedrock(_) | Events::Media(_) => {
-                None
-            }
+            Events::Chat(_)
+            | Events::Messages(_)
+            | Events::Responses(_)
+            | Events::Cohere(_)
+            | Events::Bedrock(_)
+            | Events::Media(_) => None,
         }
     }
 }
@@ -323,6 +335,7 @@ impl Stream for HttpStream {
             Events::Chat(stream) => Pin::new(stream).poll_next(context),
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
             Events::Responses(stream) => Pin::new(stream).poll_next(context),
+            Events::Cohere(stream) => Pin::new(stream).poll_next(context),
             Events::Bedrock(stream) => Pin::new(stream).poll_next(context),
             Events::Media(stream) => Pin::new(stream).poll_next(context),
             Events::Raw(stream) => Pin::new(stream).poll_next(context),

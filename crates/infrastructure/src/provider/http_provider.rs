@@ -55,6 +55,7 @@ impl HttpProvider {
             Protocol::Simulated => return Ok(None),
             Protocol::OpenAi => (Wire::OpenAi, Layout::Plain, KeyHeader::Bearer),
             Protocol::Anthropic => (Wire::Anthropic, Layout::Plain, anthropic::key_header()),
+            Protocol::Cohere => (Wire::Cohere, Layout::Plain, KeyHeader::Bearer),
             Protocol::Bedrock => (Wire::Bedrock, Layout::Plain, KeyHeader::Bearer),
             Protocol::Azure => {
                 let layout = Layout::Azure { api_version: settings.api_version.clone() };
@@ -65,7 +66,8 @@ impl HttpProvider {
         let operations = match &settings.operations {
             Some(operations) => operations.clone(),
             None if base_url == openai::BASE_URL || settings.protocol == Protocol::Azure => {
-                Operation::ALL.into_iter().filter(|operation| *operation != Operation::Rerank).collect()
+                let others = [Operation::Rerank, Operation::Embed];
+                Operation::ALL.into_iter().filter(|operation| !others.contains(operation)).collect()
             }
             None => wire.everywhere().to_vec(),
         };

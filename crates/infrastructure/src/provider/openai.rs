@@ -37,7 +37,9 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         Operation::Speech => Some("/audio/speech"),
         Operation::Transcriptions => Some("/audio/transcriptions"),
         Operation::Translations => Some("/audio/translations"),
-        Operation::Converse(Dialect::Messages | Dialect::Bedrock) | Operation::CountTokens => None,
+        Operation::Converse(Dialect::Messages | Dialect::Cohere | Dialect::Bedrock)
+        | Operation::CountTokens
+        | Operation::Embed => None,
     }
 }
 

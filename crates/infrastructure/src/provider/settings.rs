@@ -92,6 +92,8 @@ pub enum Protocol {
     Anthropic,
     /// OpenAI's, in the way of Azure: paths by deployment, the key in a header of its own.
     Azure,
+    /// Cohere's over HTTP, in its second version.
+    Cohere,
     /// Amazon Bedrock's Converse over HTTP.
     Bedrock,
     /// None: answers are made up inside the gateway, without network and key.
@@ -104,6 +106,7 @@ impl Protocol {
         match self {
             Self::OpenAi => Some(super::openai::BASE_URL),
             Self::Anthropic => Some(super::anthropic::BASE_URL),
+            Self::Cohere => Some(super::cohere::BASE_URL),
             Self::Azure | Self::Bedrock | Self::Simulated => None,
         }
     }

@@ -1,4 +1,4 @@
-//! OpenAI's Chat Completions.
+//! OpenAI's Chat Completions. Calls, their results, and images are spelt so by others too, who use what is here.
 
 mod answer;
 mod message_reader;
@@ -9,8 +9,9 @@ mod stream_writer;
 
 pub(super) use self::{
     answer::{read_answer, write_answer},
+    message_reader::{read_call, read_image},
     request_reader::read_request,
-    request_writer::write_request,
+    request_writer::{call_of, write_call, write_image, write_request, write_result, write_text},
     stream_reader::StreamReader,
     stream_writer::StreamWriter,
 };

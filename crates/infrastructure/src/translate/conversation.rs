@@ -7,7 +7,7 @@
 //! [`Unfit`]: tidegate_domain::inference::Unfit
 
 use serde_json::value::RawValue;
-use tidegate_domain::inference::Dropped;
+use tidegate_domain::inference::{Dropped, Unfit};
 
 /// Any JSON, in its own spelling.
 pub(crate) type Json = Box<RawValue>;
@@ -29,6 +29,17 @@ pub(crate) struct Conversation {
     /// What the caller calls its own user.
     pub(crate) user: Option<String>,
     pub(crate) stream: bool,
+}
+
+impl Conversation {
+    /// Refuses that tools are called one at a time, for a provider that cannot be told so.
+    pub(crate) fn refuse_one_call_at_a_time(&self) -> Result<(), Unfit> {
+        if self.tools.is_empty() || self.parallel_tool_calls != Some(false) {
+            return Ok(());
+        }
+        let problem = "must not be false: this model's provider cannot be told to call one tool at a time";
+        Err(Unfit::field("parallel_tool_calls", problem))
+    }
 }
 
 /// What one side says in one go.
@@ -202,6 +213,19 @@ pub(crate) struct Reasoning {
 }
 
 impl Reasoning {
+    /// For how many tokens to think: an effort becomes the budget that it amounts to. `None` if not at all, or if nothing is said.
+    pub(crate) fn budget(&self) -> Option<u64> {
+        match (self.thinking, self.effort.as_deref()) {
+            (Some(Thinking::Off), _) | (None, None) => None,
+            (Some(Thinking::Budget(tokens)), _) => Some(tokens),
+            (_, Some("minimal")) => Some(1024),
+            (_, Some("low")) => Some(2048),
+            (_, Some("high")) => Some(16_384),
+            (_, Some("xhigh" | "max")) => Some(32_768),
+            (Some(Thinking::Open), None) | (_, Some(_)) => Some(8192),
+        }
+    }
+
     /// The effort, for dialects that know no budget: it stands as it is, and a budget becomes the one that it amounts to.
     pub(crate) fn effort_word(&self) -> Option<&str> {
         match (&self.effort, self.thinking) {

@@ -9,7 +9,7 @@ use tidegate_domain::{
 use super::{
     Asked,
     answer::{Event, Sink},
-    bedrock, chat, malformed, messages, responses,
+    bedrock, chat, cohere, malformed, messages, responses,
 };
 use crate::provider::sse;
 
@@ -36,6 +36,7 @@ enum Reader {
     Chat(chat::StreamReader),
     Messages(messages::StreamReader),
     Responses(responses::StreamReader),
+    Cohere(cohere::StreamReader),
     Bedrock(bedrock::StreamReader),
 }
 
@@ -43,6 +44,7 @@ enum Reader {
 enum Writer {
     Chat(chat::StreamWriter),
     Messages(messages::StreamWriter),
+    Cohere(cohere::StreamWriter),
     /// Boxed: it keeps the whole answer.
     Responses(Box<responses::StreamWriter>),
 }
@@ -54,6 +56,7 @@ impl StreamTranslator {
             Dialect::Chat => Reader::Chat(chat::StreamReader::default()),
             Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
             Dialect::Responses => Reader::Responses(responses::StreamReader::default()),
+            Dialect::Cohere => Reader::Cohere(cohere::StreamReader),
             Dialect::Bedrock => Reader::Bedrock(bedrock::StreamReader),
         };
         let writer = match to {
@@ -63,6 +66,7 @@ impl StreamTranslator {
                 let echo = responses::Echo::of(asked.request.body());
                 Writer::Responses(Box::new(responses::StreamWriter::new(echo)))
             }
+            Dialect::Cohere => Writer::Cohere(cohere::StreamWriter::default()),
             Dialect::Bedrock => return None,
         };
         let names = Names { id: asked.id.into(), model: asked.model.into(), created: asked.at };
@@ -88,6 +92,7 @@ impl StreamTranslator {
                 Reader::Chat(reader) => reader.read(&data, &mut sink),
                 Reader::Messages(reader) => reader.read(&data, &mut sink),
                 Reader::Responses(reader) => reader.read(&data, &mut sink),
+                Reader::Cohere(reader) => reader.read(&data, &mut sink),
                 Reader::Bedrock(reader) => reader.read(&data, &mut sink),
             };
             read.map_err(|_| malformed(Work::Partial))?;
@@ -119,6 +124,7 @@ impl Sink for Written<'_> {
         match self.writer {
             Writer::Chat(writer) => writer.write(&event, self.out),
             Writer::Messages(writer) => writer.write(&event, self.out),
+            Writer::Cohere(writer) => writer.write(&event, self.out),
             Writer::Responses(writer) => writer.write(&event, self.out),
         }
     }
@@ -129,6 +135,7 @@ impl Writer {
         match self {
             Self::Chat(_) => false,
             Self::Messages(writer) => writer.has_lost(),
+            Self::Cohere(writer) => writer.has_lost(),
             Self::Responses(writer) => writer.has_lost(),
         }
     }

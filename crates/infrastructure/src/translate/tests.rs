@@ -5,7 +5,7 @@ mod fixtures;
 mod round_trip;
 mod streams;
 
-use self::fixtures::{REQUESTS, Text, answers};
+use self::fixtures::{Text, answers, requests};
 use super::*;
 
 fn read(dialect: Dialect, body: &str) -> InferenceRequest {
@@ -52,7 +52,7 @@ fn about(request: &InferenceRequest) -> Asked<'_> {
 
 #[test]
 fn requests_say_the_same_in_every_other_dialect() {
-    for request in REQUESTS {
+    for request in requests() {
         for to in others(request.dialect) {
             let text = match super::request(&read(request.dialect, request.text), request.dialect, to) {
                 Ok(Translation { request, dropped }) => {

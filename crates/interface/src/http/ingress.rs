@@ -5,8 +5,8 @@ use http::Method;
 use tidegate_application::domain::inference::{Dialect, InferenceRequest, InvalidEnvelope, Operation};
 use tidegate_http1::Fields;
 
-/// The operation of each path. A base URL that ends in `/v1` suits OpenAI's SDKs, one without suits Anthropic's.
-const PATHS: [(&str, Operation); 14] = [
+/// The operation of each path. A base URL that ends in `/v1` suits OpenAI's SDKs, one without suits Anthropic's and Cohere's.
+const PATHS: [(&str, Operation); 17] = [
     ("/v1/chat/completions", Operation::Converse(Dialect::Chat)),
     ("/v1/responses", Operation::Converse(Dialect::Responses)),
     ("/v1/messages", Operation::Converse(Dialect::Messages)),
@@ -21,6 +21,9 @@ const PATHS: [(&str, Operation); 14] = [
     ("/v1/audio/speech", Operation::Speech),
     ("/v1/audio/transcriptions", Operation::Transcriptions),
     ("/v1/audio/translations", Operation::Translations),
+    ("/v2/chat", Operation::Converse(Dialect::Cohere)),
+    ("/v2/embed", Operation::Embed),
+    ("/v2/rerank", Operation::Rerank),
 ];
 
 /// Headers that are part of a request in Anthropic's protocol: they say which features its body may use.

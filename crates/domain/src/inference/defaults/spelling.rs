@@ -28,7 +28,9 @@ pub(in crate::inference) fn spelt<'a>(
         Operation::Completions => as_it_is.filter(|_| is_shared),
         // It has them in objects of their own.
         Operation::Converse(Dialect::Bedrock) => None,
+        Operation::Converse(Dialect::Cohere) => in_cohere((request, defaults), (parameter, value)),
         Operation::CountTokens
+        | Operation::Embed
         | Operation::Embeddings
         | Operation::Moderations
         | Operation::Rerank
@@ -52,6 +54,39 @@ fn in_responses(parameter: Parameter, value: &str) -> Option<(&'static str, Cow<
     Some((key, value))
 }
 
+/// A caller's `p` stands for `top_p`, and its thinking for an effort; a choice that is left open is said by silence.
+fn in_cohere<'a>(
+    (request, defaults): (&InferenceRequest, &ParameterDefaults),
+    (parameter, value): (Parameter, &'a str),
+) -> Option<(&'static str, Cow<'a, str>)> {
+    let is_silent = |parameter| request.value(parameter).is_none();
+    let thinking = |value: &str| value.replace("budget_tokens", "token_budget");
+    match parameter {
+        Parameter::Temperature | Parameter::MaxTokens | Parameter::ResponseFormat => {
+            Some((parameter.key(), value.into()))
+        }
+        Parameter::TopP if is_silent(Parameter::P) => Some((Parameter::P.key(), value.into())),
+        Parameter::ToolChoice if value != r#""auto""# => Some((parameter.key(), value.to_uppercase().into())),
+        Parameter::Thinking => Some((parameter.key(), thinking(value).into())),
+        Parameter::ReasoningEffort if is_silent(Parameter::Thinking) && defaults.values().thinking_budget.is_none() => {
+            let budget = budget_of(defaults.values().reasoning_effort?);
+            Some((Parameter::Thinking.key(), thinking(&super::thinking(budget)).into()))
+        }
+        _ => None,
+    }
+}
+
+/// The budget that an effort amounts to.
+fn budget_of(effort: ReasoningEffort) -> u32 {
+    match effort {
+        ReasoningEffort::None => 0,
+        ReasoningEffort::Minimal => LEAST_BUDGET,
+        ReasoningEffort::Low => 2048,
+        ReasoningEffort::Medium => 8192,
+        ReasoningEffort::High => 16_384,
+    }
+}
+
 fn choice_in_messages(value: &str) -> String {
     let kind = if value == r#""required""# { r#""any""# } else { value };
     format!(r#"{{"type":{kind}}}"#)
@@ -61,14 +96,7 @@ fn choice_in_messages(value: &str) -> String {
 /// call that is forced leaves no thought before it.
 fn thinking_for_effort(request: &InferenceRequest, defaults: &ParameterDefaults) -> Option<String> {
     let values = defaults.values();
-    let wanted = match values.reasoning_effort? {
-        _ if values.thinking_budget.is_some() => return None,
-        ReasoningEffort::None => 0,
-        ReasoningEffort::Minimal => LEAST_BUDGET,
-        ReasoningEffort::Low => 2048,
-        ReasoningEffort::Medium => 8192,
-        ReasoningEffort::High => 16_384,
-    };
+    let wanted = budget_of(values.reasoning_effort.filter(|_| values.thinking_budget.is_none())?);
     if wanted == 0 {
         return Some(super::thinking(0));
     }
@@ -117,6 +145,34 @@ mod tests {
             r#","text":{"verbosity":"low"},"reasoning":{},"max_output_tokens":1"#,
             r#""temperature":0.0,"#,
         );
+    }
+
+    #[test]
+    fn cohere_spells_every_default_in_its_own_words() {
+        check(
+            Dialect::Cohere,
+            r#","tools":[1]"#,
+            concat!(
+                r#""temperature":0.0,"max_tokens":9000,"response_format":{"type":"json_object"},"#,
+                r#""thinking":{"type":"enabled","token_budget":16384},"#,
+            ),
+        );
+        let given = r#","temperature":null,"max_tokens":7,"response_format":null,"thinking":{"type":"disabled"}"#;
+        check(Dialect::Cohere, given, "");
+        let defaults = DefaultValues {
+            top_p: Some(0.5),
+            tool_choice: Some(ToolChoice::Required),
+            thinking_budget: Some(100),
+            ..DefaultValues::default()
+        };
+        let sent = |body: &'static str| {
+            let request = InferenceRequest::read(Operation::Converse(Dialect::Cohere), body.into()).unwrap();
+            request.body_for("m", &ParameterDefaults::new(defaults))
+        };
+        let thinking = r#""thinking":{"type":"enabled","token_budget":100}"#;
+        let expected = format!(r#"{{"p":0.5,"tool_choice":"REQUIRED",{thinking},"model":"m","tools":[1]}}"#);
+        assert_eq!(sent(r#"{"model":"f","tools":[1]}"#), expected);
+        assert_eq!(sent(r#"{"model":"f","p":1e400}"#), format!(r#"{{{thinking},"model":"m","p":1e400}}"#));
     }
 
     #[test]

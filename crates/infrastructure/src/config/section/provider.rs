@@ -35,10 +35,11 @@ const CONNECTION_KEYS: [&str; 10] = [
 ];
 
 /// The protocols, each with its word.
-const PROTOCOLS: [(&str, Protocol); 5] = [
+const PROTOCOLS: [(&str, Protocol); 6] = [
     ("openai", Protocol::OpenAi),
     ("anthropic", Protocol::Anthropic),
     ("azure", Protocol::Azure),
+    ("cohere", Protocol::Cohere),
     ("bedrock", Protocol::Bedrock),
     ("simulated", Protocol::Simulated),
 ];
@@ -132,7 +133,7 @@ fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option
             }
             Some(simulated::read(fields))
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure | Protocol::Bedrock) => {
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure | Protocol::Cohere | Protocol::Bedrock) => {
             let help = "remove it, or write protocol = \"simulated\"";
             fields.refuse("simulated", "has no effect: the provider is not simulated", help);
             None
@@ -175,7 +176,7 @@ fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<St
             }
             Some(version.text)
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Bedrock | Protocol::Simulated) => {
+        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Cohere | Protocol::Bedrock | Protocol::Simulated) => {
             fields.refuse("api_version", "has no effect: only Azure asks for it", "remove it");
             None
         }

@@ -35,14 +35,9 @@ fn refuse(conversation: &Conversation) -> Result<(), Unfit> {
         let problem = "must be 'text' or 'json_schema': this model's provider has no JSON mode without a schema";
         return Err(Unfit::field("response_format.type", problem));
     }
-    if conversation.tools.is_empty() {
-        return Ok(());
-    }
-    if conversation.parallel_tool_calls == Some(false) {
-        let problem = "must not be false: this model's provider cannot be told to call one tool at a time";
-        return Err(Unfit::field("parallel_tool_calls", problem));
-    }
-    if conversation.tool_choice == Some(ToolChoice::None) && conversation.turns.iter().any(has_called) {
+    conversation.refuse_one_call_at_a_time()?;
+    let has_tools = !conversation.tools.is_empty();
+    if has_tools && conversation.tool_choice == Some(ToolChoice::None) && conversation.turns.iter().any(has_called) {
         let problem = "must not be 'none' where tools were called before: this model's provider cannot say it";
         return Err(Unfit::field("tool_choice", problem));
     }
@@ -128,16 +123,9 @@ fn write_sampling(root: &mut Object<'_>, conversation: &Conversation, dropped: &
             config.put_some("stopSequences", has_stop.then_some(&conversation.stop));
         });
     }
-    let differs = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
-    let missing = [
-        ("temperature", is_hot),
-        ("top_k", sampling.top_k.is_some()),
-        ("seed", sampling.seed.is_some()),
-        ("presence_penalty", differs(sampling.presence_penalty)),
-        ("frequency_penalty", differs(sampling.frequency_penalty)),
-        ("user", conversation.user.is_some()),
-    ];
+    let missing = [("temperature", is_hot), ("top_k", sampling.top_k.is_some()), ("user", conversation.user.is_some())];
     missing.into_iter().filter(|(_, is_given)| *is_given).for_each(|(key, _)| dropped.note(key));
+    sampling.note_seed_and_penalties(dropped);
 }
 
 /// The form of the answer, whose schema is a text here, and the effort.

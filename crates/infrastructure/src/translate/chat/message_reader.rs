@@ -46,7 +46,8 @@ fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
     Ok(parts)
 }
 
-fn read_call(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<ToolCall, Unfit> {
+/// Reads a call of a tool.
+pub(in crate::translate) fn read_call(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<ToolCall, Unfit> {
     let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
     fields.refuse_unless("type", &[r#""function""#], "must be 'function' for this model's provider")?;
     fields.ignore("index");
@@ -80,7 +81,8 @@ fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Par
     Ok(Part { content, cache })
 }
 
-fn read_image(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
+/// Reads an image.
+pub(in crate::translate) fn read_image(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
     let Some(mut image) = fields.object("image_url")? else { return Err(fields.wrong("image_url", "is missing")) };
     let url = image.required_text("url")?;
     let detail = image.text("detail")?;

@@ -57,8 +57,13 @@ fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result
     }
 }
 
-/// The message of a tool.
-fn write_result(list: &mut List<'_>, result: &ToolResult, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
+/// Writes the message of a tool.
+pub(in crate::translate) fn write_result(
+    list: &mut List<'_>,
+    result: &ToolResult,
+    turn: &Turn,
+    dropped: &mut Dropped,
+) -> Result<(), Unfit> {
     let Some(text) = result.text() else {
         let field = format!("{}.content[].content", turn.path);
         return Err(Unfit::field(&field, "must be text: this model's provider takes nothing else from a tool"));
@@ -139,14 +144,16 @@ fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
     Ok(())
 }
 
-fn write_text(list: &mut List<'_>, text: &str) {
+/// Writes a part that is a text.
+pub(in crate::translate) fn write_text(list: &mut List<'_>, text: &str) {
     list.object(|part| {
         part.put("type", "text");
         part.put("text", text);
     });
 }
 
-fn write_image(list: &mut List<'_>, url: &str, detail: Option<&str>) {
+/// Writes a part that is an image.
+pub(in crate::translate) fn write_image(list: &mut List<'_>, url: &str, detail: Option<&str>) {
     list.object(|part| {
         part.put("type", "image_url");
         part.object("image_url", |image| {
@@ -193,7 +200,7 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> R
 }
 
 /// The call of a tool that `part` is, if it is one.
-pub(super) fn call_of(part: &Part) -> Option<&ToolCall> {
+pub(in crate::translate) fn call_of(part: &Part) -> Option<&ToolCall> {
     match &part.content {
         Content::ToolCall(call) => Some(call),
         _ => None,
@@ -201,7 +208,7 @@ pub(super) fn call_of(part: &Part) -> Option<&ToolCall> {
 }
 
 /// Writes a call of a tool, in a request as in an answer.
-pub(super) fn write_call(list: &mut List<'_>, call: &ToolCall) {
+pub(in crate::translate) fn write_call(list: &mut List<'_>, call: &ToolCall) {
     list.object(|object| {
         object.put("id", &call.id);
         object.put("type", "function");

@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::block_writer::write_blocks;
 use crate::translate::{
-    conversation::{Conversation, Format, Part, Reasoning, Role, Thinking, Tool, ToolChoice},
+    conversation::{Conversation, Format, Part, Role, Tool, ToolChoice},
     json::{List, Object, object},
 };
 
@@ -134,17 +134,7 @@ fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
 /// An effort becomes the budget that it amounts to, below the most tokens of the answer, which it is part of. Models know
 /// budgets for longer than they know efforts.
 fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
-    let Reasoning { effort, thinking } = &conversation.reasoning;
-    let wanted = match (thinking, effort.as_deref()) {
-        (Some(Thinking::Off), _) => return,
-        (Some(Thinking::Budget(tokens)), _) => *tokens,
-        (Some(Thinking::Open) | None, Some("minimal")) => LEAST_BUDGET,
-        (Some(Thinking::Open) | None, Some("low")) => 2048,
-        (Some(Thinking::Open) | None, Some("high")) => 16_384,
-        (Some(Thinking::Open) | None, Some("xhigh" | "max")) => 32_768,
-        (Some(Thinking::Open), None) | (Some(Thinking::Open) | None, Some(_)) => 8192,
-        (None, None) => return,
-    };
+    let Some(wanted) = conversation.reasoning.budget() else { return };
     let room = conversation.max_tokens.map_or(u64::MAX, |most| most / 2);
     let budget = wanted.min(room);
     // A call that is forced leaves no thought before it.

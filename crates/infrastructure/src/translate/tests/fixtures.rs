@@ -1,6 +1,7 @@
 //! Recorded requests, answers and streams.
 
 mod bedrock;
+mod cohere;
 
 use super::Dialect;
 
@@ -25,15 +26,20 @@ const fn responses(name: &'static str, text: &'static str) -> Text {
 
 /// Every whole answer.
 pub(super) fn answers() -> impl Iterator<Item = &'static Text> {
-    ANSWERS.iter().chain(bedrock::ANSWERS)
+    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS)
 }
 
 /// Every streamed answer.
 pub(super) fn streams() -> impl Iterator<Item = &'static Text> {
-    STREAMS.iter().chain(bedrock::STREAMS)
+    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS)
 }
 
-pub(super) const REQUESTS: &[Text] = &[
+/// Every request.
+pub(super) fn requests() -> impl Iterator<Item = &'static Text> {
+    REQUESTS.iter().chain(cohere::REQUESTS)
+}
+
+const REQUESTS: &[Text] = &[
     chat(
         "text",
         r#"{"model":"m","temperature":0.5,"top_p":0.9,"seed":7,"presence_penalty":0,"frequency_penalty":0.1,"max_tokens":50,

@@ -161,7 +161,7 @@ const GENERAL: [(FaultKind, &[&str]); 2] = [
 const LAST_RESORT: [(FaultKind, &[&str]); 4] = [
     (
         FaultKind::ContextLength,
-        &["maximum context length", "context window", "prompt is too long", "input is too long"],
+        &["maximum context length", "context window", "prompt is too long", "input is too long", "too many tokens"],
     ),
     (FaultKind::ModelMissing, &["model identifier is invalid", "with on-demand throughput"]),
     (FaultKind::Auth, &["incorrect api key", "api key not valid"]),

@@ -1,0 +1,176 @@
+//! Reads and writes a whole answer.
+
+use bytes::BytesMut;
+use serde::Deserialize;
+use tidegate_domain::inference::Usage;
+
+use crate::translate::{
+    answer::{Answer, Stop, Tokens},
+    chat::{call_of, write_call, write_text},
+    conversation::{Content, Part, ToolCall},
+    json::{List, Object, object},
+};
+
+#[derive(Deserialize)]
+struct AnswerWire {
+    id: Option<String>,
+    finish_reason: String,
+    message: MessageWire,
+    #[serde(default)]
+    usage: Option<UsageWire>,
+}
+
+#[derive(Deserialize)]
+struct MessageWire {
+    tool_plan: Option<String>,
+    content: Option<Vec<ContentWire>>,
+    tool_calls: Option<Vec<CallWire>>,
+}
+
+/// A part; the key that is there says of what kind.
+#[derive(Deserialize)]
+struct ContentWire {
+    text: Option<String>,
+    thinking: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CallWire {
+    id: Option<String>,
+    function: FunctionWire,
+}
+
+#[derive(Deserialize)]
+struct FunctionWire {
+    name: String,
+    arguments: Option<String>,
+}
+
+/// What an answer cost: as it was counted, and as it is paid for.
+#[derive(Deserialize, Default, Clone, Copy)]
+pub(super) struct UsageWire {
+    tokens: Option<CountWire>,
+    billed_units: Option<CountWire>,
+    cached_tokens: Option<f64>,
+}
+
+/// Counts come with a fraction, which is none.
+#[derive(Deserialize, Default, Clone, Copy)]
+struct CountWire {
+    input_tokens: Option<f64>,
+    output_tokens: Option<f64>,
+}
+
+impl UsageWire {
+    /// What was counted; what is paid for may leave out what Cohere itself put into the prompt.
+    pub(super) fn tokens(self) -> Tokens {
+        let counts = self.tokens.or(self.billed_units).unwrap_or_default();
+        let usage = Usage {
+            input_tokens: whole(counts.input_tokens),
+            output_tokens: whole(counts.output_tokens),
+            cached_tokens: whole(self.cached_tokens),
+            ..Usage::default()
+        };
+        Tokens { usage, cache_written: 0 }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast stops at the ends of the range")]
+fn whole(count: Option<f64>) -> u64 {
+    count.unwrap_or(0.0) as u64
+}
+
+/// Reads an answer, which does not name its model.
+pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
+    let AnswerWire { id, finish_reason, message, usage } = serde_json::from_slice(body)?;
+    Ok(Answer {
+        id: id.unwrap_or_default(),
+        parts: parts_of(message),
+        stop: Some(stop_of(&finish_reason)),
+        tokens: usage.unwrap_or_default().tokens(),
+        ..Answer::default()
+    })
+}
+
+fn parts_of(message: MessageWire) -> Vec<Part> {
+    let MessageWire { tool_plan, content, tool_calls } = message;
+    let thought = |text: String| Content::Reasoning { text, signature: None };
+    let plan = tool_plan.filter(|plan| !plan.is_empty()).map(thought);
+    let said = content.unwrap_or_default().into_iter().filter_map(|ContentWire { text, thinking }| {
+        thinking.filter(|text| !text.is_empty()).map(thought).or(text.map(Content::Text))
+    });
+    let calls = tool_calls.unwrap_or_default().into_iter().enumerate().map(|(at, call)| {
+        let CallWire { id, function: FunctionWire { name, arguments } } = call;
+        let id = id.unwrap_or_else(|| format!("call_{at}"));
+        Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() })
+    });
+    plan.into_iter().chain(said).chain(calls).map(Part::from).collect()
+}
+
+/// Why the model stopped; an unknown word means that it was done.
+pub(super) fn stop_of(reason: &str) -> Stop {
+    match reason {
+        "MAX_TOKENS" => Stop::Length,
+        "TOOL_CALL" => Stop::ToolCalls,
+        "STOP_SEQUENCE" => Stop::Sequence(None),
+        _ => Stop::Done,
+    }
+}
+
+/// The word for why the model stopped. There is none for a refusal: its text says it.
+pub(super) fn finish_reason(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::Done | Stop::Refused => "COMPLETE",
+        Stop::Sequence(_) => "STOP_SEQUENCE",
+        Stop::Length => "MAX_TOKENS",
+        Stop::ToolCalls => "TOOL_CALL",
+    }
+}
+
+/// Writes an answer.
+pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+    let mut out = BytesMut::new();
+    object(&mut out, |root| {
+        root.put("id", &answer.id);
+        root.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
+        root.object("message", |message| write_message(message, &answer.parts));
+        root.object("usage", |usage| write_usage(usage, answer.tokens));
+    });
+    out
+}
+
+fn write_message(message: &mut Object<'_>, parts: &[Part]) {
+    message.put("role", "assistant");
+    let calls = || parts.iter().filter_map(call_of);
+    if calls().next().is_some() {
+        message.list("tool_calls", |list| calls().for_each(|call| write_call(list, call)));
+    }
+    if parts.iter().all(|part| call_of(part).is_some()) && !parts.is_empty() {
+        return;
+    }
+    message.list("content", |list| parts.iter().for_each(|part| write_part(list, &part.content)));
+}
+
+fn write_part(list: &mut List<'_>, content: &Content) {
+    match content {
+        Content::Text(text) | Content::Refusal(text) => write_text(list, text),
+        Content::Reasoning { text, .. } if !text.is_empty() => list.object(|part| {
+            part.put("type", "thinking");
+            part.put("thinking", text);
+        }),
+        // Calls stand beside; what is sealed has no place; no reader of an answer makes the others.
+        _ => {}
+    }
+}
+
+/// Writes the fields of a usage.
+pub(super) fn write_usage(usage: &mut Object<'_>, tokens: Tokens) {
+    let Usage { input_tokens, output_tokens, cached_tokens, .. } = tokens.usage;
+    for key in ["billed_units", "tokens"] {
+        usage.object(key, |counts| {
+            counts.put("input_tokens", &input_tokens);
+            counts.put("output_tokens", &output_tokens);
+        });
+    }
+    usage.put("cached_tokens", &cached_tokens);
+}

@@ -1,0 +1,77 @@
+//! Reads a message of a request.
+
+use serde_json::value::RawValue;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use crate::translate::{
+    chat::{read_call, read_image},
+    conversation::{Content, Part, Role, Source, ToolResult, Turn},
+    fields::Fields,
+};
+
+/// Reads a message, which stands at `path`.
+pub(super) fn read_message(path: String, message: &RawValue, dropped: &mut Dropped) -> Result<Turn, Unfit> {
+    let mut fields = Fields::of(path.clone(), message)?;
+    let (role, parts) = match &*fields.required_text("role")? {
+        "system" => (Role::System, read_content(&mut fields, dropped)?),
+        "user" => (Role::User, read_content(&mut fields, dropped)?),
+        "assistant" => (Role::Assistant, read_assistant(&mut fields, dropped)?),
+        "tool" => {
+            let call = fields.required_text("tool_call_id")?;
+            let parts = read_content(&mut fields, dropped)?.into_iter().map(spoken).collect();
+            (Role::User, vec![Content::ToolResult(ToolResult { call, parts, is_error: false }).into()])
+        }
+        _ => return Err(fields.wrong("role", "must be 'system', 'user', 'assistant' or 'tool'")),
+    };
+    fields.finish(dropped);
+    Ok(Turn { role, parts, path })
+}
+
+/// Documents that a tool found are what it says: others take nothing but text from a tool.
+fn spoken(part: Part) -> Part {
+    match part.content {
+        Content::Document { source: Source::Text(text), .. } => Content::Text(text).into(),
+        _ => part,
+    }
+}
+
+fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
+    let plan = fields.text("tool_plan")?.filter(|plan| !plan.is_empty());
+    let mut parts: Vec<Part> =
+        plan.into_iter().map(|text| Content::Reasoning { text, signature: None }.into()).collect();
+    parts.extend(read_content(fields, dropped)?);
+    for (path, call) in fields.list("tool_calls")? {
+        parts.push(Content::ToolCall(read_call(Fields::of(path, call)?, dropped)?).into());
+    }
+    // They point into documents for the reader; the text stands without them.
+    fields.ignore("citations");
+    Ok(parts)
+}
+
+fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
+    fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
+}
+
+fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+    let mut fields = Fields::of(path, part)?;
+    let content = match &*fields.required_text("type")? {
+        "text" => Content::Text(fields.required_text("text")?),
+        "thinking" => Content::Reasoning { text: fields.required_text("thinking")?, signature: None },
+        "image_url" => read_image(&mut fields)?,
+        "document" => {
+            let document = fields.object("document")?;
+            read_document(document.ok_or_else(|| fields.wrong("document", "is missing"))?)?
+        }
+        _ => return Err(fields.wrong("type", "names a kind of content that this model's provider does not take")),
+    };
+    fields.finish(dropped);
+    Ok(content.into())
+}
+
+/// A document is a text, or an object of texts.
+fn read_document(mut fields: Fields<'_>) -> Result<Content, Unfit> {
+    let name = fields.text("id")?;
+    let Some(data) = fields.take("data") else { return Err(fields.wrong("data", "is missing")) };
+    let text = serde_json::from_str(data.get()).unwrap_or_else(|_| data.get().to_owned());
+    Ok(Content::Document { source: Source::Text(text), name })
+}

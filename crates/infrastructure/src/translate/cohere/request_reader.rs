@@ -1,0 +1,109 @@
+//! Reads a request.
+
+use serde_json::value::RawValue;
+use tidegate_domain::inference::{Dropped, Unfit};
+
+use super::message_reader::read_message;
+use crate::translate::{
+    conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
+    fields::{Fields, NOWHERE},
+};
+
+/// Reads a request; what has no place in a conversation is dropped or refused.
+pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+    let mut fields = Fields::of_body(body)?;
+    fields.refuse_unless("documents", &["[]"], NOWHERE)?;
+    fields.refuse_unless("logprobs", &["false"], NOWHERE)?;
+    fields.refuse_unless("raw_prompting", &["false"], NOWHERE)?;
+    let tools = read_tools(&mut fields, dropped)?;
+    // To leave the choice to the model is to say nothing.
+    let open = (!tools.is_empty()).then_some(ToolChoice::Auto);
+    let conversation = Conversation {
+        turns: read_turns(&mut fields, dropped)?,
+        tools,
+        tool_choice: read_tool_choice(&mut fields)?.or(open),
+        format: read_format(&mut fields, dropped)?,
+        reasoning: Reasoning { effort: None, thinking: read_thinking(&mut fields)? },
+        sampling: Sampling {
+            temperature: fields.read("temperature", "a number")?,
+            top_p: fields.read("p", "a number")?,
+            top_k: fields.read("k", "a whole number")?,
+            seed: fields.read("seed", "a whole number")?,
+            presence_penalty: fields.read("presence_penalty", "a number")?,
+            frequency_penalty: fields.read("frequency_penalty", "a number")?,
+        },
+        max_tokens: fields.read("max_tokens", "a whole number")?,
+        stop: fields.read("stop_sequences", "a list of strings")?.unwrap_or_default(),
+        stream: fields.read("stream", "a boolean")?.unwrap_or(false),
+        ..Conversation::default()
+    };
+    // Which of Cohere's customers waits, and the name of the model, which is the gateway's, mean nothing elsewhere.
+    fields.ignore("model");
+    fields.ignore("priority");
+    fields.finish(dropped);
+    Ok(conversation)
+}
+
+fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn>, Unfit> {
+    let messages = fields.list("messages")?;
+    if messages.is_empty() {
+        return Err(fields.wrong("messages", "is missing or empty"));
+    }
+    messages.into_iter().map(|(path, message)| read_message(path, message, dropped)).collect()
+}
+
+fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
+    let strict = fields.read("strict_tools", "a boolean")?;
+    let tools = fields.list("tools")?;
+    tools.into_iter().map(|(path, tool)| read_tool((path, tool), strict, dropped)).collect()
+}
+
+fn read_tool((path, tool): (String, &RawValue), strict: Option<bool>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
+    let mut fields = Fields::of(path, tool)?;
+    fields.refuse_unless("type", &[r#""function""#], "must be 'function'")?;
+    let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
+    let tool = Tool {
+        name: function.required_text("name")?,
+        description: function.text("description")?,
+        parameters: function.json("parameters"),
+        strict,
+        cache: None,
+    };
+    function.finish(dropped);
+    fields.finish(dropped);
+    Ok(tool)
+}
+
+fn read_tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, Unfit> {
+    match fields.text("tool_choice")?.as_deref() {
+        None => Ok(None),
+        Some("REQUIRED") => Ok(Some(ToolChoice::Required)),
+        Some("NONE") => Ok(Some(ToolChoice::None)),
+        Some(_) => Err(fields.wrong("tool_choice", "must be 'REQUIRED' or 'NONE'")),
+    }
+}
+
+fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format, Unfit> {
+    let Some(mut format) = fields.object("response_format")? else { return Ok(Format::Text) };
+    let read = match &*format.required_text("type")? {
+        "text" => Format::Text,
+        // `schema` is how the schema was called first.
+        "json_object" => match format.json("json_schema").or_else(|| format.json("schema")) {
+            None => Format::JsonObject,
+            Some(schema) => Format::JsonSchema { name: None, description: None, schema, strict: Some(true) },
+        },
+        _ => return Err(format.wrong("type", "must be 'text' or 'json_object'")),
+    };
+    format.finish(dropped);
+    Ok(read)
+}
+
+fn read_thinking(fields: &mut Fields<'_>) -> Result<Option<Thinking>, Unfit> {
+    let Some(mut thinking) = fields.object("thinking")? else { return Ok(None) };
+    let budget: Option<u64> = thinking.read("token_budget", "a whole number")?;
+    match &*thinking.required_text("type")? {
+        "disabled" => Ok(Some(Thinking::Off)),
+        "enabled" => Ok(Some(budget.map_or(Thinking::Open, Thinking::Budget))),
+        _ => Err(thinking.wrong("type", "must be 'enabled' or 'disabled'")),
+    }
+}
