@@ -18,6 +18,14 @@ PROVIDERS = {
     "messages": 'protocol = "anthropic"\nbase_url = "{address}/v1"',
     "converse": 'protocol = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
 }
+# What is no conversation.
+OTHERS = {"audio": 'protocol = "openai"\noperations = ["transcriptions", "speech"]\nbase_url = "{address}/v1"'}
+# What is known of one model.
+CARD = """
+[models.known]
+model = "messages:model"
+max_output = 4096
+"""
 # A provider, and a pool of its name that holds nothing else.
 ENTRY = """
 [providers.{name}]
@@ -34,12 +42,13 @@ class Border:
     """A gateway before one provider of each protocol."""
 
     def __init__(self, binary):
-        self.upstreams = {name: Upstream(name, is_strict=True) for name in PROVIDERS}
+        providers = {**PROVIDERS, **OTHERS}
+        self.upstreams = {name: Upstream(name, is_strict=True) for name in providers}
         entries = [
-            ENTRY.format(name=name, settings=PROVIDERS[name].format(address=upstream.address))
+            ENTRY.format(name=name, settings=providers[name].format(address=upstream.address))
             for name, upstream in self.upstreams.items()
         ]
-        self.gateway = Gateway(binary, "".join(entries))
+        self.gateway = Gateway(binary, "".join(entries) + CARD)
 
     def close(self):
         self.gateway.close()

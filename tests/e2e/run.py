@@ -19,6 +19,7 @@ from pathlib import Path
 import openai
 
 import matrix
+import protocols
 import refusals
 from checks import expect, raises, read, text_of
 from gateway import DRAIN, PATIENCE, POOL_OF_TWO, Gateway, two_tiers
@@ -299,6 +300,7 @@ SCENARIOS = [
     a_killed_upstream_process_loses_no_request_under_load,
     an_idle_gateway_is_small,
     *refusals.SCENARIOS,
+    *protocols.SCENARIOS,
     *matrix.SCENARIOS,
 ]
 

@@ -5,6 +5,8 @@ import json
 from speaking import ARGUMENTS, TOKENS, answered, compose, needs, one_of, only
 
 MEDIA_TYPE = "text/event-stream"
+# Which event carries the first content.
+FIRST_CONTENT = 1
 FIELDS = {
     *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "stream", "stream_options"),
     *("temperature", "top_p", "n", "stop", "seed", "user", "max_tokens", "max_completion_tokens", "reasoning_effort"),

@@ -7,6 +7,8 @@ import zlib
 from speaking import ARGUMENTS, TOKENS, Objection, answered, compose, needs, one_of, only
 
 MEDIA_TYPE = "application/vnd.amazon.eventstream"
+# Which event carries the first content.
+FIRST_CONTENT = 1
 FIELDS = {"messages", "system", "toolConfig", "inferenceConfig", "outputConfig", "additionalModelRequestFields"}
 BLOCKS = {
     "user": {"text", "image", "document", "toolResult", "cachePoint"},

@@ -5,6 +5,8 @@ import json
 from speaking import ARGUMENTS, TOKENS, Objection, answered, compose, needs, one_of, only
 
 MEDIA_TYPE = "text/event-stream"
+# Which event carries the first content.
+FIRST_CONTENT = 3
 FIELDS = {
     *("model", "messages", "system", "max_tokens", "tools", "tool_choice", "stream", "temperature", "top_p", "top_k"),
     *("stop_sequences", "metadata", "thinking", "output_config", "service_tier"),

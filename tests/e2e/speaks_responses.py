@@ -5,6 +5,8 @@ import json
 from speaking import ARGUMENTS, TOKENS, Objection, answered, compose, needs, one_of, only
 
 MEDIA_TYPE = "text/event-stream"
+# Which event carries the first content.
+FIRST_CONTENT = 3
 FIELDS = {
     *("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning", "include"),
     *("store", "stream", "stream_options", "temperature", "top_p", "max_output_tokens", "user", "metadata", "truncation"),

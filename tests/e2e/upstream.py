@@ -4,6 +4,7 @@ It answers with its own name as content, streamed or not, in the protocol that i
 and remembers every body that it was sent. Only the standard library: what fails here must not be somebody else's client.
 """
 
+import email
 import json
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import speaks_audio
 import speaks_chat
 import speaks_converse
 import speaks_messages
@@ -21,7 +23,7 @@ from speaking import Objection
 # The tokens that every answer claims to have cost.
 USAGE = speaks_chat.usage()
 # What the providers speak.
-PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse]
+PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse, speaks_audio]
 
 # What an upstream can do with a request.
 ANSWERS = "answers"
@@ -113,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {"object": "list", "data": []})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.body()
         mode = self.upstream.mode
         self.upstream.bodies.append(body)
         spoken = next(protocol for protocol in PROTOCOLS if protocol.serves(self.path))
@@ -128,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
             except (Objection, KeyError, TypeError, ValueError) as objection:
                 return self.answer(400, spoken.objection(f"{type(objection).__name__}: {objection}"))
         if spoken.streams(self.path, body):
-            self.stream(spoken.events(body, self.upstream.name, heard), spoken.MEDIA_TYPE, mode)
+            self.stream(spoken, spoken.events(body, self.upstream.name, heard), mode)
         else:
             self.answer(200, spoken.whole(body, self.upstream.name, heard))
 
@@ -140,22 +142,36 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def stream(self, events, media_type, mode):
+    def body(self):
+        """The body as JSON, or the fields of a form."""
+        raw = self.rfile.read(int(self.headers["content-length"]))
+        media_type = self.headers["content-type"]
+        if not media_type.startswith("multipart/"):
+            return json.loads(raw)
+        form = email.message_from_bytes(b"content-type: " + media_type.encode() + b"\r\n\r\n" + raw)
+        fields = {}
+        for part in form.get_payload():
+            name = part.get_param("name", header="content-disposition")
+            value = part.get_payload(decode=True)
+            fields[name] = value if part.get_filename() else value.decode()
+        return fields
+
+    def stream(self, spoken, events, mode):
         self.send_response(200)
-        self.send_header("content-type", media_type)
+        self.send_header("content-type", spoken.MEDIA_TYPE)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         try:
-            self.send_events(list(events), mode)
+            self.send_events(list(events), spoken.FIRST_CONTENT, mode)
         except OSError:
             self.upstream.hung_up.set()
             self.close_connection = True
 
-    def send_events(self, events, mode):
+    def send_events(self, events, first_content, mode):
         for at, event in enumerate(events):
             event = event if isinstance(event, bytes) else event.encode()
             self.chunk(event)
-            has_content = at == 1
+            has_content = at == first_content
             if has_content and mode == BREAKS_OFF:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
