@@ -45,3 +45,26 @@ impl Default for Deadlines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(tokens: u64, millis: u64, missed: bool) {
+        let pace = Pace { tokens_per_second: NonZeroU32::new(5).unwrap(), window: Duration::from_secs(10) };
+        assert_eq!(pace.is_missed(tokens, Duration::from_millis(millis)), missed);
+    }
+
+    #[test]
+    fn a_pace_is_missed_by_fewer_tokens_than_the_time_calls_for() {
+        check(4, 1000, true);
+        check(5, 1000, false);
+        check(9, 2000, true);
+        check(10, 2000, false);
+        check(2, 500, true);
+        check(3, 500, false);
+        check(0, 0, false);
+        check(0, 1, true);
+    }
+}

@@ -73,6 +73,11 @@ mod tests {
     }
 
     #[test]
+    fn the_last_128_answers_are_looked_at() {
+        assert_eq!(times((1..=130).rev()).p95(), Some(Duration::from_millis(122)));
+    }
+
+    #[test]
     fn what_was_long_ago_is_forgotten() {
         let mut times = times(std::iter::repeat_n(9000, 128));
         (0..128).for_each(|_| times.observe(Duration::from_millis(10)));
