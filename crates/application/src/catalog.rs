@@ -253,7 +253,11 @@ impl<C: LlmClient> Catalog<C> {
 
     fn publish(&self, table: RoutingTable<C>) -> u64 {
         let revision = table.revision();
-        self.parts.routes.publish(table);
+        {
+            // For whoever measures how long requests and a change may get into each other's way.
+            let _swapping = tracing::trace_span!("swap", revision).entered();
+            self.parts.routes.publish(table);
+        }
         self.parts.observer.observe(&Event::Published { revision });
         revision
     }

@@ -122,7 +122,7 @@ impl<C: LlmClient> HealthService<C> {
     /// once it was asked.
     pub fn instances(&self) -> Vec<InstanceStatistics> {
         let (table, now) = (self.routes.load(), self.clock.now());
-        let statistics = table.instances().into_values().map(|instance| {
+        let statistics = table.instances().map(|instance| {
             let idle = instance.owner == Owned::Directly;
             (idle, instance.statistics(now))
         });

@@ -63,11 +63,8 @@ impl<C: LlmClient> HealthChecks<C> {
     fn begin_due(&self, checks: &mut JoinSet<()>) -> Duration {
         let now = self.clock.now();
         let table = self.routes.load();
-        let mut active: Vec<_> = table
-            .instances()
-            .into_values()
-            .filter(|instance| instance.policies.health.check.kind.is_active())
-            .collect();
+        let mut active: Vec<_> =
+            table.instances().filter(|instance| instance.policies.health.check.kind.is_active()).collect();
         active.sort_by_key(|instance| instance.policies.health.check.kind == CheckKind::Completion);
         let mut pause = LOOK_AGAIN;
         for instance in active {

@@ -53,6 +53,8 @@ pub struct RoutingTable<C> {
     wrappers: HashMap<WrapperName, Wrapper>,
     /// Routes by every spelling that leads to them: bare names and explicit targets.
     entries: NamedMap<Box<str>, Entry<C>>,
+    /// Every instance that a route leads to, once, by its name within the whole gateway.
+    instances: BTreeMap<InstanceId, Arc<LiveInstance<C>>>,
     default_route: Option<Arc<Route<C>>>,
     /// What the whole gateway lets in, if anything is limited.
     level: Option<Level>,
@@ -70,6 +72,7 @@ impl<C> RoutingTable<C> {
             groups: HashMap::new(),
             wrappers: HashMap::new(),
             entries: NamedMap::default(),
+            instances: BTreeMap::new(),
             default_route: None,
             level: None,
             retry_budget: Arc::default(),
@@ -111,10 +114,9 @@ impl<C> RoutingTable<C> {
         self.groups.values()
     }
 
-    /// Every instance, once, by its name within the whole gateway.
-    pub(crate) fn instances(&self) -> BTreeMap<&InstanceId, &Arc<LiveInstance<C>>> {
-        let all = self.entries.values().flat_map(|entry| entry.route.instances());
-        all.map(|instance| (&instance.label, instance)).collect()
+    /// Every instance, once, sorted by its name within the whole gateway.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<LiveInstance<C>>> {
+        self.instances.values()
     }
 
     pub(crate) fn wrappers(&self) -> impl Iterator<Item = &Wrapper> {
@@ -143,7 +145,7 @@ impl<C> Routes<C> {
 
     /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
-        for instance in table.instances().into_values() {
+        for instance in table.instances() {
             instance.state.go_on(instance.policies, instance.credential);
             if instance.joins {
                 instance.state.join();

@@ -120,6 +120,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         let Self { previous, pools, groups, level, .. } = self;
         let revision = previous.revision + 1;
         let entries = entries.into_map();
+        let all = entries.values().flat_map(|entry| entry.route.instances());
+        let instances = all.map(|instance| (instance.label.clone(), Arc::clone(instance))).collect();
         Ok(RoutingTable {
             revision,
             content_hash,
@@ -127,6 +129,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             groups,
             wrappers,
             entries,
+            instances,
             default_route,
             level,
             retry_budget,

@@ -34,15 +34,20 @@ pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
 fn show(arguments: &ShowArgs) -> anyhow::Result<ExitCode> {
     let values: Vec<_> = values(&config_source(&arguments.config))?.iter().map(shown).collect();
     for wanted in &arguments.keys {
-        if !values.iter().any(|value| is_at_or_below(&value.key, wanted)) {
-            // A key may be named in part: up to each of its dots.
-            let parts = |key: &'_ str| key.match_indices('.').map(|(at, _)| at).chain([key.len()]).collect::<Vec<_>>();
-            let known = values.iter().flat_map(|value| parts(&value.key).into_iter().map(|end| &value.key[..end]));
-            bail!("there is no key '{wanted}'; {}", did_you_mean(wanted, known));
-        }
+        check_known(wanted, &values)?;
     }
     print(&render_values(&values, arguments, Colour::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a key that is neither there nor above one that is.
+fn check_known(wanted: &str, values: &[ShownValue]) -> anyhow::Result<()> {
+    if values.iter().any(|value| is_at_or_below(&value.key, wanted)) {
+        return Ok(());
+    }
+    let ends = |key: &str| key.match_indices('.').map(|(dot, _)| dot).chain([key.len()]).collect::<Vec<_>>();
+    let known = values.iter().flat_map(|value| ends(&value.key).into_iter().map(|end| &value.key[..end]));
+    bail!("there is no key '{wanted}'; {}", did_you_mean(wanted, known));
 }
 
 fn diff(arguments: DiffArgs) -> anyhow::Result<ExitCode> {

@@ -33,32 +33,11 @@ pub(super) fn settle(
     let timeout = either("timeout").or_else(|| either("request_timeout")).as_ref().and_then(seconds);
     let fallbacks = [either("fallbacks"), either("context_window_fallbacks"), either("content_policy_fallbacks")];
     let strategy = either("routing_strategy");
-    let everybodys = either("default_fallbacks").map(|node| node.value.into_items(node.line)).unwrap_or_default();
+    let everybodys = either("default_fallbacks").map(names).unwrap_or_default();
     let aliases = router.take_map("model_group_alias").unwrap_or_default().0;
     draft.leave(&router, "router_settings", "there is nothing like it here");
     draft.leave(&settings, "litellm_settings", "there is nothing like it here");
-    let [usual, context, content] = fallbacks;
-    if let Some(node) = usual {
-        add(node, |model| &mut model.fallbacks, (models, draft));
-    }
-    let everybodys: Vec<String> = everybodys.iter().map(|node| node.value.as_text()).collect();
-    for model in models.iter_mut() {
-        model.fallbacks.extend(everybodys.iter().cloned());
-    }
-    if let Some(node) = context {
-        let message = "they come after the other fallbacks, for other faults too; a request that the models before them have no room for, by \
-             their cards, goes there at once";
-        draft.note(NoteKind::Guessed, (node.line, "context_window_fallbacks"), message);
-        add(node, |model| &mut model.fallbacks, (models, draft));
-    }
-    if let Some(node) = content {
-        add(node, |model| &mut model.filtered, (models, draft));
-    }
-    for model in models.iter_mut() {
-        let Model { name, fallbacks, filtered, .. } = model;
-        fallbacks.retain(|fallback| fallback != name);
-        filtered.retain(|fallback| fallback != name);
-    }
+    fall_back(fallbacks, &everybodys, (models, draft));
     if let Some(total) = timeout {
         let mut deadlines = Body::default();
         deadlines.key("total", total);
@@ -78,13 +57,45 @@ fn alias_of(node: &Node) -> String {
     }
 }
 
+/// Notes who is asked after whom: by the usual lists, by everybody's, by those for long prompts, and by those for refused content.
+fn fall_back(
+    [usual, context, content]: [Option<Node>; 3],
+    everybodys: &[String],
+    (models, draft): (&mut [Model], &mut Draft),
+) {
+    if let Some(node) = usual {
+        add(node, |model| &mut model.fallbacks, (models, draft));
+    }
+    for model in models.iter_mut() {
+        model.fallbacks.extend(everybodys.iter().cloned());
+    }
+    if let Some(node) = context {
+        let message = "they come after the other fallbacks, for other faults too; a request that the models before them have no room for, by \
+             their cards, goes there at once";
+        draft.note(NoteKind::Guessed, (node.line, "context_window_fallbacks"), message);
+        add(node, |model| &mut model.fallbacks, (models, draft));
+    }
+    if let Some(node) = content {
+        add(node, |model| &mut model.filtered, (models, draft));
+    }
+    for Model { name, fallbacks, filtered, .. } in models {
+        fallbacks.retain(|fallback| fallback != name);
+        filtered.retain(|fallback| fallback != name);
+    }
+}
+
+/// The names of a list.
+fn names(node: Node) -> Vec<String> {
+    node.value.into_items(node.line).iter().map(|node| node.value.as_text()).collect()
+}
+
 /// `[{a: [b, c]}]`, where `*` is every model.
 fn add(node: Node, list_of: fn(&mut Model) -> &mut Vec<String>, (models, draft): (&mut [Model], &mut Draft)) {
     for item in node.value.into_items(node.line) {
         let Value::Map(map) = item.value else { continue };
         for (name, node) in map.entries {
             let line = node.line;
-            let names: Vec<String> = node.value.into_items(line).iter().map(|node| node.value.as_text()).collect();
+            let names = names(node);
             let mut meant = models.iter_mut().filter(|model| name == "*" || model.name == name).peekable();
             if meant.peek().is_none() {
                 draft.note(NoteKind::Skipped, (line, "fallbacks"), format!("'{name}' is in no model_list"));
