@@ -4,6 +4,7 @@ The simulated providers refuse what the real ones would. Each answers with its o
 """
 
 import sdk_anthropic
+import sdk_cohere
 import sdk_langchain
 import sdk_node
 import sdk_openai
@@ -16,6 +17,7 @@ PROVIDERS = {
     "chat": 'protocol = "openai"\noperations = ["chat_completions"]\nbase_url = "{address}/v1"',
     "responses": 'protocol = "openai"\noperations = ["responses"]\nbase_url = "{address}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{address}/v1"',
+    "cohere": 'protocol = "cohere"\nbase_url = "{address}/v2"',
     "converse": 'protocol = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
 }
 # What is no conversation.
@@ -35,7 +37,7 @@ api_key = "${{TIDEGATE_E2E_KEY}}"
 [[pools.{name}.instances]]
 model = "{name}:model"
 """
-CALLERS = [caller for sdk in (sdk_openai, sdk_anthropic, sdk_langchain, sdk_node) for caller in sdk.CALLERS]
+CALLERS = [caller for sdk in (sdk_openai, sdk_anthropic, sdk_cohere, sdk_langchain, sdk_node) for caller in sdk.CALLERS]
 
 
 class Border:

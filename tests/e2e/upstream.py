@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import speaks_audio
 import speaks_chat
+import speaks_cohere
 import speaks_converse
 import speaks_messages
 import speaks_responses
@@ -23,7 +24,7 @@ from speaking import Objection
 # The tokens that every answer claims to have cost.
 USAGE = speaks_chat.usage()
 # What the providers speak.
-PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse, speaks_audio]
+PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse, speaks_cohere, speaks_audio]
 
 # What an upstream can do with a request.
 ANSWERS = "answers"
