@@ -63,7 +63,7 @@ bench *args:
 
 # Counts the instructions of each step of a request (needs valgrind): `just gate --renew` allows what is counted from now on.
 gate *args:
-    cargo run --locked --release -p tidegate-bench -- gate {{args}}
+    cargo run --locked --profile profiling -p tidegate-bench -- gate {{args}}
 
 # Builds the book (needs mdbook).
 book:

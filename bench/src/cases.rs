@@ -56,7 +56,6 @@ pub fn gated() -> Vec<Case> {
         rotation::pick(RotationKind::LeastConnections, 100),
         rotation::pick(RotationKind::LeastConnections, 10_000),
         engine::whole(RotationKind::RoundRobin, 1),
-        engine::whole(RotationKind::RoundRobin, 10_000),
         engine::limited(),
         engine::among_pools(1000),
         engine::stream(),

@@ -13,8 +13,9 @@ use tidegate_bench::cases;
 const FEW: u64 = 50;
 /// How much more often it is done to be counted.
 const COUNTED: u64 = 200;
-/// How much more than before a step may take, in percent: what depends on chance (hashes, the time) is less than a tenth of it.
-const TOLERANCE: u64 = 5;
+/// How much more than before a step may take, in percent. What depends on chance (hashes, the time) is below one; what the compiler makes
+/// of a change elsewhere, by putting other functions in place, can be a few.
+const TOLERANCE: u64 = 10;
 
 /// What the gate does.
 #[derive(Debug, clap::Args)]
@@ -50,7 +51,7 @@ pub fn gate(args: &GateArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{}\nfind out why, or, if it is worth it: cargo run --release -p tidegate-bench -- gate --renew",
+        "{}\nfind out why, or, if it is worth it: cargo run --profile profiling -p tidegate-bench -- gate --renew",
         findings.join("\n")
     );
 }
@@ -137,9 +138,9 @@ mod tests {
     #[test]
     fn a_step_that_takes_more_is_found_and_one_that_takes_a_little_more_is_not() {
         let allowed = figures("# a comment\n  1000  a step\n  20  another\n");
-        assert!(compare(&allowed, &figures("1050  a step\n5  another\n")).is_empty());
-        let found = compare(&allowed, &figures("1051  a step\n20  another\n"));
-        assert_eq!(found, ["'a step' takes 1051 instructions, 5.1 % more than 1000"]);
+        assert!(compare(&allowed, &figures("1100  a step\n5  another\n")).is_empty());
+        let found = compare(&allowed, &figures("1101  a step\n20  another\n"));
+        assert_eq!(found, ["'a step' takes 1101 instructions, 10.1 % more than 1000"]);
     }
 
     #[test]
