@@ -7,18 +7,24 @@
 mod ring;
 mod writer;
 
-use std::{cmp::Reverse, fmt, sync::Arc, time::Duration};
+use std::{cell::Cell, cmp::Reverse, fmt, sync::Arc, time::Duration};
 
 use ring::Ring;
 use tidegate_domain::{
     inference::RequestId,
+    name::Target,
     observe::{Event, NotStored, Observer},
     repository::RepositoryError,
-    routing::{RequestQuery, RequestRecord, RequestRepository, RequestSummary},
+    routing::{RequestQuery, RequestRecord, RequestRepository, RequestSummary, Trace},
     time::Clock,
 };
 use tokio::sync::mpsc;
 pub use writer::RequestWriter;
+
+thread_local! {
+    /// What the latest record that was overwritten leaves behind.
+    static SPARE: Cell<Option<Trace>> = const { Cell::new(None) };
+}
 
 /// How many requests wait for the store at most.
 const QUEUE: usize = 1024;
@@ -92,7 +98,19 @@ impl RequestLog {
         {
             store.observer.observe(&Event::RequestsNotStored { count: 1, reason: NotStored::QueueFull });
         }
-        self.ring.push(record);
+        // Nobody else has it, unless it waits for the store or somebody reads it.
+        if let Some(Ok(record)) = self.ring.push(record).map(Arc::try_unwrap) {
+            SPARE.set(Some(record.trace));
+        }
+    }
+
+    /// An empty trace; where there is one, in the room of a record that was overwritten on this thread: it was just looked at, while what
+    /// the allocator would give was not for a thousand requests.
+    pub(crate) fn open_trace(request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Trace {
+        match SPARE.take() {
+            Some(spare) => spare.reused(request_id, target, (revision, seed)),
+            None => Trace::new(request_id, target, (revision, seed)),
+        }
     }
 
     /// Finds a request: its document, from memory or from the store.

@@ -71,7 +71,7 @@ impl Ledger {
             watchers: watchers.clone(),
             received,
             opened,
-            trace: Trace::new(request_id, target, (revision, seed)),
+            trace: RequestLog::open_trace(request_id, target, (revision, seed)),
             prompt_tokens,
             usage: None,
             outcome: Outcome::Abandoned,

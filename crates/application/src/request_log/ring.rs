@@ -29,19 +29,18 @@ impl Ring {
         self.slots.is_empty()
     }
 
-    /// Puts a record in the place of the oldest one.
-    pub(super) fn push(&self, record: Arc<RequestRecord>) {
+    /// Puts a record in the place of the oldest one, which is given back.
+    pub(super) fn push(&self, record: Arc<RequestRecord>) -> Option<Arc<RequestRecord>> {
         if self.is_none() {
-            return;
+            return None;
         }
         let ticket = self.tickets.fetch_add(1, Relaxed);
         let mut slot = self.slots[ticket % self.slots.len()].lock().unwrap_or_else(PoisonError::into_inner);
         // One that was overtaken by a whole turn is older than what stands there.
-        if slot.as_ref().is_none_or(|(other, _)| *other < ticket) {
-            let replaced = slot.replace((ticket, record));
-            drop(slot);
-            drop(replaced);
+        if slot.as_ref().is_some_and(|(other, _)| *other > ticket) {
+            return Some(record);
         }
+        slot.replace((ticket, record)).map(|(_, replaced)| replaced)
     }
 
     /// All of them, the latest first.

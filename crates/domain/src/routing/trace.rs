@@ -15,6 +15,9 @@ use crate::{
     task_group::Exclusion,
 };
 
+/// The room that is kept for what another trace notes of a kind.
+const KEPT: usize = 16;
+
 /// The most members whose pick is noted with all that went into it. Beyond, only who was picked: what a trace costs must not
 /// grow with the size of a pool.
 pub(super) const MAX_TAPED_MEMBERS: usize = 32;
@@ -113,6 +116,17 @@ impl Trace {
         }
     }
 
+    /// An empty trace of another request in the room that this one has taken, unless that is unusually large.
+    #[must_use]
+    pub fn reused(self, request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Self {
+        Self {
+            attempts: emptied(self.attempts),
+            decisions: emptied(self.decisions),
+            asked: emptied(self.asked),
+            ..Self::new(request_id, target, (revision, seed))
+        }
+    }
+
     /// Takes everything out, and leaves an empty trace of the same request.
     #[must_use]
     pub fn take(&mut self) -> Self {
@@ -188,4 +202,10 @@ impl Trace {
     pub fn decisions(&self) -> &[Decision] {
         &self.decisions
     }
+}
+
+fn emptied<T>(mut notes: Vec<T>) -> Vec<T> {
+    notes.clear();
+    notes.shrink_to(KEPT);
+    notes
 }

@@ -154,7 +154,7 @@ impl HttpClient {
         self.endpoint.offers(operation)
     }
 
-    fn message(&self, call: &Call<'_>) -> Result<Message, Fault> {
+    fn message<'a>(&'a self, call: &Call<'a>) -> Result<Message<'a>, Fault> {
         let (operation, streams) = (call.request.operation(), call.request.envelope().stream());
         let Some(route) = self.endpoint.route(operation) else {
             let detail = format!("the provider does not offer {operation}");

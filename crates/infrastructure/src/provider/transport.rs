@@ -79,7 +79,7 @@ impl Transport {
     ///
     /// # Errors
     /// If it names no host.
-    pub(super) fn message(&self, request: Request<Bytes>) -> Result<Message, Fault> {
+    pub(super) fn message(&self, request: Request<Bytes>) -> Result<Message<'static>, Fault> {
         Ok(Message::new(self.host(request.uri())?, request))
     }
 
@@ -94,7 +94,7 @@ impl Transport {
     /// Sends a request; resolves with the head of the answer. Dropping the future, or the body, closes the connection.
     ///
     /// A pooled connection that turns out closed before a byte of the request was written is replaced unseen.
-    pub(super) async fn send(&self, message: Message) -> Result<Answer, Fault> {
+    pub(super) async fn send(&self, message: Message<'_>) -> Result<Answer, Fault> {
         let host = &message.host;
         while let Some(mut connection) = host.take() {
             match connection.ask(&message).await {

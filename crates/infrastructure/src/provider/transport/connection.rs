@@ -53,7 +53,7 @@ pub(super) enum Cause {
 
 /// A request on its way out.
 struct Outgoing<'a> {
-    message: &'a Message,
+    message: &'a Message<'a>,
     stage: Stage,
     /// Whether a part of it is out.
     is_sent: bool,
@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// Sends `message` and reads the head of its answer.
-    pub(super) async fn ask(&mut self, message: &Message) -> Result<ResponseHead, Unanswered> {
+    pub(super) async fn ask(&mut self, message: &Message<'_>) -> Result<ResponseHead, Unanswered> {
         let mut outgoing = Outgoing { message, stage: Stage::All, is_sent: false };
         let sent = poll_fn(|context| self.poll_send(&mut outgoing, context)).await;
         let is_whole = sent.map_err(|_| Unanswered { is_sent: outgoing.is_sent, cause: Cause::Broken })?;

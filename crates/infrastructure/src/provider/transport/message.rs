@@ -12,14 +12,20 @@ use super::pool::Host;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that is ready to go.
-pub(in crate::provider) struct Message {
+pub(in crate::provider) struct Message<'a> {
     /// Whom it goes to.
     pub(super) host: Arc<Host>,
-    /// Its head, but for the length of its body.
-    head: Vec<u8>,
+    head: Head<'a>,
     pub(super) body: Bytes,
     /// Whether it says so if it has no body.
     says_length: bool,
+}
+
+/// The head of a request, but for the length of its body.
+enum Head<'a> {
+    Whole(Vec<u8>),
+    /// What it has in common with others, and its id.
+    Common(&'a Common, &'a str),
 }
 
 /// What requests have in common that differ in their id and their body alone: all of a head that never changes is written once.
@@ -30,17 +36,20 @@ pub(in crate::provider) struct Common {
     takes_id: bool,
 }
 
-impl Message {
+impl Message<'_> {
     pub(super) fn new(host: Arc<Host>, request: Request<Bytes>) -> Self {
         let mut head = Vec::new();
         write_head(&mut head, &request);
         let says_length = request.method() != Method::GET;
-        Self { host, head, body: request.into_body(), says_length }
+        Self { host, head: Head::Whole(head), body: request.into_body(), says_length }
     }
 
     /// Appends the head, framed by the length of the body.
     pub(super) fn write_head(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head);
+        match &self.head {
+            Head::Whole(head) => out.extend_from_slice(head),
+            Head::Common(common, id) => common.write_head(out, id),
+        }
         let length = self.body.len();
         if length > 0 || self.says_length {
             out.extend_from_slice(b"content-length: ");
@@ -63,16 +72,18 @@ impl Common {
     }
 
     /// The request of that id, with that body.
-    pub(in crate::provider) fn message(&self, id: &str, body: Bytes) -> Message {
-        let mut head = Vec::with_capacity(self.head.len() + REQUEST_ID.as_str().len() + id.len() + 4);
-        head.extend_from_slice(&self.head);
+    pub(in crate::provider) fn message<'a>(&'a self, id: &'a str, body: Bytes) -> Message<'a> {
+        Message { host: Arc::clone(&self.host), head: Head::Common(self, id), body, says_length: true }
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>, id: &str) {
+        out.extend_from_slice(&self.head);
         // An id that is no header value is the caller's oddity, and no reason to fail.
         if self.takes_id && id.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             for part in [REQUEST_ID.as_str(), ": ", id, "\r\n"] {
-                head.extend_from_slice(part.as_bytes());
+                out.extend_from_slice(part.as_bytes());
             }
         }
-        Message { host: Arc::clone(&self.host), head, body, says_length: true }
     }
 }
 
@@ -113,7 +124,7 @@ mod tests {
         Arc::new(Host::new("http://host:8000".parse().unwrap()))
     }
 
-    fn text(message: &Message) -> String {
+    fn text(message: &Message<'_>) -> String {
         let mut out = Vec::new();
         message.write_head(&mut out);
         String::from_utf8(out).unwrap()
