@@ -101,7 +101,7 @@ fn request_end(buffer: &[u8]) -> Option<(usize, bool)> {
     // Somebody who only looks whether this is alive sends no body.
     let length: usize = stated.unwrap_or(0);
     let body = buffer.get(head_end + 4..head_end + 4 + length)?;
-    let start = &body[..body.len().min(128)];
-    let wants_stream = start.windows(STREAM.len()).any(|window| window == STREAM);
+    // Who translates a request may put it anywhere.
+    let wants_stream = body.windows(STREAM.len()).any(|window| window == STREAM);
     Some((head_end + 4 + length, wants_stream))
 }

@@ -37,6 +37,15 @@ enum Spelling {
     Escaped,
 }
 
+/// `text` as a string is spelt.
+pub fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        return ["\"", text, "\""].concat();
+    }
+    serde_json::Value::from(text).to_string()
+}
+
 /// The text that `value` spells; `None` if it is no string.
 pub fn text(value: &str) -> Option<Cow<'_, str>> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;

@@ -10,6 +10,7 @@ use super::{
     form,
     translation::{Translation, Translations},
 };
+use crate::json;
 
 /// A request: what is asked for, the caller's bytes, and what routing read of them.
 #[derive(Debug, Clone)]
@@ -167,7 +168,7 @@ impl InferenceRequest {
             edits.extend(self.converse_defaults(defaults, &mut front));
         }
         // A model's name holds no white space, and so no line that could end a part of a form.
-        let named = if self.file_bytes.is_some() { model.to_owned() } else { json_string(model) };
+        let named = if self.file_bytes.is_some() { model.to_owned() } else { json::quoted(model) };
         edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, named)));
         if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
@@ -230,14 +231,6 @@ pub(super) fn push_field(out: &mut String, key: &str, value: &str) {
     out.push_str("\":");
     out.push_str(value);
     out.push(',');
-}
-
-fn json_string(text: &str) -> String {
-    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    if text.bytes().all(is_plain) {
-        return ["\"", text, "\""].concat();
-    }
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

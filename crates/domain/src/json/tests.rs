@@ -140,3 +140,12 @@ proptest! {
         check(&text);
     }
 }
+
+#[test]
+fn a_text_is_spelt_so_that_it_reads_the_same() {
+    for plain in ["", "gpt-4o", "a\"b", "a\\b", "line\nbreak", "\u{e9}\u{1f980}"] {
+        assert_eq!(quoted(plain), serde_json::to_string(plain).unwrap());
+        assert_eq!(text(&quoted(plain)).as_deref(), Some(plain));
+    }
+    assert_eq!((text("1"), text("\""), text("null")), (None, None, None));
+}
