@@ -292,6 +292,7 @@ async fn deadlines_without_end_are_deadlines_too() {
     let forever = Deadlines {
         headers: Duration::MAX,
         first_content: Duration::MAX,
+        reasoning_first_content: Duration::MAX,
         idle: Duration::MAX,
         total: Duration::MAX,
         pace: None,

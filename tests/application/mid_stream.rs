@@ -24,6 +24,7 @@ async fn world(mid_stream: MidStream) -> World {
     let deadlines = Deadlines {
         headers: Duration::from_secs(5),
         first_content: Duration::from_secs(10),
+        reasoning_first_content: Duration::from_secs(10),
         idle: Duration::from_secs(20),
         total: Duration::from_secs(100),
         pace: None,

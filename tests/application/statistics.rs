@@ -143,3 +143,16 @@ async fn asking_the_same_instance_again_is_a_retry() {
     let [seen] = &world.statistics.all()[..] else { panic!("one target") };
     assert_eq!((seen.attempts, seen.retries, seen.failovers, seen.fallbacks), (2, 1, 0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wrapper_counts_by_itself_what_its_target_counts_with_the_rest() {
+    let plan =
+        Plan::default().pool("p", &["a"]).wrapper("w", "pool:p").wrapper("v", "pool:p").default_target("wrapper:v");
+    let world = plan.start().await;
+    for name in ["p", "w", "wrapper:w", "nobody"] {
+        world.complete(name).await.unwrap();
+    }
+    let seen: Vec<_> = world.statistics.all().into_iter().map(|it| (it.target.to_string(), it.completed)).collect();
+    let expected = [("pool:p", 4), ("wrapper:v", 1), ("wrapper:w", 2)].map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(seen, expected);
+}

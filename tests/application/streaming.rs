@@ -20,6 +20,7 @@ async fn world() -> World {
     let deadlines = Deadlines {
         headers: Duration::from_secs(5),
         first_content: Duration::from_secs(10),
+        reasoning_first_content: Duration::from_secs(10),
         idle: Duration::from_secs(20),
         total: Duration::from_secs(100),
         pace: None,

@@ -14,6 +14,7 @@ mod operations;
 mod protocols;
 mod scenarios;
 mod second_reader;
+mod selection;
 mod simulation;
 mod stage;
 mod streams;

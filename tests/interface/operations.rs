@@ -46,7 +46,7 @@ async fn health_follows_what_becomes_of_requests_and_says_why() {
     assert_eq!(report["revision"], 1);
     assert_eq!(report["configuration"], json!({"name": "configuration", "status": "active", "content_hash": ""}));
     assert_eq!(report["store"], json!({"name": "store", "status": "active"}));
-    let locked = json!({"name": "locked", "status": "active", "usable": 1, "of": 1});
+    let locked = json!({"name": "locked", "status": "active", "usable": 1, "of": 1, "in_flight": 0});
     assert_eq!(entry(&report, "pools", "locked"), locked);
     assert_eq!(entry(&report, "wrappers", "gpt"), json!({"name": "gpt", "status": "active"}));
 

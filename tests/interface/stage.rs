@@ -12,7 +12,9 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use layered_tests::world::{Diary, Plan};
-use tidegate_application::{Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes};
+use tidegate_application::{
+    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes, TaskGroupService,
+};
 use tidegate_domain::{
     admission::{Limits, RateLimitAlgorithm, RateLimitPolicy},
     config::Configuration,
@@ -96,7 +98,8 @@ fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
     let gateway = Gateway {
         orchestration: Arc::new(OrchestrationService::new(Arc::clone(&routes), clock.clone(), observer)),
         health: Arc::new(HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone())),
-        pools: Arc::new(PoolService::new(Arc::clone(&catalog), routes, clock)),
+        pools: Arc::new(PoolService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone())),
+        task_groups: Arc::new(TaskGroupService::new(Arc::clone(&catalog), routes, clock)),
         statistics: Arc::default(),
         metrics: Arc::new(|| "requests_total 1\n".to_owned()),
         configuration: None,

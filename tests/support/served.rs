@@ -26,6 +26,7 @@ pub fn serve(gateway: &Gateway, metrics: MetricsText) -> Result<Served, BindErro
         orchestration: Arc::clone(gateway.orchestration()),
         health: Arc::clone(gateway.health()),
         pools: Arc::clone(gateway.pools()),
+        task_groups: Arc::clone(gateway.task_groups()),
         statistics: Arc::clone(gateway.statistics()),
         metrics,
         configuration: None,

@@ -104,7 +104,7 @@ impl<C: LlmClient> OrchestrationService<C> {
     /// The nearest known names, if its model leads nowhere.
     pub fn explain(&self, request: &InferenceRequest) -> Result<Explanation, Vec<String>> {
         let table = self.table();
-        let route = table.resolve(request.envelope().model())?;
+        let (route, _) = table.resolve(request.envelope().model())?;
         let wishes = Wishes::of(request, None);
         let (tokens, now) = (request.estimated_tokens(), self.clock().now());
         let mut trace = Trace::new(RequestId::new("explain"), route.target.clone(), (0, 0));
@@ -127,7 +127,7 @@ fn explain_leg<C: LlmClient>(
     asking: &Asking<'_, C>,
     (request, route): (&InferenceRequest, &Route<C>),
 ) -> LegExplanation {
-    let Order { asked, unfit } = order(leg, asking, (request, &route.target));
+    let Order { asked, ruled_out } = order(leg, asking, (request, &route.target));
     let (now, needs) = (asking.now, request.needs(&route.doubts));
     let shortfall = |instance: &LiveInstance<C>| instance.card.as_ref()?.shortfall_for(&needs);
     let mut candidates: Vec<CandidateExplanation> = Vec::new();
@@ -138,8 +138,8 @@ fn explain_leg<C: LlmClient>(
             let turn = at.and_then(|at| u32::try_from(at + 1).ok());
             let exclusion = match turn {
                 Some(_) => None,
-                None if instance.is_among(asking.unfit) => shortfall(instance).map(Exclusion::FallsShort),
-                None if instance.is_among(&unfit) => Some(Exclusion::Unfit),
+                None if instance.is_among(asking.ruled_out) => shortfall(instance).map(Exclusion::FallsShort),
+                None if instance.is_among(&ruled_out) => Some(Exclusion::Unfit),
                 None => at_limit.or_else(|| instance.exclusion(asking.occasion())),
             };
             let exclusion = exclusion.map(|reason| Excluded::at(reason, now));
@@ -159,7 +159,7 @@ fn explain_leg<C: LlmClient>(
 /// Who would be asked, and who would be passed over because the request does not fit it.
 struct Order<C> {
     asked: Vec<Arc<LiveInstance<C>>>,
-    unfit: Vec<Arc<LiveInstance<C>>>,
+    ruled_out: Vec<Arc<LiveInstance<C>>>,
 }
 
 /// Who would be asked, one after the other, if each fails.
@@ -172,9 +172,9 @@ fn order<C: LlmClient>(
     let picker = leg.picker.fork();
     let forks: Vec<Option<Picker>> = leg.members.iter().map(LegMember::fork).collect();
     let mut tried: Vec<Arc<LiveInstance<C>>> = Vec::new();
-    let mut order = Order { asked: Vec::new(), unfit: asking.unfit.to_vec() };
+    let mut order = Order { asked: Vec::new(), ruled_out: asking.ruled_out.to_vec() };
     loop {
-        let asking = Asking { tried: &tried, unfit: &order.unfit, ..*asking };
+        let asking = Asking { tried: &tried, ruled_out: &order.ruled_out, ..*asking };
         let members = LegMembers { leg, asking: &asking };
         let Some(at) = picker.pick(&members, &mut trace, |at, _| Some(at)) else { return order };
         let picked = match (&leg.members[at], &forks[at]) {
@@ -186,7 +186,7 @@ fn order<C: LlmClient>(
         tried.push(Arc::clone(&picked));
         match picked.client.fits(request) {
             Ok(_) => order.asked.push(picked),
-            Err(_) => order.unfit.push(picked),
+            Err(_) => order.ruled_out.push(picked),
         }
     }
 }

@@ -39,7 +39,15 @@ pub(crate) struct LiveGroup<C> {
 #[derive(Debug)]
 struct Entry<C> {
     kind: &'static str,
+    /// The wrapper whose name it is, if it is one's.
+    wrapper: Option<WrapperName>,
     route: Arc<Route<C>>,
+}
+
+impl<C> Clone for Entry<C> {
+    fn clone(&self) -> Self {
+        Self { kind: self.kind, wrapper: self.wrapper.clone(), route: Arc::clone(&self.route) }
+    }
 }
 
 /// Everything a request can be sent to, as of one revision.
@@ -55,7 +63,8 @@ pub struct RoutingTable<C> {
     entries: NamedMap<Box<str>, Entry<C>>,
     /// Every instance that a route leads to, once, by its name within the whole gateway.
     instances: BTreeMap<InstanceId, Arc<LiveInstance<C>>>,
-    default_route: Option<Arc<Route<C>>>,
+    /// Where a name leads that nobody has.
+    default: Option<Entry<C>>,
     /// What the whole gateway lets in, if anything is limited.
     level: Option<Level>,
     /// Pays for extra attempts at whatever target.
@@ -73,7 +82,7 @@ impl<C> RoutingTable<C> {
             wrappers: HashMap::new(),
             entries: NamedMap::default(),
             instances: BTreeMap::new(),
-            default_route: None,
+            default: None,
             level: None,
             retry_budget: Arc::default(),
         }

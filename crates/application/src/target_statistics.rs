@@ -1,7 +1,7 @@
-//! What became of requests, by the target that they were sent to: pools, task groups with their tiers, and single models.
+//! What became of requests, by the target that they were sent to: pools, task groups with their tiers, and single models; and by the
+//! wrapper by whose name they came.
 //!
-//! It watches requests that are over, as any other observer does, and adds to counters; nobody waits for it. A wrapper shares the
-//! counters of what it stands for.
+//! It watches requests that are over, as any other observer does, and adds to counters; nobody waits for it.
 
 use std::{
     fmt,
@@ -125,12 +125,14 @@ impl TargetStatistics {
 impl Observer for TargetStatistics {
     fn observe(&self, event: &Event<'_>) {
         if let Event::RequestFinished { target, outcome, took, usage, trace } = event {
-            let tally = self.of(target);
-            tally.outcome(*outcome, *took);
-            tally.attempts(trace);
-            if let Some(Usage { input_tokens, output_tokens, .. }) = usage {
-                tally.input_tokens.fetch_add(*input_tokens, Relaxed);
-                tally.output_tokens.fetch_add(*output_tokens, Relaxed);
+            let wrapper = trace.wrapper.clone().map(Target::Wrapper);
+            for tally in [Some(*target), wrapper.as_ref()].into_iter().flatten().map(|target| self.of(target)) {
+                tally.outcome(*outcome, *took);
+                tally.attempts(trace);
+                if let Some(Usage { input_tokens, output_tokens, .. }) = usage {
+                    tally.input_tokens.fetch_add(*input_tokens, Relaxed);
+                    tally.output_tokens.fetch_add(*output_tokens, Relaxed);
+                }
             }
         }
     }

@@ -120,7 +120,7 @@ pub(crate) struct Asking<'a, C> {
     /// Who is not asked again.
     pub(crate) tried: &'a [Arc<LiveInstance<C>>],
     /// Who cannot serve the request at all.
-    pub(crate) unfit: &'a [Arc<LiveInstance<C>>],
+    pub(crate) ruled_out: &'a [Arc<LiveInstance<C>>],
     /// Whose models are left for last.
     pub(crate) shunned: &'a [ProviderName],
     /// What the request has passed already.
@@ -162,7 +162,7 @@ impl<C> Asking<'_, C> {
     /// Whether `instance` is not to be asked, whatever state it is in.
     pub(crate) fn leaves_out(&self, instance: &Arc<LiveInstance<C>>) -> bool {
         instance.is_among(self.tried)
-            || instance.is_among(self.unfit)
+            || instance.is_among(self.ruled_out)
             || self.shunned.contains(instance.spec.model.provider())
     }
 }

@@ -10,6 +10,7 @@
 //! | `configuration` | `/admin/v1/config` |
 //! | `explanation` | `POST /admin/v1/explain` |
 //! | `instances` | `/admin/v1/pools/{pool}/instances` |
+//! | `selection` | `POST /admin/v1/task-groups/{group}/select` |
 //! | `statistics` | `/admin/v1/statistics` |
 //! | `operations` | `/livez`, `/readyz`, `/healthz`, `/metrics` |
 //! | `requests` | `/admin/v1/requests`: what was decided for requests that are over |
@@ -31,13 +32,14 @@ mod models;
 mod operations;
 mod refusal;
 mod requests;
+mod selection;
 mod statistics;
 mod wishes;
 
 use std::{fmt, sync::Arc};
 
 use tidegate_application::{
-    PoolService, TargetStatistics, domain::inference::LlmClient, health::HealthService,
+    PoolService, TargetStatistics, TaskGroupService, domain::inference::LlmClient, health::HealthService,
     orchestration::OrchestrationService,
 };
 
@@ -63,6 +65,8 @@ pub struct Gateway<C: LlmClient> {
     pub health: Arc<HealthService<C>>,
     /// Knows the pools, and does to their instances what operators say.
     pub pools: Arc<PoolService<C>>,
+    /// Knows the task groups, and selects models from them.
+    pub task_groups: Arc<TaskGroupService<C>>,
     /// Counts what becomes of requests, by target.
     pub statistics: Arc<TargetStatistics>,
     /// Renders the metrics.

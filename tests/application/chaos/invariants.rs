@@ -113,7 +113,7 @@ fn check_paid(decisions: &[Decision], id: &str) {
     for decision in decisions {
         match decision {
             Decision::Paid(paid) => is_paid = *paid,
-            Decision::Attempt => assert!(std::mem::take(&mut is_paid), "{id}, I4: an attempt that was not paid for"),
+            Decision::Attempt(_) => assert!(std::mem::take(&mut is_paid), "{id}, I4: an attempt that was not paid for"),
             _ => {}
         }
     }

@@ -101,3 +101,18 @@ fn a_pool_says_how_limits_are_found_out_where_one_instance_names_a_key() {
     assert_eq!((one.id.as_str(), one.key.as_ref().unwrap().as_str()), ("keyed:m@team-a", "team-a"));
     assert_eq!((other.id.as_str(), &other.key), ("keyed:m", &None));
 }
+
+#[test]
+fn a_first_content_that_is_written_holds_for_models_that_think_unless_theirs_is_written_too() {
+    let check = |written: &str, [plain, thinking]: [u64; 2]| {
+        let loaded = load_text(&format!("{BASE}\n[defaults.deadlines]\n{written}"), &[]).unwrap();
+        let deadlines = loaded.configuration.deadlines;
+        let seconds = [deadlines.first_content, deadlines.reasoning_first_content].map(|deadline| deadline.as_secs());
+        assert_eq!(seconds, [plain, thinking], "{written}");
+    };
+    check("idle = 20", [60, 300]);
+    check("first_content = 60", [60, 60]);
+    check("first_content = 20", [20, 20]);
+    check("reasoning_first_content = 400", [60, 400]);
+    check("first_content = 20\nreasoning_first_content = 90", [20, 90]);
+}

@@ -323,13 +323,9 @@ fn breakers() -> impl Strategy<Value = BreakerPolicy> {
 }
 
 fn deadlines() -> impl Strategy<Value = Deadlines> {
-    let times = [durations(), durations(), durations(), durations()];
-    (times, option::of(paces())).prop_map(|([headers, first_content, idle, total], pace)| Deadlines {
-        headers,
-        first_content,
-        idle,
-        total,
-        pace,
+    let times = [durations(), durations(), durations(), durations(), durations()];
+    (times, option::of(paces())).prop_map(|([headers, first_content, reasoning_first_content, idle, total], pace)| {
+        Deadlines { headers, first_content, reasoning_first_content, idle, total, pace }
     })
 }
 

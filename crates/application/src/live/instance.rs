@@ -6,7 +6,7 @@ use tidegate_domain::{
     model::ModelCard,
     name::{GroupName, InstanceId, PoolName, TierName},
     pool::{HealthPolicy, InstanceSpec, InstanceStatistics, Lenience, Standing},
-    resilience::{AdaptiveLimit, AdaptivePolicy, BreakerPolicy},
+    resilience::{AdaptiveLimit, AdaptivePolicy, BreakerPolicy, Deadlines},
     task_group::Exclusion,
 };
 
@@ -39,6 +39,8 @@ impl Owned {
 pub(crate) struct InstancePolicies {
     pub(crate) health: HealthPolicy,
     pub(crate) breaker: BreakerPolicy,
+    /// How long its answers may take to begin.
+    pub(crate) deadlines: Deadlines,
     /// The most requests that it serves at once, if that is said.
     pub(crate) max_concurrency: Option<NonZeroU32>,
     /// How it finds out by itself, if it does.

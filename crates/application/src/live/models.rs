@@ -10,7 +10,7 @@ use loom::thread;
 use tidegate_domain::{
     inference::RequestId,
     pool::{Bend, HealthPolicy, Lenience, Members, RotationKind},
-    resilience::{BreakerPolicy, RetryBudgetPolicy},
+    resilience::{BreakerPolicy, Deadlines, RetryBudgetPolicy},
     routing::Trace,
 };
 
@@ -25,8 +25,14 @@ fn now() -> Instant {
 fn instance(limit: u32) -> Arc<InstanceState> {
     let one = NonZeroU32::MIN;
     let breaker = BreakerPolicy { failure_threshold: one, half_open_requests: one, ..BreakerPolicy::default() };
-    let (health, max_concurrency) = (HealthPolicy::default(), NonZeroU32::new(limit));
-    let policies = InstancePolicies { health, breaker, max_concurrency, adaptive: None, is_only: false };
+    let policies = InstancePolicies {
+        health: HealthPolicy::default(),
+        breaker,
+        deadlines: Deadlines::default(),
+        max_concurrency: NonZeroU32::new(limit),
+        adaptive: None,
+        is_only: false,
+    };
     Arc::new(InstanceState::new(policies, 1))
 }
 

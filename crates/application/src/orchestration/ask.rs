@@ -72,7 +72,7 @@ impl<C: LlmClient> Question<C> {
             part,
             quota: &quota,
         };
-        let Deadlines { headers, first_content, idle, total, pace } = self.leg.manner.deadlines(card);
+        let Deadlines { headers, first_content, idle, total, pace, .. } = self.leg.manner.deadlines(card, request);
         let end = self.deadline.min(later(began, total));
         let share = self.share.min(end);
         // The head of a whole answer comes with its last token: only the attempt's time bounds it.

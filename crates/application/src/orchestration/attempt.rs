@@ -216,7 +216,7 @@ impl<C: LlmClient> Attempts<C> {
     /// Begins to ask a candidate; the question is asked apart, so that two can be asked at once.
     pub(super) fn begin(&mut self, candidate: Candidate<C>, role: AttemptRole) -> (UnderWay<C>, Question<C>) {
         let Candidate { leg, instance, permit, dropped } = candidate;
-        self.ledger.trace.attempting(&mut self.walk);
+        self.ledger.trace.attempting(&mut self.walk, role);
         let attempt = self.ledger.begin((&instance, role), self.leg, permit);
         let began = Instant::now();
         let question = Question {
@@ -250,6 +250,7 @@ impl<C: LlmClient> Attempts<C> {
         let step = if self.narrow(&instance, &fault) {
             self.ledger.trace.failed(&mut self.walk, &fault)
         } else {
+            self.ledger.trace.nobody_may(fault.kind);
             Step::Stop(StopReason::Final)
         };
         self.leave_out(&instance);

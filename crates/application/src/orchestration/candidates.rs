@@ -73,15 +73,15 @@ impl<C: LlmClient> Attempts<C> {
     /// Leaves out a candidate that no waiting makes fit for this request.
     fn pass_over(&mut self, instance: Arc<LiveInstance<C>>, unfit: Unfit) {
         self.ledger.trace.exclude(&instance.label, Exclusion::Unfit);
-        self.confines.unfit.push(instance);
+        self.confines.ruled_out.push(instance);
         self.unfit.get_or_insert(unfit);
     }
 
     /// Leaves out a candidate that cannot go on where another one broke off.
     pub(super) fn pass_over_for_rest(&mut self, instance: &Arc<LiveInstance<C>>) {
         self.ledger.trace.exclude(&instance.label, Exclusion::CannotGoOn);
-        if !instance.is_among(&self.confines.unfit) {
-            self.confines.unfit.push(Arc::clone(instance));
+        if !instance.is_among(&self.confines.ruled_out) {
+            self.confines.ruled_out.push(Arc::clone(instance));
         }
     }
 
@@ -171,7 +171,7 @@ impl<C: LlmClient> Attempts<C> {
         let now_std = self.ledger.now();
         let mut others = in_reach.iter().flat_map(|leg| leg.instances());
         let is_left = |other: &Arc<LiveInstance<C>>| {
-            let is_out = other.is_among(&self.tried) || other.is_among(&self.confines.unfit);
+            let is_out = other.is_among(&self.tried) || other.is_among(&self.confines.ruled_out);
             !Arc::ptr_eq(other, asked) && !is_out && other.exclusion(now_std).is_none()
         };
         if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }

@@ -11,7 +11,7 @@ use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Dropped, RequestId, Usage},
     model::Prices,
-    name::{NameHasher, Target},
+    name::{NameHasher, Target, WrapperName},
     observe::{Event, Observer, Outcome},
     routing::{AttemptRecord, AttemptRole, RequestRecord, Trace},
     time::Clock,
@@ -83,6 +83,12 @@ impl Ledger {
     /// When the request came, by the wall.
     pub(super) fn received(&self) -> SystemTime {
         self.received
+    }
+
+    /// The request came by the name of a wrapper, if it did.
+    pub(super) fn by_name_of(mut self, wrapper: Option<&WrapperName>) -> Self {
+        self.trace.wrapper = wrapper.cloned();
+        self
     }
 
     pub(super) fn opened(&self) -> Instant {

@@ -8,7 +8,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tidegate_domain::{
-    fault::{FallbackAdvice, Fault, FaultKind, RetryAdvice, Work},
+    fault::{Fault, FaultKind, RetryAdvice, Work},
     inference::{InferenceRequest, LlmClient, Part, Partial, Usage},
     model::Capability,
     routing::AttemptRole,
@@ -115,7 +115,9 @@ impl<C: LlmClient> Rescuer<C> {
             Way::Continue => partial,
             Way::Restart => Some(Partial::default()),
         };
-        let Some(mut partial) = partial.filter(|_| fault.kind.fallback() == FallbackAdvice::Anywhere) else {
+        let partial = partial.filter(|_| fault.kind.permits_fallback());
+        self.attempts.ledger.trace.broke(fault.kind, partial.is_some());
+        let Some(mut partial) = partial else {
             self.attempts.into_ledger().broken_off(attempt, &fault, cost);
             return Err(fault);
         };

@@ -18,6 +18,7 @@ pub use error::CompileError;
 use tidegate_domain::{
     config::{Configuration, cycles, fallback_edges},
     inference::{ClientFactory, LlmClient, Succession},
+    model::{Capability, ModelCard},
     name::{GroupName, PoolName},
     pool::{HealthPolicy, InstanceSpec, OnExhausted, Pool},
     resilience::{AdaptivePolicy, BreakerPolicy, Deadlines},
@@ -49,6 +50,15 @@ impl TableInput<'_> {
 }
 
 impl InstancePolicies {
+    /// The policies of one instance. What its model has not begun by its deadline is not waited for before another probe is sent.
+    fn of(self, spec: &InstanceSpec, card: Option<&ModelCard>) -> Self {
+        let Deadlines { first_content, reasoning_first_content, .. } = self.deadlines;
+        let thinks = card.is_some_and(|card| card.can(Capability::Reasoning));
+        let longest = if thinks { reasoning_first_content } else { first_content };
+        let breaker = BreakerPolicy { probe_lease: self.breaker.probe_lease.min(longest), ..self.breaker };
+        Self { breaker, max_concurrency: spec.max_concurrency, ..self }
+    }
+
     /// The policies of an instance that finds out how many requests at once it takes, if that is said.
     fn adapting(self, adaptive: Option<AdaptivePolicy>) -> Self {
         Self { adaptive, ..self }
@@ -62,12 +72,9 @@ impl InstancePolicies {
         Self { is_only, ..self }
     }
 
-    /// The policies of an instance whose answers begin within `deadlines`: what has not begun by then is not waited for
-    /// before another probe is sent.
+    /// The policies of an instance whose answers begin within `deadlines`.
     fn new(health: HealthPolicy, breaker: BreakerPolicy, deadlines: Deadlines) -> Self {
-        let probe_lease = breaker.probe_lease.min(deadlines.first_content);
-        let breaker = BreakerPolicy { probe_lease, ..breaker };
-        Self { health, breaker, max_concurrency: None, adaptive: None, is_only: false }
+        Self { health, breaker, deadlines, max_concurrency: None, adaptive: None, is_only: false }
     }
 }
 
@@ -110,8 +117,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             self.groups.insert(group.name().clone(), Arc::new(live));
         }
         let entries = self.entries()?;
-        let default_route = match &self.input.configuration.default_target {
-            Some(target) => Some(entries.lookup("the default target", target)?),
+        let default = match &self.input.configuration.default_target {
+            Some(target) => Some(entries.lookup("the default target", target)?.clone()),
             None => None,
         };
         let wrappers = self.wrappers().map(|wrapper| (wrapper.name().clone(), wrapper.clone())).collect();
@@ -130,7 +137,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             wrappers,
             entries,
             instances,
-            default_route,
+            default,
             level,
             retry_budget,
         })
@@ -169,7 +176,8 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
         policies: InstancePolicies,
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
-        let policies = InstancePolicies { max_concurrency: spec.max_concurrency, ..policies };
+        let card = self.input.configuration.models.card(&spec.model).map(Arc::new);
+        let policies = policies.of(&spec, card.as_deref());
         let client =
             self.factory.client(&spec).map_err(|source| CompileError::Client { instance: spec.id.clone(), source })?;
         let known = predecessors.iter().find(|known| known.is_same_upstream(owner, &spec));
@@ -188,7 +196,6 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             Owned::ByTier(..) | Owned::Directly => None,
         };
         let label = owner.label(&spec.id);
-        let card = self.input.configuration.models.card(&spec.model).map(Arc::new);
         let owner = owner.clone();
         Ok(Arc::new(LiveInstance { owner, spec, card, label, policies, client, credential, joins, room, state }))
     }

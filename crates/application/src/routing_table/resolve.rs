@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_domain::name::WrapperName;
+
 use super::RoutingTable;
 use crate::{orchestration::ModelEntry, wrappers::Route};
 
@@ -9,16 +11,13 @@ use crate::{orchestration::ModelEntry, wrappers::Route};
 const NEAREST: usize = 3;
 
 impl<C> RoutingTable<C> {
-    /// The route that `model` leads to.
+    /// The route that `model` leads to, and the wrapper on the way, if there is one.
     ///
     /// # Errors
     /// The nearest known names, if it leads nowhere.
-    pub(crate) fn resolve(&self, model: &str) -> Result<&Arc<Route<C>>, Vec<String>> {
-        self.entries
-            .get(model)
-            .map(|entry| &entry.route)
-            .or(self.default_route.as_ref())
-            .ok_or_else(|| self.nearest(model))
+    pub(crate) fn resolve(&self, model: &str) -> Result<(&Arc<Route<C>>, Option<&WrapperName>), Vec<String>> {
+        let entry = self.entries.get(model).or(self.default.as_ref()).ok_or_else(|| self.nearest(model))?;
+        Ok((&entry.route, entry.wrapper.as_ref()))
     }
 
     /// Every name a caller may use, sorted; explicit spellings are not repeated.

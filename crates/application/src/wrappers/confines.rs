@@ -18,7 +18,7 @@ use crate::live::LiveInstance;
 #[derive(Debug)]
 pub(crate) struct Confines<C> {
     /// Who cannot serve it.
-    pub(crate) unfit: Vec<Arc<LiveInstance<C>>>,
+    pub(crate) ruled_out: Vec<Arc<LiveInstance<C>>>,
     /// Whose models are left for last: they have failed.
     pub(crate) shunned: Vec<ProviderName>,
     /// Whether a provider refused its content, so that only those named for that are left.
@@ -27,7 +27,7 @@ pub(crate) struct Confines<C> {
 
 impl<C> Default for Confines<C> {
     fn default() -> Self {
-        Self { unfit: Vec::new(), shunned: Vec::new(), is_refused: false }
+        Self { ruled_out: Vec::new(), shunned: Vec::new(), is_refused: false }
     }
 }
 
@@ -63,7 +63,7 @@ impl<C> Confines<C> {
             let Some(shortfall) = instance.card.as_ref().and_then(|card| card.shortfall_for(&needs)) else { continue };
             trace.exclude(&instance.label, Exclusion::FallsShort(shortfall));
             nearest = Some(nearest.map_or(shortfall, |nearer| nearer.or_nearer(shortfall)));
-            confines.unfit.push(Arc::clone(instance));
+            confines.ruled_out.push(Arc::clone(instance));
         }
         (confines, nearest)
     }
@@ -80,9 +80,9 @@ impl<C> Confines<C> {
         (tokens, wishes): (u32, &'a Wishes),
         now: Instant,
     ) -> Asking<'a, C> {
-        let Self { unfit, shunned, .. } = self;
+        let Self { ruled_out, shunned, .. } = self;
         let (passed, reach) = (&route.levels, self.legs(route));
-        Asking { tried, unfit, shunned, passed, tokens, wishes, reach, resort: Resort::First, now }
+        Asking { tried, ruled_out, shunned, passed, tokens, wishes, reach, resort: Resort::First, now }
     }
 
     /// Narrows the confines by a fault of `instance`. If this is false, nobody is left whom the fault lets be asked.
@@ -115,12 +115,12 @@ impl<C> Confines<C> {
         let window = |of: &LiveInstance<C>| of.card.as_ref().and_then(|card| card.context_window);
         let takes_more =
             |other: &LiveInstance<C>| matches!((window(other), window(instance)), (Some(a), Some(b)) if a > b);
-        let others = route.instances().filter(|other| !takes_more(other) && !other.is_among(&self.unfit));
+        let others = route.instances().filter(|other| !takes_more(other) && !other.is_among(&self.ruled_out));
         let others: Vec<_> = others.cloned().collect();
-        self.unfit.extend(others);
+        self.ruled_out.extend(others);
     }
 
     fn leaves_some(&self, leg: &Leg<C>) -> bool {
-        leg.instances().any(|instance| !instance.is_among(&self.unfit))
+        leg.instances().any(|instance| !instance.is_among(&self.ruled_out))
     }
 }

@@ -37,10 +37,9 @@ pub(crate) fn choose<C>(
     while !left.is_empty() {
         let candidates: Vec<_> = left.iter().map(|(at, _, instance)| candidate(&legs[*at], instance, asking)).collect();
         let attempts = trace.attempts.iter().filter_map(|attempt| Some((&attempt.instance, attempt.fault?)));
-        let chosen = policy.next(&attempts.collect::<Vec<_>>(), &candidates)?;
-        if chosen >= left.len() {
-            return None;
-        }
+        let chosen = policy.next(&attempts.collect::<Vec<_>>(), &candidates).filter(|chosen| *chosen < left.len());
+        trace.chosen(left.len(), chosen);
+        let chosen = chosen?;
         let (at, member, instance) = left.remove(chosen);
         match take(&legs[at], (member, instance), asking) {
             Ok(permit) => return Some((at, Arc::clone(instance), permit)),

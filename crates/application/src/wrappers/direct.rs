@@ -23,7 +23,7 @@ impl<C> WrapperFactory<'_, C> {
                 tier: None,
                 members: vec![LegMember::Instance(instance)],
                 picker: Picker::new(RotationKind::Declared, 0),
-                manner: Manner::plain(self.deadlines, self.deadlines),
+                manner: Manner::plain(self.deadlines),
                 max_retries: 0,
                 level: None,
                 group_level: None,

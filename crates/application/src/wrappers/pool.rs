@@ -60,7 +60,7 @@ impl<C> WrapperFactory<'_, C> {
             tier: None,
             members: vec![LegMember::Pool(Arc::clone(pool), level)],
             picker: Picker::new(RotationKind::Declared, 0),
-            manner: Manner::plain(pool.definition.policy().deadlines, self.deadlines),
+            manner: Manner::plain(pool.definition.policy().deadlines),
             max_retries: 0,
             level: None,
             group_level: None,

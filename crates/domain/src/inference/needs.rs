@@ -92,7 +92,8 @@ impl InferenceRequest {
         }
     }
 
-    fn asks_for_reasoning(&self) -> bool {
+    /// Whether its caller asks the model to think.
+    pub fn asks_for_reasoning(&self) -> bool {
         let thinks = || {
             let kind = self.options(Parameter::Thinking).r#type;
             kind.is_some_and(|kind| matches!(&*kind, "enabled" | "adaptive"))

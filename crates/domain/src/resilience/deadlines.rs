@@ -10,6 +10,8 @@ pub struct Deadlines {
     pub headers: Duration,
     /// Until the first content of a streamed answer, from the start of the attempt.
     pub first_content: Duration,
+    /// The same from a model that thinks, which says nothing for longer.
+    pub reasoning_first_content: Duration,
     /// Between two pieces of a streamed answer; comments and pings do not count.
     pub idle: Duration,
     /// For a whole request, with every attempt and every wait in it; within a tier, for one attempt.
@@ -39,6 +41,8 @@ impl Default for Deadlines {
         Self {
             headers: Duration::from_secs(30),
             first_content: Duration::from_mins(1),
+            // Half of the total, so that there is time left for somebody else.
+            reasoning_first_content: Duration::from_mins(5),
             idle: Duration::from_mins(1),
             total: Duration::from_mins(10),
             pace: None,

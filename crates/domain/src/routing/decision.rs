@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, time::Duration};
 
-use super::{Step, Trace, Walk, tape};
+use super::{AttemptRole, Step, Trace, Walk, tape};
 use crate::{
     fault::{Fault, FaultKind, Work},
     pool::{Random, Rotation},
@@ -33,8 +33,15 @@ pub enum Decision {
     },
     /// The retry budget paid for an attempt, or did not.
     Paid(bool),
-    /// An attempt was made.
-    Attempt,
+    /// A policy of the embedding program said who is next.
+    Chosen {
+        /// How many it could choose from.
+        candidates: usize,
+        /// The candidate; `None` if it gave up, or named nobody of them.
+        chosen: Option<usize>,
+    },
+    /// An attempt was made, and why.
+    Attempt(AttemptRole),
     /// An attempt failed, and the walk said what follows.
     Failed {
         /// What failed it.
@@ -47,6 +54,18 @@ pub enum Decision {
         seed: u64,
         /// What follows.
         step: Step,
+    },
+    /// An attempt failed in a way that only some may be asked after, and none of them is there.
+    NobodyMay {
+        /// What failed it.
+        kind: FaultKind,
+    },
+    /// A stream broke after its caller had seen a part of it.
+    Broke {
+        /// What broke it.
+        kind: FaultKind,
+        /// Whether others were asked to go on.
+        goes_on: bool,
     },
     /// Nobody was left, and the walk said what follows.
     Exhausted {
@@ -76,7 +95,8 @@ impl std::error::Error for Divergence {}
 
 impl Trace {
     /// Makes every decision again, from what it was made from, and returns how many there were. Picks over more members than
-    /// a trace notes, and what the budget paid for, are taken as given: they depend on what other requests did.
+    /// a trace notes, what the budget paid for and what a program's own policy chose are taken as given: they depend on more than the
+    /// trace.
     ///
     /// # Errors
     /// The first [`Divergence`]: a decision depended on something that is not in the trace, or is made otherwise by now.
@@ -91,6 +111,17 @@ impl Trace {
     fn repeat(&self, decision: &Decision, walk: Option<&mut Walk>) -> Result<(), String> {
         match (decision, walk) {
             (Decision::Untaped { .. } | Decision::Paid(_), _) => Ok(()),
+            (Decision::Chosen { candidates, chosen }, _) => match chosen {
+                Some(chosen) if chosen >= candidates => Err(format!("the choice of {chosen} out of {candidates}")),
+                _ => Ok(()),
+            },
+            (Decision::NobodyMay { kind }, _) if kind.permits_fallback() => {
+                Err(format!("anybody may be asked after {kind}"))
+            }
+            (Decision::Broke { kind, goes_on: true }, _) if !kind.permits_fallback() => {
+                Err(format!("nobody may go on after {kind}"))
+            }
+            (Decision::NobodyMay { .. } | Decision::Broke { .. }, _) => Ok(()),
             (Decision::Pick { rotation, members, seed, asked, picked }, _) => {
                 let (mut rotation, mut random) = (rotation.clone(), Random::with_seed(*seed));
                 let asked = self.asked.get(asked.clone()).unwrap_or_default();
@@ -98,7 +129,10 @@ impl Trace {
                 same(again, *picked)
             }
             (_, None) => Err("a walk that never set out went on".to_owned()),
-            (Decision::Attempt, Some(walk)) => {
+            (Decision::Attempt(role), Some(walk)) => {
+                if *role != AttemptRole::Ordinary && !walk.has_attempts_left() {
+                    return Err(format!("an attempt beyond the bounds of the walk: {}", role.as_str()));
+                }
                 walk.attempting();
                 Ok(())
             }
@@ -195,7 +229,7 @@ mod tests {
         let mut trace = trace();
         let mut walk = trace.set_out(policy());
         for _ in 0..2 {
-            trace.attempting(&mut walk);
+            trace.attempting(&mut walk, AttemptRole::Ordinary);
             trace.failed(&mut walk, &Fault::new(FaultKind::Transient, Work::Refused, "test"));
             trace.exhausted(&mut walk, Duration::from_mins(1));
         }
@@ -203,5 +237,30 @@ mod tests {
         let Some(Decision::Exhausted { remaining, .. }) = trace.decisions.last_mut() else { panic!("no end") };
         *remaining = Duration::ZERO;
         assert_eq!(trace.replay().unwrap_err().decision, 5);
+    }
+    #[test]
+    fn a_hedge_beyond_the_bounds_of_its_walk_is_reported() {
+        let mut trace = trace();
+        let mut walk = trace.set_out(WalkPolicy { max_attempts: NonZeroU32::MIN, ..policy() });
+        for role in [AttemptRole::Ordinary, AttemptRole::Hedge] {
+            trace.attempting(&mut walk, role);
+        }
+        assert_eq!(trace.replay().unwrap_err().decision, 1);
+    }
+
+    #[test]
+    fn what_is_said_of_a_fault_must_be_so() {
+        let of = |decide: &dyn Fn(&mut Trace)| {
+            let mut trace = trace();
+            decide(&mut trace);
+            trace.replay().is_ok()
+        };
+        assert!(of(&|trace| trace.nobody_may(FaultKind::ContextLength)));
+        assert!(!of(&|trace| trace.nobody_may(FaultKind::Transient)));
+        assert!(of(&|trace| trace.broke(FaultKind::Malformed, true)));
+        assert!(of(&|trace| trace.broke(FaultKind::ContentFilter, false)));
+        assert!(!of(&|trace| trace.broke(FaultKind::ContentFilter, true)));
+        assert!(of(&|trace| trace.chosen(2, Some(1))));
+        assert!(!of(&|trace| trace.chosen(2, Some(2))));
     }
 }

@@ -11,13 +11,16 @@ use serde::Serialize;
 
 use self::decisions::{DecisionDocument, WalkDocument};
 use super::{AttemptRecord, ExclusionRecord, RequestRecord, StoredRequest, Trace};
-use crate::{inference::Usage, model::Cost};
+use crate::{inference::Usage, model::Cost, name::WrapperName};
 
 #[derive(Serialize)]
 struct RequestDocument<'a> {
     id: &'a str,
     received_ms: u64,
     target: String,
+    /// The name by which it came, if it was a wrapper's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrapper: Option<&'a str>,
     revision: u64,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,12 +89,24 @@ impl RequestRecord {
     /// All that is known of it, as one JSON document.
     pub fn document(&self) -> String {
         let Self { trace, outcome, usage, received: _, opened, took } = self;
-        let Trace { request_id, target, revision, seed, policy, attempts, exclusions, committed, decisions, asked } =
-            trace;
+        let Trace {
+            request_id,
+            target,
+            wrapper,
+            revision,
+            seed,
+            policy,
+            attempts,
+            exclusions,
+            committed,
+            decisions,
+            asked,
+        } = trace;
         let document = RequestDocument {
             id: request_id.as_str(),
             received_ms: self.summary().received_ms,
             target: target.to_string(),
+            wrapper: wrapper.as_ref().map(WrapperName::as_str),
             revision: *revision,
             outcome: outcome.as_str(),
             fault: outcome.fault().map(crate::fault::FaultKind::as_str),

@@ -10,7 +10,7 @@ use crate::{
     fault::{Fault, FaultKind},
     inference::{RequestId, Usage},
     model::Cost,
-    name::{InstanceId, ModelRef, Target},
+    name::{InstanceId, ModelRef, Target, WrapperName},
     pool::{Members, Random, Rotation},
     task_group::Exclusion,
 };
@@ -81,6 +81,8 @@ pub struct Trace {
     pub request_id: RequestId,
     /// Where it was sent.
     pub target: Target,
+    /// The wrapper by whose name it came, if it did.
+    pub wrapper: Option<WrapperName>,
     /// The revision of the routing table that decided.
     pub revision: u64,
     /// Feeds what is left to chance for this request alone: the jitter of its waits.
@@ -105,6 +107,7 @@ impl Trace {
         Self {
             request_id,
             target,
+            wrapper: None,
             revision,
             seed,
             policy: None,
@@ -171,9 +174,24 @@ impl Trace {
     }
 
     /// Counts an attempt that is about to be made.
-    pub fn attempting(&mut self, walk: &mut Walk) {
+    pub fn attempting(&mut self, walk: &mut Walk, role: AttemptRole) {
         walk.attempting();
-        self.decisions.push(Decision::Attempt);
+        self.decisions.push(Decision::Attempt(role));
+    }
+
+    /// A policy of the embedding program chose one of so many candidates, or gave up.
+    pub fn chosen(&mut self, candidates: usize, chosen: Option<usize>) {
+        self.decisions.push(Decision::Chosen { candidates, chosen });
+    }
+
+    /// An attempt failed in a way that only some may be asked after, and none of them is there.
+    pub fn nobody_may(&mut self, kind: FaultKind) {
+        self.decisions.push(Decision::NobodyMay { kind });
+    }
+
+    /// A stream broke amid its answer; whether others are asked to go on.
+    pub fn broke(&mut self, kind: FaultKind, goes_on: bool) {
+        self.decisions.push(Decision::Broke { kind, goes_on });
     }
 
     /// Says what follows a failed attempt, as [`Walk::failed`] does.

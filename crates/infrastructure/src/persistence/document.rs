@@ -147,6 +147,8 @@ impl From<BreakerDocument> for BreakerPolicy {
 struct DeadlinesDocument {
     headers: Duration,
     first_content: Duration,
+    /// Absent from what was stored before it was a deadline of its own.
+    reasoning_first_content: Option<Duration>,
     idle: Duration,
     total: Duration,
     #[serde(default)]
@@ -162,17 +164,21 @@ struct PaceDocument {
 
 impl From<&Deadlines> for DeadlinesDocument {
     fn from(deadlines: &Deadlines) -> Self {
-        let &Deadlines { headers, first_content, idle, total, pace } = deadlines;
+        let &Deadlines { headers, first_content, reasoning_first_content, idle, total, pace } = deadlines;
+        let reasoning_first_content = Some(reasoning_first_content);
         let pace = pace.map(|Pace { tokens_per_second, window }| PaceDocument { tokens_per_second, window });
-        Self { headers, first_content, idle, total, pace }
+        Self { headers, first_content, reasoning_first_content, idle, total, pace }
     }
 }
 
 impl From<DeadlinesDocument> for Deadlines {
     fn from(document: DeadlinesDocument) -> Self {
-        let DeadlinesDocument { headers, first_content, idle, total, pace } = document;
+        let DeadlinesDocument { headers, first_content, reasoning_first_content, idle, total, pace } = document;
+        let usual = Self::default();
+        let chosen = if first_content == usual.first_content { usual.reasoning_first_content } else { first_content };
+        let reasoning_first_content = reasoning_first_content.unwrap_or(chosen);
         let pace = pace.map(|PaceDocument { tokens_per_second, window }| Pace { tokens_per_second, window });
-        Self { headers, first_content, idle, total, pace }
+        Self { headers, first_content, reasoning_first_content, idle, total, pace }
     }
 }
 

@@ -13,7 +13,8 @@ use http::{StatusCode, header};
 use tidegate_application::{domain::inference::LlmClient, health::HealthService};
 
 use super::{
-    Gateway, HealthWire, MetricsText, configuration, explanation, instances, refusal::Refusal, requests, statistics,
+    Gateway, HealthWire, MetricsText, configuration, explanation, instances, refusal::Refusal, requests, selection,
+    statistics,
 };
 use crate::server::Lifecycle;
 
@@ -24,6 +25,7 @@ pub(crate) fn operations<C: LlmClient>(gateway: &Gateway<C>, lifecycle: Lifecycl
         .merge(configuration)
         .merge(explanation::routes(&gateway.orchestration))
         .merge(instances::routes(Arc::clone(&gateway.pools)))
+        .merge(selection::routes(Arc::clone(&gateway.task_groups)))
         .merge(statistics::routes(Arc::clone(&gateway.statistics)))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(lifecycle))

@@ -86,6 +86,7 @@ fn served(gateway: &Gateway, counted: MetricsHandle, configuration: http::Contro
         orchestration: Arc::clone(gateway.orchestration()),
         health: Arc::clone(gateway.health()),
         pools: Arc::clone(gateway.pools()),
+        task_groups: Arc::clone(gateway.task_groups()),
         statistics: Arc::clone(gateway.statistics()),
         metrics: Arc::new(move || {
             let pools: Vec<_> = watched.pools().into_iter().map(|pool| (pool.name, pool.status)).collect();

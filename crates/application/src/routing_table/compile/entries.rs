@@ -27,22 +27,22 @@ impl<C> Entries<C> {
         self.0
     }
 
-    pub(super) fn lookup(&self, what: &str, target: &Target) -> Result<Arc<Route<C>>, CompileError> {
+    pub(super) fn lookup(&self, what: &str, target: &Target) -> Result<&Entry<C>, CompileError> {
         match self.0.get(target.to_string().as_str()) {
-            Some(entry) => Ok(Arc::clone(&entry.route)),
+            Some(entry) => Ok(entry),
             None => Err(CompileError::DanglingTarget { what: what.to_owned(), target: target.clone() }),
         }
     }
 
     /// Adds a route under its explicit target and under a bare name.
     fn add(&mut self, name: &str, kind: &'static str, route: Route<C>) {
-        let route = Arc::new(route);
-        self.spell(&route.target.to_string(), kind, &route);
-        self.spell(name, kind, &route);
+        let entry = Entry { kind, wrapper: None, route: Arc::new(route) };
+        self.spell(&entry.route.target.to_string(), &entry);
+        self.spell(name, &entry);
     }
 
-    fn spell(&mut self, name: &str, kind: &'static str, route: &Arc<Route<C>>) {
-        self.0.entry(name.into()).or_insert_with(|| Entry { kind, route: Arc::clone(route) });
+    fn spell(&mut self, name: &str, entry: &Entry<C>) {
+        self.0.entry(name.into()).or_insert_with(|| entry.clone());
     }
 }
 
@@ -83,13 +83,16 @@ impl<C: LlmClient> Compiler<'_, C> {
             entries.add(&model.to_string(), "model", wrap.direct(instance));
         }
         for (alias, model) in &self.input.configuration.aliases {
-            let route = entries.lookup("a model alias", &Target::Direct(model.clone()))?;
-            entries.spell(alias, "alias", &route);
+            let model = entries.lookup("a model alias", &Target::Direct(model.clone()))?;
+            let entry = Entry { kind: "alias", ..model.clone() };
+            entries.spell(alias, &entry);
         }
         for wrapper in self.wrappers() {
-            let route = entries.lookup(&format!("wrapper '{}'", wrapper.name()), wrapper.target())?;
-            entries.spell(&Target::Wrapper(wrapper.name().clone()).to_string(), "wrapper", &route);
-            entries.spell(wrapper.name().as_str(), "wrapper", &route);
+            let name = wrapper.name();
+            let target = entries.lookup(&format!("wrapper '{name}'"), wrapper.target())?;
+            let entry = Entry { kind: "wrapper", wrapper: Some(name.clone()), ..target.clone() };
+            entries.spell(&Target::Wrapper(name.clone()).to_string(), &entry);
+            entries.spell(name.as_str(), &entry);
         }
         Ok(entries)
     }

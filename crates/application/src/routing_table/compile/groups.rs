@@ -33,8 +33,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             .group(group.name())
             .and_then(|live| live.legs.iter().find(|leg| leg.tier.as_ref() == Some(tier.name())));
         let predecessors: Vec<_> = previous.map(|leg| leg.own_instances().cloned().collect()).unwrap_or_default();
-        let usual = self.input.configuration.deadlines;
-        let deadlines = tier.policy().deadlines.unwrap_or(usual);
+        let deadlines = tier.policy().deadlines.unwrap_or(self.input.configuration.deadlines);
         let member = |model: &TierModel| match model {
             TierModel::Direct(model) => {
                 self.direct((&owner, model), (*group.breaker(), deadlines), &predecessors).map(LegMember::Instance)
@@ -61,7 +60,7 @@ impl<C: LlmClient> Compiler<'_, C> {
             tier: Some(tier.name().clone()),
             members,
             picker,
-            manner: Manner::new((deadlines, usual), policy.defaults.clone()),
+            manner: Manner::new(deadlines, policy.defaults.clone()),
             max_retries: policy.max_retries,
             level,
             group_level,

@@ -55,7 +55,20 @@ pub(super) enum DecisionDocument<'a> {
     Budget {
         paid: bool,
     },
-    Attempt,
+    Chosen {
+        candidates: usize,
+        chosen: Option<usize>,
+    },
+    Attempt {
+        role: &'static str,
+    },
+    NobodyMay {
+        fault: &'a str,
+    },
+    Broke {
+        fault: &'a str,
+        goes_on: bool,
+    },
     Failed {
         fault: &'a str,
         work: &'static str,
@@ -129,7 +142,10 @@ impl<'a> DecisionDocument<'a> {
                 Self::Pick { rotation: None, members: *members, seed: None, asked: Vec::new(), picked: *picked }
             }
             Decision::Paid(paid) => Self::Budget { paid: *paid },
-            Decision::Attempt => Self::Attempt,
+            Decision::Chosen { candidates, chosen } => Self::Chosen { candidates: *candidates, chosen: *chosen },
+            Decision::Attempt(role) => Self::Attempt { role: role.as_str() },
+            Decision::NobodyMay { kind } => Self::NobodyMay { fault: kind.as_str() },
+            Decision::Broke { kind, goes_on } => Self::Broke { fault: kind.as_str(), goes_on: *goes_on },
             Decision::Failed { kind, work, retry_after, seed: _, step } => Self::Failed {
                 fault: kind.as_str(),
                 work: work_word(*work),

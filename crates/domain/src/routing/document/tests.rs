@@ -26,7 +26,7 @@ fn record() -> RequestRecord {
     let mut rotation = Rotation::new(RotationKind::RoundRobin);
     trace.pick(&mut rotation, &Fleet::weighing([2]), &mut Random::with_seed(16));
     trace.paid(true);
-    trace.attempting(&mut walk);
+    trace.attempting(&mut walk, crate::routing::AttemptRole::Ordinary);
     trace.attempts.push(AttemptRecord {
         instance: "p/a".parse().unwrap(),
         model: "sim:a".parse().unwrap(),
@@ -76,7 +76,7 @@ fn a_document_says_what_was_decided_and_from_what() {
                 "asked": [{"member": 0, "weight": 2}, {"member": 0, "eligible": true}]
             },
             {"decision": "budget", "paid": true},
-            {"decision": "attempt"},
+            {"decision": "attempt", "role": "ordinary"},
             {"decision": "failed", "fault": "transient", "work": "refused", "step": "stop", "because": "attempts_spent"}
         ]
     });

@@ -5,7 +5,15 @@ use super::{Description, key, or, or_of};
 pub(super) const KEYS: &[Description] = &[
     key("deadlines", "How long to wait for an upstream, in seconds."),
     or("defaults.deadlines.headers", "30", "Seconds until the upstream's answer must begin."),
-    or("defaults.deadlines.first_content", "60", "Seconds until its first content."),
+    key(
+        "defaults.deadlines.first_content",
+        "Seconds until its first content: 60 by default. Where it is set, it holds for models that think, too.",
+    ),
+    or(
+        "defaults.deadlines.reasoning_first_content",
+        "300",
+        "The same for a model that thinks; what `first_content` says, where that is set and this is not.",
+    ),
     or("defaults.deadlines.idle", "60", "Seconds between two pieces of content."),
     or("defaults.deadlines.total", "600", "Seconds for the whole request."),
     or(
@@ -20,7 +28,16 @@ pub(super) const KEYS: &[Description] = &[
         "The slowest pace of a stream that has begun, on average over a window; 0 switches it off.",
     ),
     or_of("deadlines.headers", "defaults.deadlines.headers", "Seconds until the upstream's answer must begin."),
-    or_of("deadlines.first_content", "defaults.deadlines.first_content", "Seconds until its first content."),
+    or_of(
+        "deadlines.first_content",
+        "defaults.deadlines.first_content",
+        "Seconds until its first content. Where it is set, it holds for models that think, too.",
+    ),
+    or_of(
+        "deadlines.reasoning_first_content",
+        "defaults.deadlines.reasoning_first_content",
+        "The same for a model that thinks; what `first_content` says, where that is set and this is not.",
+    ),
     or_of("deadlines.idle", "defaults.deadlines.idle", "Seconds between two pieces of content."),
     or_of("deadlines.total", "defaults.deadlines.total", "Seconds for the whole request."),
     key("timeout", "Another word for `deadlines.total`."),

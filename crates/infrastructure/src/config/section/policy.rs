@@ -17,6 +17,8 @@ struct DeadlinesToml {
     #[validate(range(min = 0.001, max = 86400.0))]
     first_content: Option<f64>,
     #[validate(range(min = 0.001, max = 86400.0))]
+    reasoning_first_content: Option<f64>,
+    #[validate(range(min = 0.001, max = 86400.0))]
     idle: Option<f64>,
     #[validate(range(min = 0.001, max = 86400.0))]
     total: Option<f64>,
@@ -92,6 +94,7 @@ pub(in crate::config) fn deadlines(fields: &mut Fields<'_>, base: Deadlines) -> 
         let read = DeadlinesToml {
             headers: table.number("headers"),
             first_content: table.number("first_content"),
+            reasoning_first_content: table.number("reasoning_first_content"),
             idle: table.number("idle"),
             total: table.number("total"),
             min_tokens_per_second: table.integer("min_tokens_per_second"),
@@ -108,20 +111,33 @@ pub(in crate::config) fn deadlines(fields: &mut Fields<'_>, base: Deadlines) -> 
     let none = DeadlinesToml {
         headers: None,
         first_content: None,
+        reasoning_first_content: None,
         idle: None,
         total: None,
         min_tokens_per_second: None,
         pace_window: None,
     };
-    let DeadlinesToml { headers, first_content, idle, total, min_tokens_per_second, pace_window } =
-        table.unwrap_or(none);
+    let DeadlinesToml {
+        headers,
+        first_content,
+        reasoning_first_content,
+        idle,
+        total,
+        min_tokens_per_second,
+        pace_window,
+    } = table.unwrap_or(none);
     let total = total.or(timeout);
-    if headers.or(first_content).or(idle).or(total).or(pace_window).is_none() && min_tokens_per_second.is_none() {
+    // Whoever chose the one without the other chose it for every model.
+    let reasoning_first_content = reasoning_first_content.or(first_content);
+    if headers.or(reasoning_first_content).or(idle).or(total).or(pace_window).is_none()
+        && min_tokens_per_second.is_none()
+    {
         return None;
     }
     Some(Deadlines {
         headers: headers.map_or(base.headers, seconds),
         first_content: first_content.map_or(base.first_content, seconds),
+        reasoning_first_content: reasoning_first_content.map_or(base.reasoning_first_content, seconds),
         idle: idle.map_or(base.idle, seconds),
         total: total.map_or(base.total, seconds),
         pace: pace(min_tokens_per_second, pace_window, base.pace),
