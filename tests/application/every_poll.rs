@@ -16,18 +16,19 @@ use layered_tests::{
     scripted::{Act, Beat},
     world::{Plan, World, group, instance, next},
 };
-use tidegate_application::Answer;
+use tidegate_application::{Answer, Consent, RequestContext, StreamMarks};
 use tidegate_domain::{
     admission::{Limits, QueuePolicy, RateLimitAlgorithm, RateLimitPolicy},
     fault::{Fault, FaultKind, TransportFault, Work},
-    inference::InferenceRequest,
+    inference::{InferenceRequest, RequestId},
     name::{GroupName, PoolName},
-    pool::{Pool, PoolFallback, PoolMember, PoolPolicy},
-    resilience::{BreakerPolicy, Deadlines},
-    task_group::{FallbackPolicy, TaskGroup, Tier, TierLimits, TierPolicy},
+    pool::{OnExhausted, Pool, PoolFallback, PoolMember, PoolPolicy, PoolQueue},
+    resilience::{BreakerPolicy, Deadlines, HedgePolicy, MidStream},
+    task_group::{FallbackPolicy, TaskGroup, Tier, TierLimits, TierModel, TierPolicy},
 };
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
+const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// The id of the request that is cut short.
 const JOURNEY: &str = "req_journey";
 /// What the whole gateway lets in within a day.
@@ -41,10 +42,19 @@ struct Journey {
     scripts: fn(&World),
     target: &'static str,
     streams: bool,
-    /// Whether another request holds the only place while this one sets out.
-    queues: bool,
-    /// Whether the circuit of its only instance has been opened before, and is due for a probe.
-    probes: bool,
+    before: Before,
+}
+
+/// How it stands when a journey begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// Another request holds the only place.
+    Taken,
+    /// The circuit of its only instance has been opened, and is due for a probe.
+    Broken,
+    /// Its only instance is left alone for a while, and requests wait for it.
+    Cooling,
 }
 
 const JOURNEYS: &[(&str, Journey)] = &[
@@ -54,13 +64,19 @@ const JOURNEYS: &[(&str, Journey)] = &[
     ("a stream that breaks", Journey { scripts: breaks, target: "p", ..STREAMED }),
     ("a wait before another round", Journey { scripts: all_fail, target: "g.tier2", ..STREAMED }.whole()),
     ("the same instance again after a wait", Journey { scripts: again, target: "same", ..STREAMED }),
-    ("a wait in the queue", Journey { target: "g", queues: true, ..STREAMED }.whole()),
-    ("a wait in the queue, streamed", Journey { target: "g", queues: true, ..STREAMED }),
-    ("a probe", Journey { target: "same", probes: true, ..STREAMED }.whole()),
-    ("a streamed probe", Journey { target: "same", probes: true, ..STREAMED }),
+    ("a wait in the queue", Journey { target: "g", before: Before::Taken, ..STREAMED }.whole()),
+    ("a wait in the queue, streamed", Journey { target: "g", before: Before::Taken, ..STREAMED }),
+    ("a probe", Journey { target: "same", before: Before::Broken, ..STREAMED }.whole()),
+    ("a whole answer that is hedged", Journey { scripts: late, target: "hedged", ..STREAMED }.whole()),
+    ("a stream that is hedged", Journey { scripts: late, target: "hedged", ..STREAMED }),
+    ("a stream that another one goes on with", Journey { scripts: breaks_on, target: "on", ..STREAMED }),
+    ("a stream that starts afresh", Journey { scripts: breaks_on, target: "afresh", ..STREAMED }),
+    ("a wait for an instance", Journey { target: "line", before: Before::Cooling, ..STREAMED }.whole()),
+    ("a wait for an instance, streamed", Journey { target: "line", before: Before::Cooling, ..STREAMED }),
+    ("a streamed probe", Journey { target: "same", before: Before::Broken, ..STREAMED }),
 ];
 
-const STREAMED: Journey = Journey { scripts: slow, target: "p", streams: true, queues: false, probes: false };
+const STREAMED: Journey = Journey { scripts: slow, target: "p", streams: true, before: Before::Nothing };
 
 impl Journey {
     const fn whole(self) -> Self {
@@ -96,12 +112,32 @@ fn stalls(world: &World) {
     world.scripts.next("a", Act::Stream(vec![Beat::role(), Beat::Hang]));
 }
 
+fn breaking() -> Act {
+    let reset = Fault::new(FaultKind::Transport(TransportFault::Reset), Work::Partial, "scripted");
+    Act::Stream(vec![Beat::content("t "), Beat::Wait(Duration::from_secs(1)), Beat::Fault(reset)])
+}
+
 fn breaks(world: &World) {
     slow(world);
-    let reset = Fault::new(FaultKind::Transport(TransportFault::Reset), Work::Partial, "scripted");
-    world
-        .scripts
-        .next("a", Act::Stream(vec![Beat::content("t "), Beat::Wait(Duration::from_secs(1)), Beat::Fault(reset)]));
+    world.scripts.next("a", breaking());
+}
+
+/// The first to be asked begins late, so that a second one is asked beside it.
+fn late(world: &World) {
+    world.scripts.improvise(|model, stream| match (model, stream) {
+        ("h", true) => Act::Stream(vec![Beat::Wait(Duration::from_secs(3)), Beat::content("t "), Beat::finish()]),
+        ("h", false) => Act::AnswerAfter(Duration::from_secs(3)),
+        (_, true) => paced(),
+        (_, false) => Act::AnswerAfter(Duration::from_millis(700)),
+    });
+}
+
+/// Two of three break amid their answer.
+fn breaks_on(world: &World) {
+    slow(world);
+    for model in ["m", "n"] {
+        world.scripts.next(model, breaking());
+    }
 }
 
 fn all_fail(world: &World) {
@@ -125,6 +161,28 @@ async fn open_circuit(world: &World) {
     tokio::time::sleep(Duration::from_secs(20)).await;
 }
 
+/// Has the only instance say that it wants to be left alone for two seconds.
+async fn cool_down(world: &World) {
+    let limited = Fault::new(FaultKind::RateLimited, Work::Refused, "scripted");
+    world.scripts.next("l", Act::Fail(Fault { retry_after: Some(Duration::from_secs(2)), ..limited }));
+    world.complete("line").await.expect_err("it is limited");
+}
+
+/// A tier that hedges, pools that go on with broken streams or start them afresh, and one that requests wait for.
+fn rescuing(plan: Plan) -> Plan {
+    let hedge = Some(HedgePolicy::After(Duration::from_millis(500)));
+    let models = ["sim:h", "sim:i"].map(|model| TierModel::Direct(model.parse().unwrap()));
+    let tier = Tier::new("tier1".parse().unwrap(), models.to_vec(), TierPolicy { hedge, ..TierPolicy::default() });
+    let hedged = TaskGroup::new("hedged".parse().unwrap(), vec![tier.unwrap()], FallbackPolicy::default()).unwrap();
+    let mending = |mid_stream| PoolPolicy { mid_stream, max_instance_attempts: THREE, ..PoolPolicy::default() };
+    let queue = OnExhausted::Queue(PoolQueue { max_wait: Duration::from_mins(1), size: THREE });
+    let waited_for = PoolPolicy { on_exhausted: queue, fallback: PoolFallback::FailFast, ..PoolPolicy::default() };
+    plan.task_group(hedged)
+        .pool_of(narrow_pool("on", &["m", "n", "o"], mending(MidStream::Continue)))
+        .pool_of(narrow_pool("afresh", &["m", "n", "o"], mending(MidStream::Restart)))
+        .pool_of(narrow_pool("line", &["l"], waited_for))
+}
+
 async fn start(journey: Journey) -> World {
     let tier = |limits| TierPolicy { limits, max_retries: 1, ..TierPolicy::default() };
     let tiers = group("g", &[&["pool:p"], &["sim:c"]], FallbackPolicy::default());
@@ -145,7 +203,7 @@ async fn start(journey: Journey) -> World {
     };
     let one = Limits { max_concurrency: Some(ONE), ..Limits::default() };
     let patient = Deadlines { first_content: Duration::from_secs(2), ..Deadlines::default() };
-    let world = Plan::default()
+    let world = rescuing(Plan::default())
         .pool_of(narrow_pool("p", &["a", "b"], PoolPolicy { limits: one, deadlines: patient, ..PoolPolicy::default() }))
         .pool_of(narrow_pool(
             "same",
@@ -184,8 +242,11 @@ fn narrow_pool(name: &str, models: &[&str], policy: PoolPolicy) -> Pool {
 /// The whole way: asking, and reading to the end, with a pause after each piece so that it can be cut there too.
 async fn travel(world: &World, journey: Journey) {
     let Journey { target, streams, .. } = journey;
-    let asked = world.send_as(JOURNEY, &format!(r#"{{"model":"{target}","stream":{streams}}}"#)).await;
-    let Ok(completion) = asked else { return };
+    let body = format!(r#"{{"model":"{target}","stream":{streams},"messages":[]}}"#);
+    let request = InferenceRequest::parse(body.into()).unwrap();
+    let marks = StreamMarks { restart: Some(|_| "(afresh)".into()), ..StreamMarks::default() };
+    let context = RequestContext { consent: Consent::Restart, marks, ..RequestContext::new(RequestId::new(JOURNEY)) };
+    let Ok(completion) = world.orchestration.complete(request, context).await else { return };
     if let Answer::Stream(mut stream) = completion.answer {
         while next(&mut stream).await.is_some() {
             tokio::task::yield_now().await;
@@ -236,9 +297,12 @@ fn run(name: &str, journey: Journey, cut: Cut) -> usize {
     runtime.block_on(async {
         let world = start(journey).await;
         let label = format!("{name}, {cut:?}");
-        let holder = if journey.queues { Some(world.stream("p").await.unwrap()) } else { None };
-        if journey.probes {
-            open_circuit(&world).await;
+        let mut holder = None;
+        match journey.before {
+            Before::Nothing => {}
+            Before::Taken => holder = Some(world.stream("p").await.unwrap()),
+            Before::Broken => open_circuit(&world).await,
+            Before::Cooling => cool_down(&world).await,
         }
         let already = asked(&world);
         let leaves = async {
@@ -247,14 +311,14 @@ fn run(name: &str, journey: Journey, cut: Cut) -> usize {
         };
         let (polls, ()) = tokio::join!(go(&world, journey, cut), leaves);
         check_outcome(&world, polls, &label);
-        let used = u32::from(journey.queues || journey.probes) + u32::from(asked(&world) > already);
+        let used = u32::from(journey.before != Before::Nothing) + u32::from(asked(&world) > already);
         check_as_good_as_new(&world, used, &label).await;
         polls
     })
 }
 
 fn asked(world: &World) -> usize {
-    ["a", "b", "c", "s"].iter().map(|model| world.scripts.asked(model)).sum()
+    ["a", "b", "c", "s", "h", "i", "l", "m", "n", "o"].iter().map(|model| world.scripts.asked(model)).sum()
 }
 
 /// Exactly one outcome and one trace of a request that was begun.
@@ -270,9 +334,8 @@ fn check_outcome(world: &World, polls: usize, label: &str) {
 
 /// An hour later nothing is left of the journey but what it used of the day's rates.
 async fn check_as_good_as_new(world: &World, used: u32, label: &str) {
-    let in_group = world.groups.statistics(&GroupName::new("g").unwrap()).unwrap();
-    let busy = in_group.tiers.iter().flat_map(|tier| &tier.instances).map(|instance| instance.in_flight).sum::<u32>();
-    assert_eq!((world.in_flight("p"), world.in_flight("same"), busy), (0, 0, 0), "{label}: in flight");
+    let busy: Vec<_> = world.health.instances().into_iter().filter(|instance| instance.in_flight > 0).collect();
+    assert!(busy.is_empty(), "{label}: in flight: {busy:?}");
     world.scripts.answer_at_once();
     tokio::time::sleep(Duration::from_hours(1)).await;
     let before = asked(world);

@@ -1,5 +1,6 @@
 //! What the adapters do with the outside world: files, databases, upstreams.
 
+mod checks;
 mod config;
 mod history;
 mod import;

@@ -4,7 +4,7 @@
 //!
 //! What cannot be hidden is an error that the caller sees; never is a part passed off as the whole.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use layered_tests::{
     served::{Served, serve},
@@ -13,10 +13,11 @@ use layered_tests::{
 use tidegate::{
     Gateway,
     domain::{
+        admission::{Limits, QueuePolicy},
         config::{Configuration, Declared},
         inference::Prefill,
         name::{GroupName, ProviderName, TierName},
-        resilience::{Deadlines, MidStream},
+        resilience::{Deadlines, HedgePolicy, MidStream},
         task_group::{FallbackPolicy, TaskGroup, Tier, TierModel, TierPolicy},
     },
     infrastructure::{
@@ -36,7 +37,7 @@ pub(crate) struct Pair {
     /// Asked last, where there are two fallbacks.
     third: FaultyUpstream,
     pub(crate) address: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Pair {
@@ -46,6 +47,23 @@ impl Pair {
 
     /// The same with another policy for broken streams, and so many tiers.
     pub(crate) async fn with(mid_stream: MidStream, tiers: &[&str]) -> Self {
+        Self::of(configuration(mid_stream, tiers)).await
+    }
+
+    /// The same with both in one tier, where a second attempt is made at once.
+    pub(crate) async fn hedged() -> Self {
+        let policy = TierPolicy { hedge: Some(HedgePolicy::After(Duration::from_millis(1))), ..TierPolicy::default() };
+        Self::of(of_tiers(vec![tier("tier", &["primary", "fallback"], policy)])).await
+    }
+
+    /// The same, serving one request at a time.
+    pub(crate) async fn narrow() -> Self {
+        let queue = QueuePolicy { size: 9, ..QueuePolicy::default() };
+        let limits = Limits { max_concurrency: Some(NonZeroU32::MIN), queue, ..Limits::default() };
+        Self::of(Configuration { limits, ..configuration(MidStream::Error, &["primary", "fallback"]) }).await
+    }
+
+    async fn of(configuration: Configuration) -> Self {
         let (primary, fallback) = (FaultyUpstream::start("primary").await, FaultyUpstream::start("fallback").await);
         let third = FaultyUpstream::start("third").await;
         let metrics = Arc::new(PrometheusObserver::default());
@@ -54,7 +72,7 @@ impl Pair {
             .provider(provider("primary", &primary))
             .provider(provider("fallback", &fallback))
             .provider(provider("third", &third))
-            .configuration(configuration(mid_stream, tiers))
+            .configuration(configuration)
             .observer(metrics)
             .build()
             .await
@@ -78,11 +96,17 @@ fn provider(name: &str, upstream: &FaultyUpstream) -> ProviderSettings {
 }
 
 fn configuration(mid_stream: MidStream, tiers: &[&str]) -> Configuration {
-    let tier = |name: &&str| {
-        let models = vec![TierModel::Direct(format!("{name}:model").parse().unwrap())];
-        Tier::new(TierName::new(name).unwrap(), models, TierPolicy { mid_stream, ..TierPolicy::default() }).unwrap()
-    };
-    let tiers = tiers.iter().map(tier).collect();
+    let policy = || TierPolicy { mid_stream, ..TierPolicy::default() };
+    of_tiers(tiers.iter().map(|name| tier(name, &[name], policy())).collect())
+}
+
+/// A tier of one model at each of these providers.
+fn tier(name: &str, providers: &[&str], policy: TierPolicy) -> Tier {
+    let models = providers.iter().map(|name| TierModel::Direct(format!("{name}:model").parse().unwrap()));
+    Tier::new(TierName::new(name).unwrap(), models.collect(), policy).unwrap()
+}
+
+fn of_tiers(tiers: Vec<Tier>) -> Configuration {
     let group = TaskGroup::new(GroupName::new("chat").unwrap(), tiers, FallbackPolicy::default()).unwrap();
     Configuration {
         task_groups: vec![Declared { value: group, file: "tidegate.toml".into() }],

@@ -72,3 +72,15 @@ fn no_report_repeats_the_value_of_a_variable() {
         check(&format!("{BASE}{rest}"));
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_variable_makes_an_empty_key(value in "[ \t]{0,3}[ -~]{0,3}[ \t]{0,3}") {
+        let text = format!("{BASE}[providers.x]\nprotocol = \"openai\"\napi_key = \"${{KEY}}\"\n");
+        if let Ok(loaded) = load_text(&text, &[("KEY", &value)]) {
+            let provider = loaded.settings.providers.iter().find(|provider| provider.name.as_str() == "x").unwrap();
+            let key = provider.api_key.as_ref().expect("a key that is written is there");
+            proptest::prop_assert!(!secrecy::ExposeSecret::expose_secret(key).trim().is_empty());
+        }
+    }
+}

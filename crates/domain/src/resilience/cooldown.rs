@@ -54,6 +54,8 @@ impl Cooldown {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::fault::{FaultKind, Work};
 
@@ -134,5 +136,20 @@ mod tests {
         let (mut cooldown, now) = (Cooldown::default(), origin());
         let absurd = fault(FaultKind::RateLimited, Some(Duration::MAX));
         assert!(cooldown.begin(&absurd, (now, now), &mut Random::with_seed(5)).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_fault_ever_brings_its_end_nearer(
+            faults in prop::collection::vec((0_u64..60_000, 0_usize..FaultKind::ALL.len(), prop::option::of(0_u64..90_000)), 1..60),
+        ) {
+            let (mut cooldown, mut now, mut random) = (Cooldown::default(), origin(), Random::with_seed(9));
+            for (wait, kind, named) in faults {
+                now += Duration::from_millis(wait);
+                let before = cooldown.until(now);
+                cooldown.begin(&fault(FaultKind::ALL[kind], named.map(Duration::from_millis)), (now, now), &mut random);
+                prop_assert!(cooldown.until(now) >= before);
+            }
+        }
     }
 }
