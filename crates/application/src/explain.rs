@@ -104,7 +104,7 @@ impl<C: LlmClient> OrchestrationService<C> {
     /// The nearest known names, if its model leads nowhere.
     pub fn explain(&self, request: &InferenceRequest) -> Result<Explanation, Vec<String>> {
         let table = self.table();
-        let (route, _) = table.resolve(request.envelope().model())?;
+        let route = &table.resolve(request.envelope().model())?.route;
         let wishes = Wishes::of(request, None);
         let (tokens, now) = (request.estimated_tokens(), self.clock().now());
         let mut trace = Trace::new(RequestId::new("explain"), route.target.clone(), (0, 0));

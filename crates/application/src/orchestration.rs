@@ -30,7 +30,7 @@ use tidegate_domain::{
 use crate::{
     RequestLog,
     admission::Demand,
-    routing_table::{Routes, RoutingTable},
+    routing_table::{Entry, Routes, RoutingTable},
     wrappers::Wishes,
 };
 
@@ -79,12 +79,12 @@ impl<C: LlmClient> OrchestrationService<C> {
     ) -> Result<Completion<C::Stream>, CompletionError> {
         let table = self.routes.load();
         let model = request.envelope().model();
-        let (route, wrapper) = table
+        let Entry { route, wrapper, .. } = table
             .resolve(model)
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
         let RequestContext { id, timeout, caller, priority, affinity, consent, is_idempotent, marks } = context;
         let named = (id, route.target.clone(), table.revision());
-        let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers).by_name_of(wrapper);
+        let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers).by_name_of(wrapper.as_ref());
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let is_idempotent = is_idempotent.unwrap_or_else(|| !request.stores());
         let manners = Manners { timeout, consent, is_idempotent, marks };

@@ -37,11 +37,11 @@ pub(crate) struct LiveGroup<C> {
 
 /// One name that a caller may use.
 #[derive(Debug)]
-struct Entry<C> {
+pub(crate) struct Entry<C> {
     kind: &'static str,
     /// The wrapper whose name it is, if it is one's.
-    wrapper: Option<WrapperName>,
-    route: Arc<Route<C>>,
+    pub(crate) wrapper: Option<WrapperName>,
+    pub(crate) route: Arc<Route<C>>,
 }
 
 impl<C> Clone for Entry<C> {
@@ -155,7 +155,7 @@ impl<C> Routes<C> {
     /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
     pub(crate) fn publish(&self, table: RoutingTable<C>) {
         for instance in table.instances() {
-            instance.state.go_on(instance.policies, instance.credential);
+            instance.state.go_on(&instance.policies, instance.credential);
             if instance.joins {
                 instance.state.join();
             }

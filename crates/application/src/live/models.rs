@@ -33,7 +33,7 @@ fn instance(limit: u32) -> Arc<InstanceState> {
         adaptive: None,
         is_only: false,
     };
-    Arc::new(InstanceState::new(policies, 1))
+    Arc::new(InstanceState::new(&policies, 1))
 }
 
 /// The budgets of two targets of one gateway, whose own has two attempts left and the gateway's one.

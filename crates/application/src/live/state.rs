@@ -136,7 +136,7 @@ pub(super) struct Entered {
 
 impl InstanceState {
     /// The state of an instance that has done nothing; `seed` feeds its jitter.
-    pub(crate) fn new(policies: InstancePolicies, seed: u64) -> Self {
+    pub(crate) fn new(policies: &InstancePolicies, seed: u64) -> Self {
         Self {
             concurrency: Concurrency::new(policies.limit()),
             checking: AtomicBool::new(false),
@@ -158,7 +158,7 @@ impl InstanceState {
     }
 
     /// Goes on under other policies, and with the credential of that number: a new one is not held to what the old one met.
-    pub(crate) fn go_on(&self, policies: InstancePolicies, credential: u32) {
+    pub(crate) fn go_on(&self, policies: &InstancePolicies, credential: u32) {
         let mut guarded = self.lock();
         guarded.credential.replace(credential);
         guarded.health.set_policy(policies.health);

@@ -173,7 +173,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
     fn instance(
         &self,
         (owner, spec): (&Owned, InstanceSpec),
-        policies: InstancePolicies,
+        policies: &InstancePolicies,
         predecessors: &[Arc<LiveInstance<C>>],
     ) -> Result<Arc<LiveInstance<C>>, CompileError> {
         let card = self.input.configuration.models.card(&spec.model).map(Arc::new);
@@ -186,7 +186,7 @@ impl<'a, C: LlmClient> Compiler<'a, C> {
             Some((known, Succession::Same)) => (Arc::clone(&known.state), known.credential),
             Some((known, Succession::OtherCredential)) => (Arc::clone(&known.state), known.credential + 1),
             Some((_, Succession::OtherUpstream)) | None => {
-                (Arc::new(InstanceState::new(policies, seed(spec.id.as_str()))), 0)
+                (Arc::new(InstanceState::new(&policies, seed(spec.id.as_str()))), 0)
             }
         };
         let is_new = known.is_none_or(|known| !Arc::ptr_eq(&known.state, &state));

@@ -1,23 +1,18 @@
 //! From a name to a route, and from a wrong name to the nearest right ones.
 
-use std::sync::Arc;
-
-use tidegate_domain::name::WrapperName;
-
-use super::RoutingTable;
-use crate::{orchestration::ModelEntry, wrappers::Route};
+use super::{Entry, RoutingTable};
+use crate::orchestration::ModelEntry;
 
 /// How many near names an error offers.
 const NEAREST: usize = 3;
 
 impl<C> RoutingTable<C> {
-    /// The route that `model` leads to, and the wrapper on the way, if there is one.
+    /// Where `model` leads.
     ///
     /// # Errors
     /// The nearest known names, if it leads nowhere.
-    pub(crate) fn resolve(&self, model: &str) -> Result<(&Arc<Route<C>>, Option<&WrapperName>), Vec<String>> {
-        let entry = self.entries.get(model).or(self.default.as_ref()).ok_or_else(|| self.nearest(model))?;
-        Ok((&entry.route, entry.wrapper.as_ref()))
+    pub(crate) fn resolve(&self, model: &str) -> Result<&Entry<C>, Vec<String>> {
+        self.entries.get(model).or(self.default.as_ref()).ok_or_else(|| self.nearest(model))
     }
 
     /// Every name a caller may use, sorted; explicit spellings are not repeated.

@@ -22,7 +22,7 @@ impl<C> WrapperFactory<'_, C> {
     pub(crate) fn pool(&self, pool: &Arc<LivePool<C>>) -> Result<Route<C>, CompileError> {
         let policy = pool.definition.policy();
         let target = Target::Pool(pool.definition.name().clone());
-        let mut legs = vec![Arc::new(self.pool_leg(pool, None))];
+        let mut legs = vec![Arc::new(Self::pool_leg(pool, None))];
         let others = policy.fallback_pools.iter().cloned().map(FallbackTarget::Pool);
         self.add_targets(&target, others, &mut legs)?;
         let of_others = legs[1..].iter().flat_map(|leg| leg.pools()).map(|pool| pool.definition.policy());
@@ -55,7 +55,7 @@ impl<C> WrapperFactory<'_, C> {
     }
 
     /// A pool as a leg; with `level`, an attempt passes it here.
-    pub(super) fn pool_leg(&self, pool: &Arc<LivePool<C>>, level: Option<Level>) -> Leg<C> {
+    pub(super) fn pool_leg(pool: &Arc<LivePool<C>>, level: Option<Level>) -> Leg<C> {
         Leg {
             tier: None,
             members: vec![LegMember::Pool(Arc::clone(pool), level)],

@@ -94,7 +94,7 @@ impl<C> WrapperFactory<'_, C> {
                 FallbackTarget::Pool(name) => {
                     let pool = self.pools.get(name).ok_or_else(dangling)?;
                     if *who != Target::Pool(name.clone()) && !legs.iter().any(|leg| leg.is_pool(name)) {
-                        legs.push(Arc::new(self.pool_leg(pool, pool.level.clone())));
+                        legs.push(Arc::new(Self::pool_leg(pool, pool.level.clone())));
                     }
                 }
             }

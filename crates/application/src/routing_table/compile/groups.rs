@@ -80,6 +80,6 @@ impl<C: LlmClient> Compiler<'_, C> {
         let spec = InstanceSpec::new(InstanceId::of_model(model), model.clone());
         let policies =
             InstancePolicies::new(health, breaker, deadlines).for_only_instance_if(*owner == Owned::Directly);
-        self.instance((owner, spec), policies, predecessors)
+        self.instance((owner, spec), &policies, predecessors)
     }
 }

@@ -27,7 +27,7 @@ impl<C: LlmClient> Compiler<'_, C> {
         let predecessors: &[Arc<LiveInstance<C>>] = previous.map_or(&[], |pool| &pool.instances);
         let instances: Vec<_> = specs
             .into_iter()
-            .map(|spec| self.instance((&owner, spec), policies, predecessors))
+            .map(|spec| self.instance((&owner, spec), &policies, predecessors))
             .collect::<Result<_, _>>()?;
         let rotation = definition.policy().rotation;
         let picker = match previous {
