@@ -253,11 +253,9 @@ impl<C: LlmClient> Catalog<C> {
 
     fn publish(&self, table: RoutingTable<C>) -> u64 {
         let revision = table.revision();
-        {
-            // For whoever measures how long requests and a change may get into each other's way.
-            let _swapping = tracing::trace_span!("swap", revision).entered();
-            self.parts.routes.publish(table);
-        }
+        // For whoever measures how long a change takes to come into force. What was in force is dropped after it.
+        let former = tracing::trace_span!("swap", revision).in_scope(|| self.parts.routes.publish(table));
+        drop(former);
         self.parts.observer.observe(&Event::Published { revision });
         revision
     }

@@ -153,7 +153,7 @@ impl<C> Routes<C> {
     }
 
     /// Puts a table in force: its instances go on under its policies, and its levels under its limits.
-    pub(crate) fn publish(&self, table: RoutingTable<C>) {
+    pub(crate) fn publish(&self, table: RoutingTable<C>) -> Arc<RoutingTable<C>> {
         for instance in table.instances() {
             instance.state.go_on(&instance.policies, instance.credential);
             if instance.joins {
@@ -161,7 +161,7 @@ impl<C> Routes<C> {
             }
         }
         table.levels().for_each(Level::apply);
-        self.0.store(Arc::new(table));
+        self.0.swap(Arc::new(table))
     }
 }
 
