@@ -2,6 +2,7 @@
 
 mod bedrock;
 mod cohere;
+mod gemini;
 mod identity;
 mod media;
 mod responses;
@@ -29,13 +30,15 @@ use crate::wire::{Answer, exchange, post};
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 
-/// A gateway before one provider that speaks OpenAI's protocol, two that speak no more of it than its chat or its Responses, and
-/// one that speaks Anthropic's. Each has a pool of its name, and `both` holds the first and the last.
+/// A gateway before one provider that speaks OpenAI's protocol, two that speak no more of it than its chat or its Responses, one
+/// that speaks Anthropic's and one that speaks Google's. Each has a pool of its name; `both` and `mixed` hold OpenAI's, and Anthropic's or
+/// Google's.
 struct Border {
     openai: FaultyUpstream,
     chat: FaultyUpstream,
     responses: FaultyUpstream,
     anthropic: FaultyUpstream,
+    gemini: FaultyUpstream,
     address: SocketAddr,
 }
 
@@ -43,6 +46,7 @@ impl Border {
     async fn start() -> Self {
         let (openai, anthropic) = (FaultyUpstream::start("openai").await, FaultyUpstream::start("anthropic").await);
         let (chat, responses) = (FaultyUpstream::start("chat").await, FaultyUpstream::start("responses").await);
+        let gemini = FaultyUpstream::start("gemini").await;
         let only = |dialect: Dialect, upstream: &FaultyUpstream| {
             let operation = Operation::Converse(dialect);
             let name = if dialect == Dialect::Chat { "chat" } else { "responses" };
@@ -56,12 +60,13 @@ impl Border {
             .provider(only(Dialect::Responses, &responses))
             .provider(provider("openai", Protocol::OpenAi, openai.base_url()))
             .provider(provider("anthropic", Protocol::Anthropic, anthropic.base_url()))
+            .provider(provider("gemini", Protocol::Gemini, gemini.base_url()))
             .configuration(configuration())
             .build()
             .await
             .unwrap();
         let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
-        Self { openai, chat, responses, anthropic, address }
+        Self { openai, chat, responses, anthropic, gemini, address }
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Answer {
@@ -96,7 +101,9 @@ fn configuration() -> Configuration {
         pool("chat", &["chat"]),
         pool("responses", &["responses"]),
         pool("anthropic", &["anthropic"]),
+        pool("gemini", &["gemini"]),
         pool("both", &["anthropic", "openai"]),
+        pool("mixed", &["gemini", "openai"]),
     ];
     Configuration { pools, ..Configuration::default() }
 }

@@ -19,6 +19,7 @@ mod parameter;
 mod quota;
 mod request;
 mod request_id;
+mod settings;
 mod stream_failure;
 mod translation;
 mod unfit;

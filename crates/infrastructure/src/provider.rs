@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `client` | the client of an instance; translates where caller and provider speak different dialects |
 //! | `http_client` | one attempt over HTTP, whichever protocol |
-//! | `openai`, `anthropic`, `cohere`, `bedrock` | one protocol each: routes, key, what answers and faults mean |
+//! | `openai`, `anthropic`, `gemini`, `cohere`, `bedrock` | one protocol each: routes, key, what answers and faults mean |
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse`, `stream_reader` | a stream off the network, or from elsewhere, and what its events mean |
@@ -24,6 +24,7 @@ mod client;
 mod cohere;
 mod connecting;
 mod endpoint;
+mod gemini;
 mod http_client;
 mod http_provider;
 #[cfg(test)]
@@ -238,6 +239,7 @@ pub(crate) fn recorded(
         Dialect::Cohere => {
             network_stream::read_all(watched::WatchedReader::new(cohere::CohereWatch::default()), pieces)
         }
+        Dialect::Gemini => network_stream::read_all(watched::WatchedReader::new(gemini::GeminiWatch::new(1)), pieces),
         Dialect::Bedrock => {
             network_stream::read_all(bedrock::FramedReader::new(bedrock::ConverseWatch::default()), pieces)
         }

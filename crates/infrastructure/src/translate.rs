@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `conversation` | a request in nobody's words |
 //! | `answer` | an answer in nobody's words, whole and as events |
-//! | `chat`, `cohere`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
+//! | `chat`, `cohere`, `gemini`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
@@ -23,6 +23,7 @@ mod chat;
 mod cohere;
 mod conversation;
 mod fields;
+mod gemini;
 mod json;
 mod messages;
 mod responses;
@@ -45,19 +46,22 @@ pub(crate) use self::stream::StreamTranslator;
 pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result<Translation, Unfit> {
     let mut dropped = Dropped::default();
     let body = request.body();
-    let conversation = match from {
+    let mut conversation = match from {
         Dialect::Chat => chat::read_request(body, &mut dropped)?,
         Dialect::Messages => messages::read_request(body, &mut dropped)?,
         Dialect::Responses => responses::read_request(body, &mut dropped)?,
         Dialect::Cohere => cohere::read_request(body, &mut dropped)?,
+        Dialect::Gemini => gemini::read_request(body, &mut dropped)?,
         Dialect::Bedrock => return Err(Unfit::Operation(request.operation())),
     };
-    let model = request.envelope().model();
+    let (model, stream) = (request.envelope().model(), request.envelope().stream());
+    conversation.stream = stream;
     let written = match to {
         Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
         Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
         Dialect::Responses => responses::write_request(&conversation, model, &mut dropped)?,
         Dialect::Cohere => cohere::write_request(&conversation, model, &mut dropped)?,
+        Dialect::Gemini => gemini::write_request(&conversation, &mut dropped)?,
         Dialect::Bedrock => bedrock::write_request(&conversation, &mut dropped)?,
     };
     for (name, _) in request.headers() {
@@ -66,9 +70,8 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
     // A body that was just written is one that can be read.
     let (operation, written) = (Operation::Converse(to), written.freeze());
     let request = match to {
-        Dialect::Bedrock => {
-            let address = Address { model: model.into(), stream: conversation.stream };
-            InferenceRequest::addressed(operation, written, address)
+        Dialect::Gemini | Dialect::Bedrock => {
+            InferenceRequest::addressed(operation, written, Address { model: model.into(), stream })
         }
         Dialect::Chat | Dialect::Messages | Dialect::Responses | Dialect::Cohere => {
             InferenceRequest::read(operation, written)
@@ -101,6 +104,7 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Messages => messages::read_answer(body),
         Dialect::Responses => responses::read_answer(body),
         Dialect::Cohere => cohere::read_answer(body),
+        Dialect::Gemini => gemini::read_answer(body),
         Dialect::Bedrock => bedrock::read_answer(body),
     };
     let mut answer = read.map_err(|_| malformed(Work::Ambiguous))?;
@@ -115,6 +119,7 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Messages => messages::write_answer(&answer),
         Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request.body())),
         Dialect::Cohere => cohere::write_answer(&answer),
+        Dialect::Gemini => gemini::write_answer(&answer),
         Dialect::Bedrock => return Err(malformed(Work::Ambiguous)),
     };
     Ok(written.freeze())
@@ -133,7 +138,7 @@ pub(crate) fn fault(mut fault: Fault, to: Family) -> Fault {
             kind: "invalid_request_error",
             message,
             param: text("/error/param"),
-            code: text("/error/code").or(text("/error/type")),
+            code: text("/error/code").or(text("/error/status")).or(text("/error/type")),
         };
         upstream.body = to.error_body(&complaint).into();
     }

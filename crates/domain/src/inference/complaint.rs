@@ -31,6 +31,12 @@ impl Family {
                 json!({ "type": "error", "error": { "type": anthropic_type(status), "message": message } })
             }
             Self::Cohere => json!({ "message": message }),
+            Self::Google => json!({
+                "error": {
+                    "code": status, "message": message, "status": google_status(status),
+                    "details": google_details(complaint),
+                },
+            }),
         };
         body.to_string().into_bytes()
     }
@@ -39,7 +45,7 @@ impl Family {
     /// end would pass for a whole answer. Cohere has no such event: its SDK is told by the reason to stop.
     pub fn error_event(self, complaint: &Complaint<'_>) -> Vec<u8> {
         let start: &[u8] = match self {
-            Self::OpenAi => b"data: ",
+            Self::OpenAi | Self::Google => b"data: ",
             Self::Anthropic => b"event: error\ndata: ",
             Self::Cohere => {
                 let delta = json!({ "error": complaint.message, "finish_reason": "ERROR" });
@@ -52,12 +58,17 @@ impl Family {
 
     /// Whether `body` is worded as this family words its errors.
     pub fn is_worded(self, body: &Value) -> bool {
+        let Some(error) = body.get("error").filter(|error| error.is_object()) else {
+            return self == Self::Cohere && body.get("message").is_some_and(Value::is_string);
+        };
         let is_anthropic = body.get("type").is_some_and(|kind| kind == "error");
-        let has_error = body.get("error").is_some_and(Value::is_object);
+        let is_google =
+            error.get("code").is_some_and(Value::is_u64) && error.get("status").is_some_and(Value::is_string);
         match self {
-            Self::OpenAi => has_error && !is_anthropic,
-            Self::Anthropic => has_error && is_anthropic,
-            Self::Cohere => !has_error && body.get("message").is_some_and(Value::is_string),
+            Self::Anthropic => is_anthropic,
+            Self::Google => is_google,
+            Self::OpenAi => !is_anthropic && !is_google,
+            Self::Cohere => false,
         }
     }
 }
@@ -78,6 +89,35 @@ fn anthropic_type(status: u16) -> &'static str {
     }
 }
 
+/// Google's words for errors, the codes of gRPC, by status.
+fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 | 405 => "NOT_FOUND",
+        409 => "ABORTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        400..=499 => "INVALID_ARGUMENT",
+        501 => "UNIMPLEMENTED",
+        502 | 503 => "UNAVAILABLE",
+        _ => "INTERNAL",
+    }
+}
+
+/// The code and the field, where Google's errors have a place for them.
+fn google_details(complaint: &Complaint<'_>) -> Vec<Value> {
+    let reason = complaint.code.map(
+        |code| json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": code, "domain": "tidegate" }),
+    );
+    let field = complaint.param.map(|param| {
+        let violation = json!({ "field": param, "description": complaint.message });
+        json!({ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation] })
+    });
+    reason.into_iter().chain(field).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,15 +136,25 @@ mod tests {
         let openai =
             r#"{"error":{"message":"too \"fast\"","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#;
         let anthropic = r#"{"type":"error","error":{"type":"rate_limit_error","message":"too \"fast\""}}"#;
+        let google = r#"{"error":{"code":429,"message":"too \"fast\"","status":"RESOURCE_EXHAUSTED","details":[
+            {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"rate_limit_exceeded","domain":"tidegate"}]}}"#;
         let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(parse(&body(Family::OpenAi)), parse(openai));
         assert_eq!(parse(&body(Family::Anthropic)), parse(anthropic));
         let cohere = r#"{"message":"too \"fast\""}"#;
         assert_eq!(parse(&body(Family::Cohere)), parse(cohere));
-        for (family, text) in [(Family::OpenAi, openai), (Family::Anthropic, anthropic), (Family::Cohere, cohere)] {
-            let all = [Family::OpenAi, Family::Anthropic, Family::Cohere];
+        assert_eq!(parse(&body(Family::Google)), parse(google));
+        let all = [Family::OpenAi, Family::Anthropic, Family::Google, Family::Cohere];
+        for (family, text) in all.into_iter().zip([openai, anthropic, google, cohere]) {
             assert!(all.iter().all(|f| f.is_worded(&parse(text)) == (*f == family)));
         }
+    }
+
+    #[test]
+    fn google_is_told_the_field_at_fault() {
+        let complaint = Complaint { status: 400, param: Some("contents[0]"), ..COMPLAINT };
+        let body: Value = serde_json::from_slice(&Family::Google.error_body(&complaint)).unwrap();
+        assert_eq!(body["error"]["details"][1]["fieldViolations"][0]["field"], "contents[0]");
     }
 
     #[test]

@@ -371,6 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn a_body_beside_an_address_names_neither_model_nor_stream() {
+        let address = || Address { model: "fast".into(), stream: true };
+        let envelope = Envelope::addressed(br#"{"contents":[],"model":7,"stream":"no"}"#, address()).unwrap();
+        assert_eq!((envelope.model(), envelope.stream()), ("fast", true));
+        assert_eq!(envelope.span(Parameter::Model), None);
+        assert!(envelope.span(Parameter::Contents).is_some());
+        let blank = Address { model: " ".into(), stream: false };
+        assert_eq!(Envelope::addressed(b"{}", blank), Err(InvalidEnvelope::MissingModel));
+        let twice = br#"{"generationConfig":{},"generation_config":{}}"#;
+        let duplicate = InvalidEnvelope::DuplicateKey("generation_config".to_owned());
+        assert_eq!(Envelope::addressed(twice, address()), Err(duplicate));
+    }
+
+    #[test]
     fn numbers_beyond_a_double_do_not_matter_to_routing() {
         assert!(Envelope::parse(br#"{"model":"a","seed":1e400,"big":123456789012345678901234567890}"#).is_ok());
     }

@@ -3,6 +3,8 @@
 //! It is read only where somebody's card could exclude a candidate for it. Whatever is not understood asks for nothing: the
 //! provider has the last word.
 
+mod contents;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -41,7 +43,10 @@ impl InferenceRequest {
         let is_long = doubts.window.is_some_and(|window| bytes / BYTES_PER_TOKEN > window.get() as usize / 2);
         // To look for pictures in every prompt would cost more than all the rest.
         if is_long || MEDIA.iter().any(|(_, needed)| needed.is_some_and(|needed| doubts.lacking.contains(needed))) {
-            bytes -= media(conversation, DEEPEST_PART, &mut capabilities);
+            bytes -= match self.operation() {
+                Operation::Converse(Dialect::Gemini) => contents::media(conversation, &mut capabilities),
+                _ => media(conversation, DEEPEST_PART, &mut capabilities),
+            };
         }
         let prompt_tokens = u32::try_from(bytes / BYTES_PER_TOKEN).unwrap_or(u32::MAX);
         RequestNeeds { capabilities, prompt_tokens, max_output: self.asked_answer() }
@@ -54,6 +59,9 @@ impl InferenceRequest {
             Operation::Converse(Dialect::Messages) | Operation::CountTokens => {
                 (Parameter::Messages, &[Parameter::Tools, Parameter::System])
             }
+            Operation::Converse(Dialect::Gemini) | Operation::CountContents => {
+                (Parameter::Contents, &[Parameter::Tools, Parameter::SystemInstruction])
+            }
             _ => (Parameter::Messages, &[Parameter::Tools]),
         }
     }
@@ -63,7 +71,7 @@ impl InferenceRequest {
         match capability {
             Capability::Streaming => self.envelope().stream(),
             Capability::Tools => self.has_items(Parameter::Tools) || self.has_items(Parameter::Functions),
-            Capability::JsonSchema => self.answer_form().is_some_and(|kind| kind == "json_schema"),
+            Capability::JsonSchema => self.has_schema(),
             Capability::Reasoning => self.asks_for_reasoning(),
             Capability::Vision | Capability::Audio | Capability::Prefill => false,
         }
@@ -77,6 +85,11 @@ impl InferenceRequest {
     /// What of an object bears on this.
     fn options(&self, parameter: Parameter) -> Options<'_> {
         self.value(parameter).and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default()
+    }
+
+    fn has_schema(&self) -> bool {
+        self.answer_form().is_some_and(|kind| kind == "json_schema")
+            || self.settings().is_some_and(|settings| settings.has_schema())
     }
 
     /// The form that its answer must have, by name.
@@ -100,6 +113,9 @@ impl InferenceRequest {
         };
         match self.operation() {
             Operation::Converse(Dialect::Messages) => thinks(),
+            Operation::Converse(Dialect::Gemini) => {
+                self.settings().is_some_and(|settings| settings.asks_for_reasoning())
+            }
             Operation::Converse(Dialect::Responses) => {
                 self.options(Parameter::Reasoning).effort.is_some_and(|effort| effort != "none")
             }
@@ -162,6 +178,7 @@ fn media(list: &str, depth: usize, capabilities: &mut Capabilities) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::Address;
 
     fn needs(body: &str) -> RequestNeeds {
         needs_in(Dialect::Chat, body)
@@ -169,7 +186,14 @@ mod tests {
 
     fn needs_in(dialect: Dialect, body: &str) -> RequestNeeds {
         let doubts = Doubts { lacking: Capability::ALL.into_iter().collect(), ..Doubts::default() };
-        let request = InferenceRequest::read(Operation::Converse(dialect), body.to_owned().into());
+        let (operation, body) = (Operation::Converse(dialect), body.to_owned().into());
+        let address = Address { model: "m".into(), stream: false };
+        let request = match dialect {
+            Dialect::Gemini | Dialect::Bedrock => InferenceRequest::addressed(operation, body, address),
+            Dialect::Chat | Dialect::Responses | Dialect::Messages | Dialect::Cohere => {
+                InferenceRequest::read(operation, body)
+            }
+        };
         request.unwrap().needs(&doubts)
     }
 
@@ -255,10 +279,31 @@ mod tests {
     }
 
     #[test]
+    fn contents_say_what_they_need_in_words_of_their_own() {
+        let check = |fields: &str, expected: &[Capability]| check_in(Dialect::Gemini, fields, expected);
+        let part = |part: &str| format!(r#""contents":[{{"parts":[{{"text":"Hi"}},{part}]}}]"#);
+        check(&part(r#"{"inlineData":{"mimeType":"image/png","data":"AAAA"}}"#), &[Capability::Vision]);
+        check(&part(r#"{"inline_data":{"mime_type":"audio/wav","data":"AAAA"}}"#), &[Capability::Audio]);
+        check(&part(r#"{"fileData":{"mimeType":"application/pdf","fileUri":"u"}}"#), &[]);
+        check(r#""tools":[{"functionDeclarations":[]}]"#, &[Capability::Tools]);
+        check(r#""generationConfig":{"responseSchema":{"type":"OBJECT"}}"#, &[Capability::JsonSchema]);
+        check(r#""generationConfig":{"thinkingConfig":{"thinkingBudget":-1}}"#, &[Capability::Reasoning]);
+        check(r#""generationConfig":{"thinkingConfig":{"thinkingBudget":0}}"#, &[]);
+    }
+
+    #[test]
     fn each_dialect_counts_its_prompt_and_the_answer_that_it_allows() {
         let text = "x".repeat(1000);
         let file = format!(r#"{{"type":"input_file","file_data":"{}"}}"#, "A".repeat(100_000));
+        let image = format!(r#"{{"inlineData":{{"mimeType":"image/png","data":"{}"}}}}"#, "A".repeat(100_000));
         let bodies = [
+            (
+                Dialect::Gemini,
+                format!(
+                    r#""systemInstruction":{{"parts":[{{"text":"{text}"}}]}},"generationConfig":{{"maxOutputTokens":7}},
+                    "contents":[{{"parts":[{image},{{"text":"{text}"}}]}}]"#
+                ),
+            ),
             (Dialect::Messages, format!(r#""system":"{text}","max_tokens":7,"messages":[{{"content":"{text}"}}]"#)),
             (Dialect::Responses, format!(r#""instructions":"{text}","max_output_tokens":7,"input":"{text}""#)),
             (

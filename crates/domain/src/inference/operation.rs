@@ -14,6 +14,8 @@ pub enum Dialect {
     Responses,
     /// Anthropic's Messages.
     Messages,
+    /// Google's `generateContent`, as the Gemini API and Vertex AI speak it.
+    Gemini,
     /// Cohere's Chat, in its second version.
     Cohere,
     /// Amazon Bedrock's Converse: providers are asked in it, and no caller asks in it.
@@ -27,6 +29,8 @@ pub enum Operation {
     Converse(Dialect),
     /// How many tokens a conversation in Anthropic's words has.
     CountTokens,
+    /// How many tokens a conversation in Google's words has.
+    CountContents,
     /// The continuation of a text.
     Completions,
     /// Vectors of texts.
@@ -60,11 +64,13 @@ pub enum Family {
     Anthropic,
     /// Cohere.
     Cohere,
+    /// Google.
+    Google,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Cohere, Self::Bedrock];
+    pub const ALL: [Self; 6] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Cohere, Self::Bedrock];
 
     /// Whose conventions it follows; one without callers, OpenAI's.
     pub fn family(self) -> Family {
@@ -72,6 +78,7 @@ impl Dialect {
             Self::Chat | Self::Responses | Self::Bedrock => Family::OpenAi,
             Self::Messages => Family::Anthropic,
             Self::Cohere => Family::Cohere,
+            Self::Gemini => Family::Google,
         }
     }
 
@@ -83,13 +90,15 @@ impl Dialect {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Converse(Dialect::Chat),
         Self::Converse(Dialect::Responses),
         Self::Converse(Dialect::Messages),
+        Self::Converse(Dialect::Gemini),
         Self::Converse(Dialect::Cohere),
         Self::Converse(Dialect::Bedrock),
         Self::CountTokens,
+        Self::CountContents,
         Self::Completions,
         Self::Embeddings,
         Self::Embed,
@@ -117,6 +126,7 @@ impl Operation {
             Self::Converse(dialect) => dialect.family(),
             Self::CountTokens => Family::Anthropic,
             Self::Embed => Family::Cohere,
+            Self::CountContents => Family::Google,
             Self::Completions
             | Self::Embeddings
             | Self::Moderations
@@ -158,7 +168,9 @@ impl Operation {
             Self::Converse(Dialect::Messages) => "messages",
             Self::Converse(Dialect::Cohere) => "cohere_chat",
             Self::Converse(Dialect::Bedrock) => "converse",
+            Self::Converse(Dialect::Gemini) => "generate_content",
             Self::CountTokens => "count_tokens",
+            Self::CountContents => "count_contents",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Embed => "embed",

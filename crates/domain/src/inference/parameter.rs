@@ -19,7 +19,7 @@ pub enum Parameter {
     MaxOutputTokens,
     /// `response_format`
     ResponseFormat,
-    /// `tool_choice`
+    /// `tool_choice`, or `toolConfig`
     ToolChoice,
     /// `messages`
     Messages,
@@ -55,6 +55,12 @@ pub enum Parameter {
     Text,
     /// `p`, Cohere's `top_p`
     P,
+    /// `contents`, the conversation in Google's words
+    Contents,
+    /// `systemInstruction`, what Google puts before it
+    SystemInstruction,
+    /// `generationConfig`, where Google keeps all settings
+    GenerationConfig,
     /// `inferenceConfig`, how tokens are drawn in the words of Converse
     InferenceConfig,
     /// `outputConfig`, form and effort of the answer in the words of Converse
@@ -64,7 +70,7 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 29] = [
+    pub(super) const ALL: [Self; 32] = [
         Self::Model,
         Self::Stream,
         Self::StreamOptions,
@@ -91,6 +97,9 @@ impl Parameter {
         Self::MessagesOutput,
         Self::Text,
         Self::P,
+        Self::Contents,
+        Self::SystemInstruction,
+        Self::GenerationConfig,
         Self::InferenceConfig,
         Self::OutputConfig,
         Self::AdditionalFields,
@@ -125,6 +134,9 @@ impl Parameter {
             Self::MessagesOutput => "output_config",
             Self::Text => "text",
             Self::P => "p",
+            Self::Contents => "contents",
+            Self::SystemInstruction => "systemInstruction",
+            Self::GenerationConfig => "generationConfig",
             Self::InferenceConfig => "inferenceConfig",
             Self::OutputConfig => "outputConfig",
             Self::AdditionalFields => "additionalModelRequestFields",
@@ -132,6 +144,12 @@ impl Parameter {
     }
 
     pub(super) fn of_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|parameter| parameter.key() == key)
+        match key {
+            // Google takes its keys in snake case as well.
+            "system_instruction" => Some(Self::SystemInstruction),
+            "generation_config" => Some(Self::GenerationConfig),
+            "toolConfig" | "tool_config" => Some(Self::ToolChoice),
+            _ => Self::ALL.into_iter().find(|parameter| parameter.key() == key),
+        }
     }
 }

@@ -119,7 +119,7 @@ impl InferenceRequest {
     /// The most tokens of answer that the caller asks for; `None` if it leaves them open.
     pub(super) fn asked_answer(&self) -> Option<u32> {
         let limits = [Parameter::MaxCompletionTokens, Parameter::MaxTokens, Parameter::MaxOutputTokens];
-        limits.into_iter().find_map(|limit| self.number(limit))
+        limits.into_iter().find_map(|limit| self.number(limit)).or_else(|| self.settings()?.max_output_tokens)
     }
 
     /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes, but for those of files.
@@ -128,9 +128,10 @@ impl InferenceRequest {
         u32::try_from(prompt / 4).unwrap_or(u32::MAX)
     }
 
-    /// How many choices its answer has: its `n`.
+    /// How many choices its answer has: its `n`, or `candidateCount`.
     pub fn choices(&self) -> u32 {
-        self.number(Parameter::N).unwrap_or(1).max(1)
+        let choices = self.number(Parameter::N).or_else(|| self.settings()?.candidate_count);
+        choices.unwrap_or(1).max(1)
     }
 
     /// Whether the provider is to keep the answer: asked twice, it would keep two.
@@ -167,6 +168,9 @@ impl InferenceRequest {
         if self.operation == Operation::Converse(Dialect::Bedrock) {
             edits.extend(self.converse_defaults(defaults, &mut front));
         }
+        if self.operation == Operation::Converse(Dialect::Gemini) {
+            edits.extend(self.missing_settings(defaults, &mut front));
+        }
         // A model's name holds no white space, and so no line that could end a part of a form.
         let named = if self.file_bytes.is_some() { model.to_owned() } else { json::quoted(model) };
         edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, named)));
@@ -183,6 +187,8 @@ impl InferenceRequest {
     pub(super) fn edited(&self, mut edits: Vec<(Range<usize>, String)>, front: String) -> Bytes {
         if !front.is_empty() {
             let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+            let is_alone = self.body[open..].trim_ascii_start().starts_with(b"}");
+            let front = if is_alone { front.trim_end_matches(',').to_owned() } else { front };
             edits.push((open..open, front));
         }
         self.splice(edits)

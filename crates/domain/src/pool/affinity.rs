@@ -75,7 +75,7 @@ impl AffinityHints {
             body: request.body().clone(),
             user: span(Parameter::User),
             prompt_cache_key: span(Parameter::PromptCacheKey),
-            messages: span(Parameter::Messages),
+            messages: span(Parameter::Messages).or_else(|| span(Parameter::Contents)),
         }
     }
 

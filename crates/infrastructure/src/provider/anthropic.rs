@@ -29,7 +29,10 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::Converse(Dialect::Messages) => Some("/messages"),
         Operation::CountTokens => Some("/messages/count_tokens"),
-        Operation::Converse(Dialect::Chat | Dialect::Responses | Dialect::Cohere | Dialect::Bedrock)
+        Operation::Converse(
+            Dialect::Chat | Dialect::Responses | Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock,
+        )
+        | Operation::CountContents
         | Operation::Completions
         | Operation::Embeddings
         | Operation::Embed

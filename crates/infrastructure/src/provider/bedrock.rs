@@ -19,7 +19,11 @@ use tidegate_domain::{
 pub(super) use self::frames::event_frame;
 pub use self::signature::AwsCredentials;
 use self::watch::UsageWire;
-pub(super) use self::{event_reader::FramedReader, signature::Signer, watch::ConverseWatch};
+pub(super) use self::{
+    event_reader::FramedReader,
+    signature::{Signer, percent_encoded},
+    watch::ConverseWatch,
+};
 use super::endpoint::Paths;
 
 /// What a streamed answer arrives as.
@@ -39,7 +43,7 @@ pub(super) fn paths(operation: Operation, model: &str) -> Option<Paths> {
     if operation != Operation::Converse(Dialect::Bedrock) {
         return None;
     }
-    let model = signature::percent_encoded(model, |_| false);
+    let model = percent_encoded(model, |_| false);
     let stream = Some(format!("/model/{model}/converse-stream"));
     Some(Paths { whole: format!("/model/{model}/converse"), stream })
 }

@@ -107,7 +107,10 @@ impl LlmClient for ProviderClient {
 
     async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
         match self.translation(call.request) {
-            Ok(None) => self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain)),
+            Ok(None) => {
+                let reply = self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
+                reply.map_err(|fault| translate::fault(fault, call.request.operation().family()))
+            }
             Ok(Some(dialects)) => Box::pin(self.ask_in(dialects, call)).await,
             Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
         }

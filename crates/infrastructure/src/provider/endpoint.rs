@@ -152,7 +152,8 @@ impl Endpoint {
 fn route(base: &Uri, route: &str) -> Result<Uri, InvalidBaseUrl> {
     let mut path = format!("{}{route}", base.path().trim_end_matches('/'));
     if let Some(query) = base.query() {
-        path = format!("{path}?{query}");
+        let joint = if route.contains('?') { '&' } else { '?' };
+        path = format!("{path}{joint}{query}");
     }
     let mut parts = base.clone().into_parts();
     parts.path_and_query = Some(path.parse().map_err(|_| InvalidBaseUrl("its path is no path"))?);

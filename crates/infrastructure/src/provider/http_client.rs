@@ -29,6 +29,7 @@ use super::{
     bedrock::{self, ConverseWatch, FramedReader},
     cohere::{self, CohereWatch},
     endpoint::{Endpoint, Paths},
+    gemini::{self, GeminiWatch},
     network_stream::NetworkStream,
     openai::{self, ChatWatch, MediaWatch, ResponsesWatch},
     raw_stream::RawStream,
@@ -50,6 +51,8 @@ pub(super) enum Wire {
     Anthropic,
     /// Cohere's.
     Cohere,
+    /// Google's.
+    Gemini,
     /// Bedrock's.
     Bedrock,
 }
@@ -61,6 +64,7 @@ impl Wire {
             Self::OpenAi => openai::path(operation).map(Paths::from),
             Self::Anthropic => anthropic::path(operation).map(Paths::from),
             Self::Cohere => cohere::path(operation).map(Paths::from),
+            Self::Gemini => gemini::paths(operation, model),
             Self::Bedrock => bedrock::paths(operation, model),
         }
     }
@@ -68,7 +72,7 @@ impl Wire {
     /// What a streamed answer arrives as.
     fn event_stream(self) -> &'static str {
         match self {
-            Self::OpenAi | Self::Anthropic | Self::Cohere => EVENT_STREAM,
+            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::Cohere => EVENT_STREAM,
             Self::Bedrock => bedrock::EVENT_STREAM,
         }
     }
@@ -79,6 +83,7 @@ impl Wire {
             Self::OpenAi => &openai::EVERYWHERE,
             Self::Anthropic => &anthropic::EVERYWHERE,
             Self::Cohere => &cohere::EVERYWHERE,
+            Self::Gemini => &gemini::EVERYWHERE,
             Self::Bedrock => &bedrock::EVERYWHERE,
         }
     }
@@ -105,6 +110,7 @@ enum Events {
     Messages(Watched<MessagesWatch>),
     Responses(Watched<ResponsesWatch>),
     Cohere(Watched<CohereWatch>),
+    Gemini(Watched<GeminiWatch>),
     Bedrock(NetworkStream<FramedReader<ConverseWatch>>),
     Media(Watched<MediaWatch>),
     Raw(RawStream),
@@ -199,7 +205,7 @@ impl HttpClient {
     fn finish(&self, request: &mut Request<Bytes>) {
         let headers = request.headers_mut();
         match self.wire {
-            Wire::OpenAi | Wire::Cohere | Wire::Bedrock => {}
+            Wire::OpenAi | Wire::Gemini | Wire::Cohere | Wire::Bedrock => {}
             Wire::Anthropic => anthropic::add_version(headers),
         }
         self.endpoint.sign(request, || TokioClock.wall());
@@ -251,6 +257,9 @@ impl HttpClient {
             Operation::Converse(Dialect::Messages) => Ok(Events::Messages(watched(body, MessagesWatch::default()))),
             Operation::Converse(Dialect::Responses) => Ok(Events::Responses(watched(body, ResponsesWatch::default()))),
             Operation::Converse(Dialect::Cohere) => Ok(Events::Cohere(watched(body, CohereWatch::default()))),
+            Operation::Converse(Dialect::Gemini) => {
+                Ok(Events::Gemini(watched(body, GeminiWatch::new(call.request.choices()))))
+            }
             Operation::Converse(Dialect::Bedrock) => {
                 Ok(Events::Bedrock(NetworkStream::new(body, FramedReader::new(ConverseWatch::default()))))
             }
@@ -258,6 +267,7 @@ impl HttpClient {
                 Ok(Events::Media(watched(body, MediaWatch::new(call.request.choices()))))
             }
             Operation::CountTokens
+            | Operation::CountContents
             | Operation::Embeddings
             | Operation::Embed
             | Operation::Moderations
@@ -308,6 +318,7 @@ impl HttpStream {
             Events::Messages(stream) => stream.take_partial(),
             Events::Responses(stream) => stream.take_partial(),
             Events::Cohere(stream) => stream.take_partial(),
+            Events::Gemini(stream) => stream.take_partial(),
             Events::Bedrock(stream) => stream.take_partial(),
             Events::Media(_) | Events::Raw(_) => None,
         }
@@ -321,6 +332,7 @@ impl HttpStream {
             | Events::Messages(_)
             | Events::Responses(_)
             | Events::Cohere(_)
+            | Events::Gemini(_)
             | Events::Bedrock(_)
             | Events::Media(_) => None,
         }
@@ -336,6 +348,7 @@ impl Stream for HttpStream {
             Events::Messages(stream) => Pin::new(stream).poll_next(context),
             Events::Responses(stream) => Pin::new(stream).poll_next(context),
             Events::Cohere(stream) => Pin::new(stream).poll_next(context),
+            Events::Gemini(stream) => Pin::new(stream).poll_next(context),
             Events::Bedrock(stream) => Pin::new(stream).poll_next(context),
             Events::Media(stream) => Pin::new(stream).poll_next(context),
             Events::Raw(stream) => Pin::new(stream).poll_next(context),

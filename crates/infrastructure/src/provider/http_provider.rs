@@ -13,6 +13,7 @@ use super::{
     HttpClient, Protocol, ProviderSettings, anthropic,
     bedrock::Signer,
     endpoint::{Endpoint, InvalidBaseUrl, InvalidHeader, KeyHeader, credentials},
+    gemini,
     http_client::Wire,
     openai,
     reach::is_host_off_limits,
@@ -56,6 +57,7 @@ impl HttpProvider {
             Protocol::OpenAi => (Wire::OpenAi, Layout::Plain, KeyHeader::Bearer),
             Protocol::Anthropic => (Wire::Anthropic, Layout::Plain, anthropic::key_header()),
             Protocol::Cohere => (Wire::Cohere, Layout::Plain, KeyHeader::Bearer),
+            Protocol::Gemini => (Wire::Gemini, Layout::Plain, gemini::key_header()),
             Protocol::Bedrock => (Wire::Bedrock, Layout::Plain, KeyHeader::Bearer),
             Protocol::Azure => {
                 let layout = Layout::Azure { api_version: settings.api_version.clone() };
@@ -173,6 +175,20 @@ mod tests {
         };
         assert_eq!(settings.connect_timeout, Duration::from_secs(5));
         HttpProvider::new(&settings).unwrap().unwrap()
+    }
+
+    #[test]
+    fn google_is_asked_by_the_methods_of_a_model() {
+        let gemini = provider(Protocol::Gemini, None, None);
+        let endpoint = gemini.endpoint(&gemini.base_url, "gemini-2.5-pro", &gemini.headers).unwrap();
+        let route = |streams| endpoint.route(Operation::Converse(Dialect::Gemini)).unwrap().uri(streams).to_string();
+        let model = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro";
+        assert_eq!(route(false), format!("{model}:generateContent"));
+        assert_eq!(route(true), format!("{model}:streamGenerateContent?alt=sse"));
+        assert!(!endpoint.offers(CHAT));
+        let queried = gemini.endpoint("http://h/v1?x=y", "m", &gemini.headers).unwrap();
+        let uri = queried.route(Operation::Converse(Dialect::Gemini)).unwrap().uri(true).to_string();
+        assert_eq!(uri, "http://h/v1/models/m:streamGenerateContent?alt=sse&x=y");
     }
 
     fn route(provider: &HttpProvider, operation: Operation) -> Option<String> {

@@ -37,8 +37,9 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         Operation::Speech => Some("/audio/speech"),
         Operation::Transcriptions => Some("/audio/transcriptions"),
         Operation::Translations => Some("/audio/translations"),
-        Operation::Converse(Dialect::Messages | Dialect::Cohere | Dialect::Bedrock)
+        Operation::Converse(Dialect::Messages | Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock)
         | Operation::CountTokens
+        | Operation::CountContents
         | Operation::Embed => None,
     }
 }

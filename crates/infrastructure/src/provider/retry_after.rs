@@ -29,9 +29,14 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     in_millis.or_else(seconds).or_else(dated).map(|wait| wait.min(MAX_WAIT))
 }
 
-/// The wait that an error body names as Google's APIs do: `details: [{"@type": "..RetryInfo", "retryDelay": "34s"}]`.
+/// The wait that an error body names as Google's APIs do: `details: [{"@type": "..RetryInfo", "retryDelay": "34s"}]`. Where a quota of
+/// a day is used up, it names the wait of the quota of a minute: that one says nothing.
 pub(super) fn retry_info(error: &Value) -> Option<Duration> {
     let details = error.get("details")?.as_array()?;
+    let quotas = details.iter().filter_map(|detail| detail.get("violations")?.as_array()).flatten();
+    if quotas.filter_map(|quota| quota.get("quotaId")?.as_str()).any(|id| id.contains("PerDay")) {
+        return None;
+    }
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
     spelled(delay).map(|wait| wait.min(MAX_WAIT))
 }

@@ -90,6 +90,8 @@ pub enum Protocol {
     OpenAi,
     /// Anthropic's over HTTP.
     Anthropic,
+    /// Google's over HTTP, as the Gemini API speaks it.
+    Gemini,
     /// OpenAI's, in the way of Azure: paths by deployment, the key in a header of its own.
     Azure,
     /// Cohere's over HTTP, in its second version.
@@ -107,6 +109,7 @@ impl Protocol {
             Self::OpenAi => Some(super::openai::BASE_URL),
             Self::Anthropic => Some(super::anthropic::BASE_URL),
             Self::Cohere => Some(super::cohere::BASE_URL),
+            Self::Gemini => Some(super::gemini::BASE_URL),
             Self::Azure | Self::Bedrock | Self::Simulated => None,
         }
     }

@@ -49,9 +49,9 @@ impl<'a> Fields<'a> {
         Unfit::field(&self.at(key), problem)
     }
 
-    /// Takes the value of `key`; `null` is none.
+    /// Takes the value of `key`; `null` is none. One in camel case may stand there in snake case, as Google takes it.
     pub(super) fn take(&mut self, key: &str) -> Option<&'a RawValue> {
-        let at = self.entries.iter().position(|(known, _)| known == key)?;
+        let at = self.entries.iter().position(|(known, _)| known == key || is_snake_case_of(known, key))?;
         let (_, value) = self.entries.swap_remove(at);
         (value.get() != "null").then_some(value)
     }
@@ -126,6 +126,20 @@ impl<'a> Fields<'a> {
         self.take(key);
     }
 
+    /// Refuses whatever is left.
+    pub(super) fn refuse_rest(self, problem: &str) -> Result<(), Unfit> {
+        match self.entries.iter().find(|(_, value)| value.get() != "null") {
+            Some((key, _)) => Err(self.wrong(key, problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whatever is left, with its path.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Cow<'a, str>, &'a RawValue)> {
+        let Self { path, entries } = self;
+        entries.into_iter().map(move |(key, value)| (format!("{path}.{key}"), key, value))
+    }
+
     /// Notes whatever is left as dropped.
     pub(super) fn finish(self, dropped: &mut Dropped) {
         for (key, value) in &self.entries {
@@ -134,6 +148,20 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+/// Whether `known` is `key`, which is in camel case, in snake case.
+fn is_snake_case_of(known: &str, key: &str) -> bool {
+    let mut rest = known;
+    let is_spelt = key.chars().all(|letter| {
+        let behind = if letter.is_ascii_uppercase() {
+            rest.strip_prefix('_').and_then(|rest| rest.strip_prefix(letter.to_ascii_lowercase()))
+        } else {
+            rest.strip_prefix(letter)
+        };
+        behind.map(|behind| rest = behind).is_some()
+    });
+    is_spelt && rest.is_empty()
 }
 
 /// The elements of a list, each with its path.
@@ -187,6 +215,16 @@ mod tests {
         inner.finish(&mut dropped);
         fields.finish(&mut dropped);
         assert_eq!(dropped.fields().collect::<Vec<_>>(), ["b.e", "a", "g"]);
+    }
+
+    #[test]
+    fn a_key_in_camel_case_is_found_in_snake_case() {
+        let mut fields =
+            Fields::of_body(br#"{"max_output_tokens":1,"topp":2,"top_p":3,"max_tokens":4,"maxTokens":5}"#).unwrap();
+        assert_eq!(fields.take("maxOutputTokens").map(RawValue::get), Some("1"));
+        assert_eq!(fields.take("topP").map(RawValue::get), Some("3"));
+        assert_eq!(fields.take("max_tokens").map(RawValue::get), Some("4"));
+        assert!(fields.take("max_tokens").is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tidegate_domain::{
 use super::{
     Asked,
     answer::{Event, Sink},
-    bedrock, chat, cohere, malformed, messages, responses,
+    bedrock, chat, cohere, gemini, malformed, messages, responses,
 };
 use crate::provider::sse;
 
@@ -37,6 +37,7 @@ enum Reader {
     Messages(messages::StreamReader),
     Responses(responses::StreamReader),
     Cohere(cohere::StreamReader),
+    Gemini(gemini::StreamReader),
     Bedrock(bedrock::StreamReader),
 }
 
@@ -45,6 +46,7 @@ enum Writer {
     Chat(chat::StreamWriter),
     Messages(messages::StreamWriter),
     Cohere(cohere::StreamWriter),
+    Gemini(gemini::StreamWriter),
     /// Boxed: it keeps the whole answer.
     Responses(Box<responses::StreamWriter>),
 }
@@ -57,6 +59,7 @@ impl StreamTranslator {
             Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
             Dialect::Responses => Reader::Responses(responses::StreamReader::default()),
             Dialect::Cohere => Reader::Cohere(cohere::StreamReader),
+            Dialect::Gemini => Reader::Gemini(gemini::StreamReader::default()),
             Dialect::Bedrock => Reader::Bedrock(bedrock::StreamReader),
         };
         let writer = match to {
@@ -67,6 +70,7 @@ impl StreamTranslator {
                 Writer::Responses(Box::new(responses::StreamWriter::new(echo)))
             }
             Dialect::Cohere => Writer::Cohere(cohere::StreamWriter::default()),
+            Dialect::Gemini => Writer::Gemini(gemini::StreamWriter::default()),
             Dialect::Bedrock => return None,
         };
         let names = Names { id: asked.id.into(), model: asked.model.into(), created: asked.at };
@@ -93,9 +97,16 @@ impl StreamTranslator {
                 Reader::Messages(reader) => reader.read(&data, &mut sink),
                 Reader::Responses(reader) => reader.read(&data, &mut sink),
                 Reader::Cohere(reader) => reader.read(&data, &mut sink),
+                Reader::Gemini(reader) => reader.read(&data, &mut sink),
                 Reader::Bedrock(reader) => reader.read(&data, &mut sink),
             };
             read.map_err(|_| malformed(Work::Partial))?;
+        }
+        if let Reader::Gemini(reader) = reader
+            && chunk.signals.done
+        {
+            // No event of this dialect says that it is the last one.
+            reader.end(&mut sink);
         }
         if sink.writer.has_lost() {
             return Err(malformed(Work::Partial));
@@ -125,6 +136,7 @@ impl Sink for Written<'_> {
             Writer::Chat(writer) => writer.write(&event, self.out),
             Writer::Messages(writer) => writer.write(&event, self.out),
             Writer::Cohere(writer) => writer.write(&event, self.out),
+            Writer::Gemini(writer) => writer.write(&event, self.out),
             Writer::Responses(writer) => writer.write(&event, self.out),
         }
     }
@@ -136,6 +148,7 @@ impl Writer {
             Self::Chat(_) => false,
             Self::Messages(writer) => writer.has_lost(),
             Self::Cohere(writer) => writer.has_lost(),
+            Self::Gemini(writer) => writer.has_lost(),
             Self::Responses(writer) => writer.has_lost(),
         }
     }

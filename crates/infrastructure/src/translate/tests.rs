@@ -5,11 +5,26 @@ mod fixtures;
 mod round_trip;
 mod streams;
 
+use tidegate_domain::inference::InvalidEnvelope;
+
 use self::fixtures::{Text, answers, requests};
 use super::*;
 
 fn read(dialect: Dialect, body: &str) -> InferenceRequest {
-    InferenceRequest::read(Operation::Converse(dialect), body.to_owned().into()).unwrap()
+    request_in(dialect, body).unwrap()
+}
+
+/// The request of that body, for the model `m` where the dialect names it elsewhere.
+fn request_in(dialect: Dialect, body: &str) -> Result<InferenceRequest, InvalidEnvelope> {
+    let (operation, body) = (Operation::Converse(dialect), body.to_owned().into());
+    match dialect {
+        Dialect::Gemini | Dialect::Bedrock => {
+            InferenceRequest::addressed(operation, body, Address { model: "m".into(), stream: false })
+        }
+        Dialect::Chat | Dialect::Responses | Dialect::Messages | Dialect::Cohere => {
+            InferenceRequest::read(operation, body)
+        }
+    }
 }
 
 /// A body as it was written, a field a line: a tree in between would respell numbers.
@@ -130,6 +145,60 @@ fn what_would_change_the_answer_is_refused_by_its_field() {
 }
 
 #[test]
+fn what_google_cannot_be_told_or_does_by_itself_is_refused_by_its_field() {
+    let gemini = |extra: &str, field: &str| {
+        for to in [Dialect::Chat, Dialect::Messages] {
+            let body = format!(r#"{{"contents":[{{"parts":[{{"text":"Hi"}}]}}],{extra}}}"#);
+            check_unfit(Dialect::Gemini, to, &body, field);
+        }
+    };
+    gemini(r#""cachedContent":"c""#, "cachedContent");
+    gemini(r#""tools":[{"googleSearch":{}}]"#, "tools[0].googleSearch");
+    gemini(r#""toolConfig":{"functionCallingConfig":{"mode":"SOME"}}"#, "toolConfig.functionCallingConfig.mode");
+    let names = "toolConfig.functionCallingConfig.allowedFunctionNames";
+    gemini(r#""toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["a","b"]}}"#, names);
+    let settings = |settings: &str, field: &str| {
+        gemini(&format!(r#""generationConfig":{{{settings}}}"#), &format!("generationConfig.{field}"));
+    };
+    settings(r#""candidateCount":2"#, "candidateCount");
+    settings(r#""responseLogprobs":true"#, "responseLogprobs");
+    settings(r#""responseModalities":["IMAGE"]"#, "responseModalities");
+    settings(r#""responseMimeType":"text/x.enum""#, "responseMimeType");
+    settings(r#""topK":1.5"#, "topK");
+    settings(r#""responseSchema":{"properties":{"a":7}}"#, "responseSchema.properties.a");
+    let part = |part: &str, field: &str| {
+        let body = format!(r#"{{"contents":[{{"role":"user","parts":[{part}]}}]}}"#);
+        check_unfit(Dialect::Gemini, Dialect::Chat, &body, &format!("contents[0].parts[0].{field}"));
+    };
+    part(r#"{"executableCode":{}}"#, "executableCode");
+    part(r#"{"inlineData":{"mimeType":"video/mp4","data":"AA"}}"#, "inlineData.mimeType");
+    part(r#"{"fileData":{"mimeType":"image/png","fileUri":"gs://b/a"}}"#, "fileData.fileUri");
+    part(r#"{"functionResponse":{"name":"f","response":{}}}"#, "functionResponse.name");
+    let chat = |extra: &str, field: &str| {
+        check_unfit(Dialect::Chat, Dialect::Gemini, &format!(r#"{{"model":"m",{extra}}}"#), field);
+    };
+    let (messages, tools) =
+        (r#""messages":[{"role":"user","content":"Hi"}]"#, r#"{"type":"function","function":{"name":"f"}}"#);
+    chat(&format!(r#"{messages},"parallel_tool_calls":false,"tools":[{tools}]"#), "parallel_tool_calls");
+    chat(r#""messages":[{"role":"tool","tool_call_id":"c","content":"5"}]"#, "messages[0].content[].tool_call_id");
+    let file = r#"{"type":"file","file":{"file_id":"file-1"}}"#;
+    chat(&format!(r#""messages":[{{"role":"user","content":[{file}]}}]"#), "messages[0].content[].file_id");
+}
+
+#[test]
+fn a_request_by_path_keeps_its_model_and_its_stream() {
+    let address = Address { model: "chat".into(), stream: true };
+    let body = r#"{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":9}}"#.into();
+    let asked = InferenceRequest::addressed(Operation::Converse(Dialect::Gemini), body, address).unwrap();
+    for to in callers(Dialect::Gemini) {
+        let there = super::request(&asked, Dialect::Gemini, to).unwrap();
+        assert_eq!((there.request.envelope().model(), there.request.envelope().stream()), ("chat", true));
+        let back = super::request(&there.request, to, Dialect::Gemini).unwrap();
+        assert_eq!((back.request.envelope().model(), back.request.envelope().stream()), ("chat", true));
+    }
+}
+
+#[test]
 fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
     let responses = |extra: &str, field: &str| {
         for to in others(Dialect::Responses) {
@@ -160,7 +229,9 @@ fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
 
 #[test]
 fn an_answer_of_another_dialect_is_a_fault() {
-    for (from, body) in [(Dialect::Chat, r#"{"type":"message"}"#), (Dialect::Messages, r#"{"choices":[]}"#)] {
+    let other = r#"{"choices":[]}"#;
+    for (from, body) in [(Dialect::Chat, r#"{"type":"message"}"#), (Dialect::Messages, other), (Dialect::Gemini, other)]
+    {
         for to in others(from) {
             assert_eq!(answered(body.as_bytes(), (from, to)).unwrap_err().kind, FaultKind::Malformed);
         }

@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderValue, Response, header};
 use tidegate_application::{
     admission::Caller,
-    domain::inference::{AnswerStream, LlmClient, Operation, RequestId, WholeAnswer},
+    domain::inference::{AnswerStream, LlmClient, RequestId, WholeAnswer},
     orchestration::{Answer, Completion, Consent, RequestContext, StreamMarks},
 };
 use tidegate_http1::Fields;
@@ -17,17 +17,18 @@ use super::{
     body::{EventBody, ResponseBody},
     data_plane::DataPlane,
     headers::attribution,
-    ingress, marks,
+    ingress::Asked,
+    marks,
     refusal::Refusal,
     wishes::Wishes,
 };
-use crate::server::{Incoming, Outgoing};
+use crate::server::{Outgoing, RequestBody};
 
 impl<C: LlmClient> DataPlane<C> {
     /// Answers a request for an operation, unless the gateway ends first.
     pub(super) async fn complete(
         &self,
-        request: (Operation, Incoming),
+        request: (Asked<'_>, &Fields, RequestBody),
         id: &RequestId,
     ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
         let mut attempt = pin!(self.attempt(request, id));
@@ -40,21 +41,23 @@ impl<C: LlmClient> DataPlane<C> {
 
     async fn attempt(
         &self,
-        (operation, incoming): (Operation, Incoming),
+        (asked, fields, body): (Asked<'_>, &Fields, RequestBody),
         id: &RequestId,
     ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
-        let Incoming { fields, body, .. } = incoming;
-        let wishes = Wishes::of(&fields)?;
-        let body = self.intake.read(operation, &fields, body).await?;
-        let request = ingress::request(operation, body, &fields)?;
+        let operation = asked.operation;
+        let wishes = Wishes::of(fields)?;
+        let body = self.intake.read(operation, fields, body).await?;
+        let request = asked.request(body, fields)?;
         // What is no text has no room for words of ours.
-        let marks = if operation.generates() { marks::of_streams(self.keep_alive) } else { StreamMarks::default() };
+        let has_marks = operation.generates();
+        let marks =
+            if has_marks { marks::of_streams(operation.family(), self.keep_alive) } else { StreamMarks::default() };
         let context = RequestContext {
             timeout: wishes.timeout,
             affinity: wishes.affinity,
             consent: if operation.generates() { wishes.consent } else { Consent::Nothing },
             is_idempotent: wishes.is_idempotent,
-            caller: caller_of(&fields),
+            caller: caller_of(fields, asked.key()),
             marks,
             ..RequestContext::new(id.clone())
         };
@@ -67,9 +70,11 @@ impl<C: LlmClient> DataPlane<C> {
     }
 }
 
-/// Callers are told apart by the credential that they send, of which nothing but a digest is kept.
-fn caller_of(fields: &Fields) -> Caller {
-    let credential = fields.get("authorization").or_else(|| fields.get("x-api-key"));
+/// Callers are told apart by the credential that they send, in a header or, as Google's may, in the query; of which nothing but
+/// a digest is kept.
+fn caller_of(fields: &Fields, key: Option<&str>) -> Caller {
+    let credential = ["authorization", "x-api-key", "x-goog-api-key"].into_iter().find_map(|name| fields.get(name));
+    let credential = credential.or(key.map(str::as_bytes));
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
 }
 
@@ -98,9 +103,11 @@ mod tests {
 
     #[test]
     fn callers_are_told_apart_by_their_credentials() {
-        let caller = |value| caller_of(&[("authorization", value)].into_iter().collect());
+        let caller = |value| caller_of(&[("authorization", value)].into_iter().collect(), None);
         assert_eq!(caller("Bearer a"), caller("Bearer a"));
         assert_ne!(caller("Bearer a"), caller("Bearer b"));
-        assert_ne!(caller("Bearer a"), caller_of(&Fields::default()));
+        assert_ne!(caller("Bearer a"), caller_of(&Fields::default(), None));
+        let google = [("x-goog-api-key", "k")].into_iter().collect();
+        assert_eq!(caller_of(&google, None), caller_of(&Fields::default(), Some("k")));
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::Router;
-use http::Response;
+use http::{Response, Uri};
 use tidegate_application::{
     domain::inference::{LlmClient, RequestId},
     orchestration::OrchestrationService,
@@ -48,10 +48,12 @@ impl<C: LlmClient> DataPlane<C> {
     /// Answers one request; there is no request without an answer.
     pub(crate) async fn answer(&self, incoming: Incoming) -> Outgoing<ResponseBody<C::Stream>> {
         let id = RequestId::from_bits(fastrand::u128(..));
-        let mut outgoing = if let Some(operation) = ingress::operation_of(&incoming.method, incoming.target.path()) {
-            let answered = unless_it_panics(pin!(self.complete((operation, incoming), &id))).await;
-            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(operation.family())))
+        let Incoming { method, target, fields, body } = incoming;
+        let mut outgoing = if let Some(asked) = ingress::asked(&method, &target) {
+            let answered = unless_it_panics(pin!(self.complete((asked, &fields, body), &id))).await;
+            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(asked.operation.family())))
         } else {
+            let incoming = Incoming { method, target, fields, body };
             let Ok(response) = self.others.clone().oneshot(incoming.into_request()).await;
             Outgoing::from(response.map(ResponseBody::Routed))
         };
@@ -66,7 +68,9 @@ fn others<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) -> Router {
         routes.route(path, axum::routing::any(async || wrong_method("POST")))
     });
     routes
-        .fallback(async || Refusal::no_such_route().into_response::<axum::body::Body>())
+        .fallback(async |uri: Uri| {
+            Refusal::no_such_route().worded_by::<axum::body::Body>(ingress::family_of(uri.path()))
+        })
         .method_not_allowed_fallback(async || wrong_method("GET"))
 }
 

@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tidegate_application::{domain::name::InstanceId, orchestration::StreamMarks};
+use tidegate_application::{
+    domain::{inference::Family, name::InstanceId},
+    orchestration::StreamMarks,
+};
 
-/// The marks of streams, with a comment after so much silence; none if absent.
-pub(super) fn of_streams(keep_alive: Option<Duration>) -> StreamMarks {
+/// The marks of streams, with a comment after so much silence; none if absent. Google's SDKs take every line that is no data for
+/// the text of an error, so there is none in a stream of Google's.
+pub(super) fn of_streams(family: Family, keep_alive: Option<Duration>) -> StreamMarks {
+    if family == Family::Google {
+        return StreamMarks::default();
+    }
     StreamMarks {
         keep_alive: keep_alive.map(|silence| (silence, ": keep-alive\n\n")),
         seam: Some(seam),

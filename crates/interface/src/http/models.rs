@@ -1,4 +1,5 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: every name a caller may use, in the shape of the protocol that the caller speaks.
+//! `GET /v1/models` and `GET /v1/models/{id}`: every name a caller may use, in the shape of the protocol that the
+//! caller speaks. Google's has a path of its own, `GET /v1beta/models`.
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) fn routes<C: LlmClient>(orchestration: Arc<OrchestrationService<C>>) 
         .route("/v1/models", get(list::<C>))
         // A name may hold slashes: `provider:organisation/model`.
         .route("/v1/models/{*id}", get(show::<C>))
+        .route("/v1beta/models", get(list_for_google::<C>))
+        .route("/v1beta/models/{*id}", get(show_for_google::<C>).fallback(unknown_method))
         .with_state(orchestration)
 }
 
@@ -51,6 +54,27 @@ async fn show<C: LlmClient>(
         }
         None => Refusal::unknown_model(&id, &[]).into_response(),
     }
+}
+
+async fn list_for_google<C: LlmClient>(
+    State(orchestration): State<Arc<OrchestrationService<C>>>,
+) -> Json<GoogleListWire> {
+    Json(GoogleListWire { models: orchestration.models().into_iter().map(GoogleModelWire::from).collect() })
+}
+
+async fn show_for_google<C: LlmClient>(
+    State(orchestration): State<Arc<OrchestrationService<C>>>,
+    Path(id): Path<String>,
+) -> Response {
+    match orchestration.models().into_iter().find(|entry| entry.name == id) {
+        Some(entry) => Json(GoogleModelWire::from(entry)).into_response(),
+        None => Refusal::unknown_model(&id, &[]).worded_by(Family::Google),
+    }
+}
+
+/// What is asked of a model by a method that is not served.
+async fn unknown_method() -> Response {
+    Refusal::no_such_route().worded_by(Family::Google)
 }
 
 /// Every request in Anthropic's protocol names its version, and no other does.
@@ -99,6 +123,33 @@ impl From<ModelEntry> for AnthropicModelWire {
         // The beginning of time stands for one that is not known, there as here.
         let created_at = "1970-01-01T00:00:00Z";
         Self { r#type: "model", display_name: name.clone(), id: name, created_at, kind }
+    }
+}
+
+#[derive(Serialize)]
+struct GoogleListWire {
+    models: Vec<GoogleModelWire>,
+}
+
+/// Google's shape; a name stands behind the collection that it belongs to.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GoogleModelWire {
+    name: String,
+    display_name: String,
+    description: &'static str,
+    supported_generation_methods: [&'static str; 2],
+}
+
+impl From<ModelEntry> for GoogleModelWire {
+    fn from(entry: ModelEntry) -> Self {
+        let ModelEntry { name, kind } = entry;
+        Self {
+            name: format!("models/{name}"),
+            display_name: name,
+            description: kind,
+            supported_generation_methods: ["generateContent", "streamGenerateContent"],
+        }
     }
 }
 

@@ -26,10 +26,14 @@ pub(in crate::inference) fn spelt<'a>(
             _ => as_it_is.filter(|_| is_shared),
         },
         Operation::Completions => as_it_is.filter(|_| is_shared),
-        // It has them in objects of their own.
-        Operation::Converse(Dialect::Bedrock) => None,
         Operation::Converse(Dialect::Cohere) => in_cohere((request, defaults), (parameter, value)),
+        // They have them in objects of their own.
+        Operation::Converse(Dialect::Gemini) if parameter == Parameter::ToolChoice => {
+            Some(("toolConfig", choice_in_gemini(value).into()))
+        }
+        Operation::Converse(Dialect::Bedrock | Dialect::Gemini) => None,
         Operation::CountTokens
+        | Operation::CountContents
         | Operation::Embed
         | Operation::Embeddings
         | Operation::Moderations
@@ -90,6 +94,15 @@ fn budget_of(effort: ReasoningEffort) -> u32 {
 fn choice_in_messages(value: &str) -> String {
     let kind = if value == r#""required""# { r#""any""# } else { value };
     format!(r#"{{"type":{kind}}}"#)
+}
+
+fn choice_in_gemini(value: &str) -> String {
+    let mode = match value {
+        r#""required""# => "ANY",
+        r#""none""# => "NONE",
+        _ => "AUTO",
+    };
+    format!(r#"{{"functionCallingConfig":{{"mode":"{mode}"}}}}"#)
 }
 
 /// An effort is a budget there, which is part of the answer and takes at most half of it. A budget of its own outweighs it, and a

@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Description] = &[
     key("providers.*.protocol", "How the upstream is spoken to. `simulated` answers by itself, without a network."),
     key(
         "providers.*.base_url",
-        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol: OpenAI, Anthropic or Cohere; for Azure, the resource; for Bedrock, AWS itself in the region.",
+        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol: OpenAI, Anthropic, Google or Cohere; for Azure, the resource; for Bedrock, AWS itself in the region.",
     ),
     key(
         "providers.*.api_key",

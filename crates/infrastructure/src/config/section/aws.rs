@@ -17,7 +17,14 @@ pub(super) fn read(
 ) -> (Option<String>, Option<AwsCredentials>) {
     match protocol {
         Some(Protocol::Bedrock) => (region(fields), credentials(has_key, fields)),
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure | Protocol::Cohere | Protocol::Simulated) => {
+        Some(
+            Protocol::OpenAi
+            | Protocol::Anthropic
+            | Protocol::Gemini
+            | Protocol::Azure
+            | Protocol::Cohere
+            | Protocol::Simulated,
+        ) => {
             for key in KEYS {
                 fields.refuse(key, "has no effect: only Bedrock asks for it", "remove it");
             }

@@ -35,9 +35,10 @@ const CONNECTION_KEYS: [&str; 10] = [
 ];
 
 /// The protocols, each with its word.
-const PROTOCOLS: [(&str, Protocol); 6] = [
+const PROTOCOLS: [(&str, Protocol); 7] = [
     ("openai", Protocol::OpenAi),
     ("anthropic", Protocol::Anthropic),
+    ("gemini", Protocol::Gemini),
     ("azure", Protocol::Azure),
     ("cohere", Protocol::Cohere),
     ("bedrock", Protocol::Bedrock),
@@ -133,7 +134,14 @@ fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option
             }
             Some(simulated::read(fields))
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Azure | Protocol::Cohere | Protocol::Bedrock) => {
+        Some(
+            Protocol::OpenAi
+            | Protocol::Anthropic
+            | Protocol::Gemini
+            | Protocol::Azure
+            | Protocol::Cohere
+            | Protocol::Bedrock,
+        ) => {
             let help = "remove it, or write protocol = \"simulated\"";
             fields.refuse("simulated", "has no effect: the provider is not simulated", help);
             None
@@ -176,7 +184,14 @@ fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<St
             }
             Some(version.text)
         }
-        Some(Protocol::OpenAi | Protocol::Anthropic | Protocol::Cohere | Protocol::Bedrock | Protocol::Simulated) => {
+        Some(
+            Protocol::OpenAi
+            | Protocol::Anthropic
+            | Protocol::Gemini
+            | Protocol::Cohere
+            | Protocol::Bedrock
+            | Protocol::Simulated,
+        ) => {
             fields.refuse("api_version", "has no effect: only Azure asks for it", "remove it");
             None
         }

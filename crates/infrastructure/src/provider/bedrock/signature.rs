@@ -105,7 +105,7 @@ fn canonical_request(request: &Request<Bytes>) -> (String, String) {
 }
 
 /// `text` with every byte encoded that is not unreserved (RFC 3986) and that `keeps` does not keep.
-pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
+pub(in crate::provider) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keeps(byte) {

@@ -6,7 +6,7 @@ use tidegate_domain::{
 };
 
 use crate::provider::{
-    anthropic, bedrock, cohere,
+    anthropic, bedrock, cohere, gemini,
     openai::{self, faults, faults::MAX_ERROR_BYTES},
     transport::{Answer, ReadBodyError, body_fault, read_body},
 };
@@ -27,6 +27,7 @@ pub(super) async fn whole_answer(answer: Answer, request: &InferenceRequest) -> 
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
         Operation::Converse(Dialect::Cohere) => cohere::whole(body),
         Operation::Embed => cohere::whole_vectors(body).map(|answer| without_generation(answer, request)),
+        Operation::Converse(Dialect::Gemini) | Operation::CountContents => gemini::whole(body, operation),
         Operation::Converse(Dialect::Bedrock) => bedrock::whole(body),
         Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
             openai::whole(body, operation)

@@ -4,6 +4,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Json, Part, Source, ToolCall, ToolResult},
+    gemini::is_googles,
     json::{List, Object, object_or_empty},
 };
 
@@ -37,14 +38,18 @@ impl BlockWriter<'_> {
             }),
             Content::ToolCall(call) => list.object(|block| block.object("toolUse", |object| write_call(object, call))),
             Content::ToolResult(result) => return self.write_result(list, result, path),
-            Content::Reasoning { text, signature: Some(signature) } if !signature.is_empty() => list.object(|block| {
-                block.object("reasoningContent", |reasoning| {
-                    reasoning.object("reasoningText", |object| {
-                        object.put("text", text);
-                        object.put("signature", signature);
+            Content::Reasoning { text, signature: Some(signature) }
+                if !signature.is_empty() && !is_googles(signature) =>
+            {
+                list.object(|block| {
+                    block.object("reasoningContent", |reasoning| {
+                        reasoning.object("reasoningText", |object| {
+                            object.put("text", text);
+                            object.put("signature", signature);
+                        });
                     });
                 });
-            }),
+            }
             // Without the proof of its maker a thought is not taken back.
             Content::Reasoning { .. } => self.dropped.note(format!("{path}.reasoning_content")),
             Content::SealedReasoning(data) => list.object(|block| {

@@ -4,11 +4,12 @@ use bytes::BytesMut;
 use serde::Deserialize;
 use tidegate_domain::inference::Usage;
 
-use super::request_writer::{call_of, write_call};
+use super::request_writer::{call_of, write_call_fields};
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
-    json::{Object, object},
+    gemini::{googles, marked},
+    json::{List, Object, object},
 };
 
 #[derive(Deserialize)]
@@ -40,6 +41,18 @@ struct MessageWire {
 struct CallWire {
     id: Option<String>,
     function: FunctionWire,
+    extra_content: Option<ExtraWire>,
+}
+
+/// What Google's endpoint for this dialect says beside.
+#[derive(Deserialize)]
+struct ExtraWire {
+    google: Option<GoogleWire>,
+}
+
+#[derive(Deserialize)]
+struct GoogleWire {
+    thought_signature: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,10 +103,13 @@ fn parts_of(message: MessageWire) -> Vec<Part> {
     let thought = filled(reasoning_content).or(filled(reasoning));
     let thought = thought.map(|text| Content::Reasoning { text, signature: None });
     let said = [thought, filled(content).map(Content::Text), filled(refusal).map(Content::Refusal)];
-    let calls = tool_calls.unwrap_or_default().into_iter().enumerate().map(|(at, call)| {
-        let CallWire { id, function: FunctionWire { name, arguments } } = call;
+    let calls = tool_calls.unwrap_or_default().into_iter().enumerate().flat_map(|(at, call)| {
+        let CallWire { id, function: FunctionWire { name, arguments }, extra_content } = call;
         let id = id.unwrap_or_else(|| format!("call_{at}"));
-        Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() })
+        let proof = extra_content.and_then(|extra| extra.google?.thought_signature);
+        let thought = proof.map(|proof| Content::Reasoning { text: String::new(), signature: Some(marked(&proof)) });
+        let call = Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() });
+        thought.into_iter().chain([call])
     });
     said.into_iter().flatten().chain(calls).map(Part::from).collect()
 }
@@ -179,9 +195,32 @@ fn write_message(message: &mut Object<'_>, parts: &[Part]) {
     message.put("content", &content);
     message.put("refusal", &refusal);
     message.put_some("reasoning_content", reasoning);
-    let calls = || parts.iter().filter_map(call_of);
-    if calls().next().is_some() {
-        message.list("tool_calls", |list| calls().for_each(|call| write_call(list, call)));
+    if parts.iter().any(|part| call_of(part).is_some()) {
+        message.list("tool_calls", |list| write_calls(list, parts));
+    }
+}
+
+/// Writes the calls, each with the proof of the thought that it came of.
+fn write_calls(list: &mut List<'_>, parts: &[Part]) {
+    let mut proof = None;
+    for part in parts {
+        match &part.content {
+            Content::Reasoning { signature, .. } => proof = signature.as_deref(),
+            Content::ToolCall(call) => list.object(|object| {
+                write_call_fields(object, call);
+                write_proof(object, proof.take());
+            }),
+            _ => proof = None,
+        }
+    }
+}
+
+/// Writes a proof of Google's beside a call, where Google's own endpoint for this dialect has it. Others have no place here.
+pub(super) fn write_proof(call: &mut Object<'_>, proof: Option<&str>) {
+    if let Some(proof) = proof.and_then(googles) {
+        call.object("extra_content", |extra| {
+            extra.object("google", |google| google.put("thought_signature", proof));
+        });
     }
 }
 

@@ -6,6 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::Fields,
+    gemini::marked,
 };
 
 /// Reads a message.
@@ -39,11 +40,26 @@ fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
     parts.extend(read_content(fields, dropped)?);
     parts.extend(fields.text("refusal")?.map(|refusal| Content::Refusal(refusal).into()));
     for (path, call) in fields.list("tool_calls")? {
-        parts.push(Content::ToolCall(read_call(Fields::of(path, call)?, dropped)?).into());
+        let mut call = Fields::of(path, call)?;
+        parts.extend(read_proof(&mut call, dropped)?.map(Part::from));
+        parts.push(Content::ToolCall(read_call(call, dropped)?).into());
     }
     fields.refuse("audio", "cannot be said to this model's provider")?;
     fields.refuse("function_call", "is no longer spoken; use 'tool_calls'")?;
     Ok(parts)
+}
+
+/// The proof of the thought that a call came of, where Google's own endpoint for this dialect has it.
+fn read_proof(call: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Option<Content>, Unfit> {
+    let Some(mut extra) = call.object("extra_content")? else { return Ok(None) };
+    let Some(mut google) = extra.object("google")? else {
+        extra.finish(dropped);
+        return Ok(None);
+    };
+    let proof = google.text("thought_signature")?.filter(|proof| !proof.is_empty());
+    google.finish(dropped);
+    extra.finish(dropped);
+    Ok(proof.map(|proof| Content::Reasoning { text: String::new(), signature: Some(marked(&proof)) }))
 }
 
 /// Reads a call of a tool.

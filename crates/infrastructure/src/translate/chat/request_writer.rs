@@ -193,7 +193,11 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> R
             }),
         }
         if !calls.is_empty() {
-            message.list("tool_calls", |list| calls.iter().for_each(|call| write_call(list, call)));
+            message.list("tool_calls", |list| {
+                for call in &calls {
+                    write_call(list, call);
+                }
+            });
         }
     });
     written
@@ -209,13 +213,16 @@ pub(in crate::translate) fn call_of(part: &Part) -> Option<&ToolCall> {
 
 /// Writes a call of a tool, in a request as in an answer.
 pub(in crate::translate) fn write_call(list: &mut List<'_>, call: &ToolCall) {
-    list.object(|object| {
-        object.put("id", &call.id);
-        object.put("type", "function");
-        object.object("function", |function| {
-            function.put("name", &call.name);
-            function.put("arguments", object_or_empty(&call.arguments));
-        });
+    list.object(|object| write_call_fields(object, call));
+}
+
+/// Writes the fields of a call of a tool, in a request as in an answer.
+pub(super) fn write_call_fields(object: &mut Object<'_>, call: &ToolCall) {
+    object.put("id", &call.id);
+    object.put("type", "function");
+    object.object("function", |function| {
+        function.put("name", &call.name);
+        function.put("arguments", object_or_empty(&call.arguments));
     });
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::answer::{finish_reason, write_usage};
+use super::answer::{finish_reason, write_proof, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
     json::{Object, object},
@@ -19,6 +19,8 @@ pub(in crate::translate) struct StreamWriter {
     calls: Vec<u32>,
     /// The call that was begun last, while it has no arguments: some providers say nothing where there are none.
     bare: Option<u32>,
+    /// The proof of what was thought before the next call.
+    proof: Option<String>,
     tokens: Tokens,
 }
 
@@ -32,6 +34,7 @@ impl StreamWriter {
             created: 0,
             calls: Vec::new(),
             bare: None,
+            proof: None,
             tokens: Tokens::default(),
         }
     }
@@ -47,15 +50,20 @@ impl StreamWriter {
                     delta.put("content", "");
                 });
             }
-            Event::Text(text) => self.delta(out, |delta| delta.put("content", text)),
+            Event::Text(text) => {
+                self.proof = None;
+                self.delta(out, |delta| delta.put("content", text));
+            }
             Event::Reasoning(text) => self.delta(out, |delta| delta.put("reasoning_content", text)),
             Event::Refusal(text) => self.delta(out, |delta| delta.put("refusal", text)),
-            // Proofs and sealed thoughts have no place here.
-            Event::Signature(_) | Event::SealedReasoning(_) => {}
+            // Proofs have a place at calls only, sealed thoughts have none.
+            Event::Signature(proof) => self.proof = Some((*proof).to_owned()),
+            Event::SealedReasoning(_) => {}
             Event::ToolCall { index, id, name } => {
                 self.complete_call(out);
                 self.calls.push(*index);
                 self.bare = Some(*index);
+                let proof = self.proof.take();
                 self.call(*index, out, |call| {
                     call.put("id", id);
                     call.put("type", "function");
@@ -63,6 +71,7 @@ impl StreamWriter {
                         function.put("name", name);
                         function.put("arguments", "");
                     });
+                    write_proof(call, proof.as_deref());
                 });
             }
             // Pieces of what was not begun as a call are a tool's of the provider's own.

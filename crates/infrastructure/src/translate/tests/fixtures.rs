@@ -2,6 +2,7 @@
 
 mod bedrock;
 mod cohere;
+mod google;
 
 use super::Dialect;
 
@@ -24,19 +25,19 @@ const fn responses(name: &'static str, text: &'static str) -> Text {
     Text { dialect: Dialect::Responses, name, text }
 }
 
+/// Every request.
+pub(super) fn requests() -> impl Iterator<Item = &'static Text> {
+    REQUESTS.iter().chain(cohere::REQUESTS).chain(google::REQUESTS)
+}
+
 /// Every whole answer.
 pub(super) fn answers() -> impl Iterator<Item = &'static Text> {
-    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS)
+    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS).chain(google::ANSWERS)
 }
 
 /// Every streamed answer.
 pub(super) fn streams() -> impl Iterator<Item = &'static Text> {
-    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS)
-}
-
-/// Every request.
-pub(super) fn requests() -> impl Iterator<Item = &'static Text> {
-    REQUESTS.iter().chain(cohere::REQUESTS)
+    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS).chain(google::STREAMS)
 }
 
 const REQUESTS: &[Text] = &[

@@ -57,6 +57,7 @@ const SPECIFIC: [(FaultKind, &[&str]); 8] = [
             "payment_required",
             "arrearage",
             "accountoverdueerror",
+            "billing_disabled",
         ],
     ),
     (
@@ -156,16 +157,23 @@ const GENERAL: [(FaultKind, &[&str]); 2] = [
     ),
 ];
 
-/// Phrases of messages, for errors that are told apart by nothing else: vLLM's context length, xAI's and Gemini's refused
-/// key, Anthropic's empty account, Bedrock's unknown model.
+/// Phrases of messages, for errors that are told apart by nothing else: vLLM's and Gemini's context length, xAI's and Gemini's refused
+/// key, Anthropic's empty account and Google's without one, Bedrock's unknown model.
 const LAST_RESORT: [(FaultKind, &[&str]); 4] = [
     (
         FaultKind::ContextLength,
-        &["maximum context length", "context window", "prompt is too long", "input is too long", "too many tokens"],
+        &[
+            "maximum context length",
+            "context window",
+            "prompt is too long",
+            "input is too long",
+            "exceeds the maximum number of tokens allowed",
+            "too many tokens",
+        ],
     ),
     (FaultKind::ModelMissing, &["model identifier is invalid", "with on-demand throughput"]),
     (FaultKind::Auth, &["incorrect api key", "api key not valid"]),
-    (FaultKind::Billing, &["credit balance is too low"]),
+    (FaultKind::Billing, &["credit balance is too low", "enable billing"]),
 ];
 
 /// The cause that `word` names.

@@ -1,0 +1,97 @@
+//! Writes a stream, event by event.
+//!
+//! Here a call comes whole or not at all: the pieces of its arguments are kept until it is over. The last event carries the
+//! reason to stop and what it cost; no other one says that the stream is over.
+
+use bytes::BytesMut;
+
+use super::{
+    answer::{write_call_part, write_candidate, write_identity, write_text, write_thought, write_usage},
+    proof::{sealed, signed},
+};
+use crate::translate::{
+    answer::{Event, Stop, Tokens},
+    conversation::ToolCall,
+    json::{List, object},
+};
+
+/// How far a stream is written.
+#[derive(Debug, Default)]
+pub(in crate::translate) struct StreamWriter {
+    id: String,
+    model: String,
+    /// The calls that are not over, with their index upstream.
+    calls: Vec<(u32, ToolCall)>,
+    tokens: Tokens,
+    stop: Option<Stop>,
+    /// Whether a piece came that had nowhere to go.
+    has_lost: bool,
+}
+
+impl StreamWriter {
+    /// Writes what an event comes to.
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+        match event {
+            Event::Begin { id, model, .. } => (self.id, self.model) = ((*id).to_owned(), (*model).to_owned()),
+            Event::Text(text) | Event::Refusal(text) => self.say(out, |list| write_text(list, text)),
+            Event::Reasoning(text) => self.say(out, |list| write_thought(list, text, None)),
+            Event::Signature(proof) => {
+                if let Some(proof) = signed(proof) {
+                    self.say(out, |list| write_thought(list, "", Some(&proof)));
+                }
+            }
+            Event::SealedReasoning(data) => {
+                if let Some(proof) = sealed(data) {
+                    self.say(out, |list| write_thought(list, "", Some(&proof)));
+                }
+            }
+            Event::ToolCall { index, id, name } => {
+                let call = ToolCall { id: (*id).to_owned(), name: (*name).to_owned(), arguments: String::new() };
+                self.calls.push((*index, call));
+            }
+            Event::Arguments { index, json } => match self.calls.iter_mut().find(|(known, _)| known == index) {
+                Some((_, call)) => call.arguments.push_str(json),
+                None => self.has_lost = true,
+            },
+            Event::Tokens(tokens) => self.tokens = *tokens,
+            Event::Stop(stop) => self.stop = Some(stop.clone()),
+            Event::End => self.end(out),
+        }
+    }
+
+    /// Whether something of the answer could not be written: the stream must not be passed off as whole.
+    pub(in crate::translate) fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
+    fn say(&mut self, out: &mut BytesMut, fill: impl FnOnce(&mut List<'_>)) {
+        self.finish_calls(out);
+        self.event(out, None, fill);
+    }
+
+    fn finish_calls(&mut self, out: &mut BytesMut) {
+        let calls = std::mem::take(&mut self.calls);
+        if !calls.is_empty() {
+            self.event(out, None, |list| calls.iter().for_each(|(_, call)| write_call_part(list, call)));
+        }
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        self.finish_calls(out);
+        let stop = self.stop.take().unwrap_or(Stop::Done);
+        self.event(out, Some(&stop), |list| write_text(list, ""));
+    }
+
+    /// Writes an event; one that stops the answer says what it cost.
+    fn event(&self, out: &mut BytesMut, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
+        out.extend_from_slice(b"data: ");
+        object(out, |event| {
+            write_candidate(event, stop, fill);
+            if stop.is_some() {
+                write_usage(event, self.tokens);
+            }
+            write_identity(event, (&self.id, &self.model));
+        });
+        out.extend_from_slice(b"\n\n");
+    }
+}
