@@ -143,6 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn another_policy_takes_what_is_beyond_its_bounds_and_gives_nothing() {
+        let now = origin();
+        let mut budget = RetryBudget::new(policy(20, 0), now);
+        budget.set_policy(RetryBudgetPolicy { minimum: NonZeroU32::new(1).unwrap(), ..policy(20, 0) });
+        assert_eq!(budget.available(now), 1);
+        budget.set_policy(policy(100, 0));
+        assert_eq!(budget.available(now), 1);
+        budget.deposit(now);
+        assert_eq!(budget.available(now), 2, "a deposit is worth what the policy says by then");
+    }
+
+    #[test]
     fn an_outage_at_five_hundred_a_second_adds_a_fifth_and_the_floor() {
         let mut now = origin();
         let mut budget = RetryBudget::new(RetryBudgetPolicy::default(), now);
