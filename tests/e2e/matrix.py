@@ -5,6 +5,7 @@ The simulated providers refuse what the real ones would. Each answers with its o
 
 import sdk_anthropic
 import sdk_cohere
+import sdk_google
 import sdk_langchain
 import sdk_node
 import sdk_openai
@@ -17,6 +18,7 @@ PROVIDERS = {
     "chat": 'protocol = "openai"\noperations = ["chat_completions"]\nbase_url = "{address}/v1"',
     "responses": 'protocol = "openai"\noperations = ["responses"]\nbase_url = "{address}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{address}/v1"',
+    "gemini": 'protocol = "gemini"\nbase_url = "{address}/v1beta"',
     "cohere": 'protocol = "cohere"\nbase_url = "{address}/v2"',
     "converse": 'protocol = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
 }
@@ -37,7 +39,8 @@ api_key = "${{TIDEGATE_E2E_KEY}}"
 [[pools.{name}.instances]]
 model = "{name}:model"
 """
-CALLERS = [caller for sdk in (sdk_openai, sdk_anthropic, sdk_cohere, sdk_langchain, sdk_node) for caller in sdk.CALLERS]
+SDKS = (sdk_openai, sdk_anthropic, sdk_google, sdk_cohere, sdk_langchain, sdk_node)
+CALLERS = [caller for sdk in SDKS for caller in sdk.CALLERS]
 
 
 class Border:

@@ -17,6 +17,7 @@ import speaks_audio
 import speaks_chat
 import speaks_cohere
 import speaks_converse
+import speaks_gemini
 import speaks_messages
 import speaks_responses
 from speaking import Objection
@@ -24,7 +25,10 @@ from speaking import Objection
 # The tokens that every answer claims to have cost.
 USAGE = speaks_chat.usage()
 # What the providers speak.
-PROTOCOLS = [speaks_chat, speaks_responses, speaks_messages, speaks_converse, speaks_cohere, speaks_audio]
+PROTOCOLS = [
+    *(speaks_chat, speaks_responses, speaks_messages, speaks_gemini, speaks_converse, speaks_cohere),
+    speaks_audio,
+]
 
 # What an upstream can do with a request.
 ANSWERS = "answers"
