@@ -276,24 +276,6 @@ impl FaultKind {
         }
     }
 
-    /// Whether it can say that the instance has more to do than it takes at once.
-    fn is_about_load(self) -> bool {
-        match self {
-            Self::Overloaded | Self::RateLimited => true,
-            Self::Client
-            | Self::ContextLength
-            | Self::ContentFilter
-            | Self::Auth
-            | Self::Billing
-            | Self::ModelMissing
-            | Self::Transient
-            | Self::Timeout(_)
-            | Self::Transport(_)
-            | Self::Malformed
-            | Self::Cancelled => false,
-        }
-    }
-
     /// The word for logs, metrics and traces.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -374,7 +356,21 @@ impl Fault {
     /// Whether the instance has more to do than it takes at once. A rate that is used up names the moment at which it is whole
     /// again; a refusal that names none is about what is being served.
     pub fn is_pushback(&self) -> bool {
-        self.kind.is_about_load() && (self.kind == FaultKind::Overloaded || self.retry_after.is_none())
+        match self.kind {
+            FaultKind::Overloaded => true,
+            FaultKind::RateLimited => self.retry_after.is_none(),
+            FaultKind::Client
+            | FaultKind::ContextLength
+            | FaultKind::ContentFilter
+            | FaultKind::Auth
+            | FaultKind::Billing
+            | FaultKind::ModelMissing
+            | FaultKind::Transient
+            | FaultKind::Timeout(_)
+            | FaultKind::Transport(_)
+            | FaultKind::Malformed
+            | FaultKind::Cancelled => false,
+        }
     }
 
     /// How long the instance is left alone: what it asked for, else what the kind calls for. What came of the request or its

@@ -1,4 +1,4 @@
-//! OpenAI's Chat Completions. Calls, their results, and images are spelt so by others too, who use what is here.
+//! OpenAI's Chat Completions. Calls, their results, tools and images are spelt so by others too, who use what is here.
 
 mod answer;
 mod message_reader;
@@ -11,7 +11,9 @@ pub(super) use self::{
     answer::{read_answer, write_answer},
     message_reader::{read_call, read_image},
     request_reader::read_request,
-    request_writer::{call_of, write_call, write_image, write_request, write_result, write_text},
+    request_writer::{
+        ToolWords, call_of, write_call, write_image, write_request, write_result, write_text, write_tools,
+    },
     stream_reader::StreamReader,
     stream_writer::StreamWriter,
 };

@@ -24,7 +24,7 @@ pub(in crate::translate) fn write_request(
         root.list("messages", |list| {
             messages = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
         });
-        write_tools(root, conversation, dropped);
+        write_tools(root, (conversation, &TOOL_WORDS), dropped);
         write_format(root, &conversation.format);
         root.put_some("reasoning_effort", conversation.reasoning.effort_word());
         write_sampling(root, &conversation.sampling, dropped);
@@ -226,11 +226,27 @@ pub(super) fn write_call_fields(object: &mut Object<'_>, call: &ToolCall) {
     });
 }
 
-fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
+/// How one of OpenAI's dialects writes a tool, and the name of the one that must be called.
+pub(in crate::translate) struct ToolWords {
+    pub(in crate::translate) tool: fn(&mut List<'_>, &Tool),
+    pub(in crate::translate) named: fn(&mut Object<'_>, &str),
+}
+
+const TOOL_WORDS: ToolWords = ToolWords {
+    tool: write_tool,
+    named: |choice, name| choice.object("function", |function| function.put("name", name)),
+};
+
+/// Writes the tools, and which of them may be called, in the words of the dialect.
+pub(in crate::translate) fn write_tools(
+    root: &mut Object<'_>,
+    (conversation, words): (&Conversation, &ToolWords),
+    dropped: &mut Dropped,
+) {
     if conversation.tools.is_empty() {
         return;
     }
-    root.list("tools", |list| conversation.tools.iter().for_each(|tool| write_tool(list, tool)));
+    root.list("tools", |list| conversation.tools.iter().for_each(|tool| (words.tool)(list, tool)));
     if conversation.tools.iter().any(|tool| tool.cache.is_some()) {
         dropped.note("tools[].cache_control");
     }
@@ -241,7 +257,7 @@ fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
         Some(ToolChoice::Required) => root.put("tool_choice", "required"),
         Some(ToolChoice::Named(name)) => root.object("tool_choice", |choice| {
             choice.put("type", "function");
-            choice.object("function", |function| function.put("name", name));
+            (words.named)(choice, name);
         }),
     }
     root.put_some("parallel_tool_calls", conversation.parallel_tool_calls);

@@ -11,9 +11,8 @@ use super::{
     answer::{arguments_of, write_call, write_part, write_thought},
 };
 use crate::translate::{
-    conversation::{
-        Content, Conversation, Format, Part, Reasoning, Role, Source, Tool, ToolChoice, ToolResult, Turn, data_url,
-    },
+    chat::{ToolWords, write_tools},
+    conversation::{Content, Conversation, Format, Part, Reasoning, Role, Source, Tool, ToolResult, Turn, data_url},
     json::{List, Object, object},
 };
 
@@ -35,7 +34,7 @@ pub(in crate::translate) fn write_request(
             turns = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
         });
         root.put("store", &false);
-        write_tools(root, conversation, dropped);
+        write_tools(root, (conversation, &TOOL_WORDS), dropped);
         write_format(root, &conversation.format);
         write_reasoning(root, &conversation.reasoning);
         root.put_some("temperature", conversation.sampling.temperature);
@@ -171,26 +170,7 @@ fn write_result(list: &mut List<'_>, result: &ToolResult, (turn, dropped): (&Tur
     written
 }
 
-fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
-    if conversation.tools.is_empty() {
-        return;
-    }
-    root.list("tools", |list| conversation.tools.iter().for_each(|tool| write_tool(list, tool)));
-    if conversation.tools.iter().any(|tool| tool.cache.is_some()) {
-        dropped.note("tools[].cache_control");
-    }
-    match &conversation.tool_choice {
-        None => {}
-        Some(ToolChoice::Auto) => root.put("tool_choice", "auto"),
-        Some(ToolChoice::None) => root.put("tool_choice", "none"),
-        Some(ToolChoice::Required) => root.put("tool_choice", "required"),
-        Some(ToolChoice::Named(name)) => root.object("tool_choice", |choice| {
-            choice.put("type", "function");
-            choice.put("name", name);
-        }),
-    }
-    root.put_some("parallel_tool_calls", conversation.parallel_tool_calls);
-}
+const TOOL_WORDS: ToolWords = ToolWords { tool: write_tool, named: |choice, name| choice.put("name", name) };
 
 /// Here a tool is strict unless it says that it is not; everywhere else it is the other way round.
 fn write_tool(list: &mut List<'_>, tool: &Tool) {
