@@ -26,6 +26,9 @@ pub struct Scanner<'a> {
     depth: usize,
 }
 
+/// How many words of a string are looked at before it is taken for a long one.
+const SHORT: usize = 4;
+
 type Read<T> = Result<T, InvalidJson>;
 
 /// How a string is spelt.
@@ -126,6 +129,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// What `read` makes of the next value; `None` if that is no such thing, and is skipped.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is no value at all.
+    pub fn read_or_skip<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        let (at, depth) = (self.at, self.depth);
+        if let Ok(value) = read(self) {
+            return Ok(Some(value));
+        }
+        (self.at, self.depth) = (at, depth);
+        self.skip().map(|()| None)
+    }
+
     /// Reads any value, as it is spelt; `None` if it is `null`.
     ///
     /// # Errors
@@ -205,23 +221,31 @@ impl<'a> Scanner<'a> {
 
     /// A key, unescaped where it holds an escape.
     fn key(&mut self) -> Read<Cow<'a, str>> {
-        if self.peek() != Some(b'"') {
-            return self.invalid();
-        }
-        let start = self.at;
+        let start = self.at_quote()?;
         match self.string()? {
             Spelling::Plain => Ok(Cow::Borrowed(&self.text[start + 1..self.at - 1])),
-            Spelling::Escaped => {
-                serde_json::from_str(&self.text[start..self.at]).map(Cow::Owned).or_else(|_| self.invalid())
-            }
+            Spelling::Escaped => self.unescaped(start).map(Cow::Owned),
         }
     }
 
     /// A key, which must be a text, and any value.
     fn skip_field(&mut self) -> Read<()> {
-        self.key()?;
+        let start = self.at_quote()?;
+        if self.string()? == Spelling::Escaped {
+            self.unescaped(start)?;
+        }
         self.expect(b':')?;
         self.skip()
+    }
+
+    /// Where a string begins, which must come next.
+    fn at_quote(&mut self) -> Read<usize> {
+        if self.peek() == Some(b'"') { Ok(self.at) } else { self.invalid() }
+    }
+
+    /// What the string spells that was read from `start` on.
+    fn unescaped(&self, start: usize) -> Read<String> {
+        serde_json::from_str(&self.text[start..self.at]).or_else(|_| self.invalid())
     }
 
     /// The next byte that is no space.
@@ -254,10 +278,19 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Read<Spelling> {
         let bytes = self.text.as_bytes();
         self.at += 1;
-        // Most are so short that one word tells.
-        if let Some(end) = first_mark(bytes, self.at).filter(|end| bytes[*end] == b'"') {
-            self.at = end + 1;
-            return Ok(Spelling::Plain);
+        // Most are so short that a few words tell.
+        for _ in 0..SHORT {
+            let Some(marks) = marks_at(bytes, self.at) else { break };
+            if marks == 0 {
+                self.at += 8;
+                continue;
+            }
+            let end = self.at + first_of(marks);
+            if bytes[end] == b'"' {
+                self.at = end + 1;
+                return Ok(Spelling::Plain);
+            }
+            break;
         }
         self.rest_of_string(bytes)
     }
@@ -318,7 +351,8 @@ impl<'a> Scanner<'a> {
 
 /// Where the next quote or backslash stands; `None` if there is none, or a control character before it.
 fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
-    if let Some(marked) = first_mark(bytes, from) {
+    if let Some(marks) = marks_at(bytes, from).filter(|marks| *marks != 0) {
+        let marked = from + first_of(marks);
         return (bytes[marked] >= 0x20).then_some(marked);
     }
     let rest = bytes.get(from..)?;
@@ -328,11 +362,15 @@ fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
     (lowest >= 0x20).then_some(from + plain)
 }
 
-/// The first quote, backslash or control character among the eight bytes from `from` on; `None` if there is none, or there are no eight.
-fn first_mark(bytes: &[u8], from: usize) -> Option<usize> {
+/// The marks of the eight bytes from `from` on; `None` if there are no eight.
+fn marks_at(bytes: &[u8], from: usize) -> Option<u64> {
     let word = bytes.get(from..)?.first_chunk()?;
-    let marks = marks(u64::from_le_bytes(*word));
-    (marks != 0).then(|| from + marks.trailing_zeros() as usize / 8)
+    Some(marks(u64::from_le_bytes(*word)))
+}
+
+/// Which of the bytes the first mark is on.
+fn first_of(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
 }
 
 /// Marks the first byte of `word` that is a quote, a backslash or a control character in its highest bit; bits above that one mean

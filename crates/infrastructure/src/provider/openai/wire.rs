@@ -54,7 +54,7 @@ impl Answer {
                 }
                 "usage" => {
                     scanner.once(&mut seen, 1)?;
-                    answer.usage = scanner.filled()?.and_then(read_usage);
+                    answer.usage = usage(scanner)?;
                 }
                 "error" => {
                     scanner.once(&mut seen, 2)?;
@@ -166,9 +166,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn parse(json: &str) -> Result<Self, InvalidJson> {
+    fn read(scanner: &mut Scanner<'_>) -> Result<Self, InvalidJson> {
         let (mut counts, mut seen) = (Self::default(), 0);
-        Scanner::of(json).object(|scanner, key| {
+        scanner.object(|scanner, key| {
             match key {
                 // The second spelling is that of answers that are no conversations.
                 "prompt_tokens" | "input_tokens" => {
@@ -197,6 +197,21 @@ impl Counts {
         })?;
         Ok(counts)
     }
+
+    /// The usage that it makes, if it counts anything.
+    fn usage(self) -> Option<Usage> {
+        let Self { prompt, completion, cached, reasoning, cache_hits } = self;
+        if (prompt, completion) == (None, None) {
+            return None;
+        }
+        believed(Usage {
+            input_tokens: prompt.unwrap_or(0),
+            output_tokens: completion.unwrap_or(0),
+            cached_tokens: cached.or(cache_hits).unwrap_or(0),
+            reasoning_tokens: reasoning.unwrap_or(0),
+            estimated: false,
+        })
+    }
 }
 
 /// The count of that name among details.
@@ -216,19 +231,14 @@ fn detail(scanner: &mut Scanner<'_>, name: &str) -> Result<Option<u64>, InvalidJ
     Ok(count)
 }
 
-/// The usage, if it is one: an odd usage is no reason to throw an answer away.
+/// The usage, if it is one.
 pub(super) fn read_usage(json: &str) -> Option<Usage> {
-    let Counts { prompt, completion, cached, reasoning, cache_hits } = Counts::parse(json).ok()?;
-    if (prompt, completion) == (None, None) {
-        return None;
-    }
-    believed(Usage {
-        input_tokens: prompt.unwrap_or(0),
-        output_tokens: completion.unwrap_or(0),
-        cached_tokens: cached.or(cache_hits).unwrap_or(0),
-        reasoning_tokens: reasoning.unwrap_or(0),
-        estimated: false,
-    })
+    usage(&mut Scanner::of(json)).ok()?
+}
+
+/// Reads the usage, if it is one: an odd usage is no reason to throw an answer away.
+fn usage(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, InvalidJson> {
+    Ok(scanner.read_or_skip(Counts::read)?.and_then(Counts::usage))
 }
 
 #[cfg(test)]
