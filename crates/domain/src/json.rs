@@ -42,8 +42,7 @@ enum Spelling {
 
 /// `text` as a string is spelt.
 pub fn quoted(text: &str) -> String {
-    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    if text.bytes().all(is_plain) {
+    if is_plain(text.as_bytes()) {
         return ["\"", text, "\""].concat();
     }
     serde_json::Value::from(text).to_string()
@@ -56,6 +55,15 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str(value).ok().map(Cow::Owned)
+}
+
+/// Whether `bytes` may stand between the quotes of a string, and spell themselves there.
+pub fn is_plain(bytes: &[u8]) -> bool {
+    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+    let (words, rest) = bytes.as_chunks();
+    words.iter().all(|word| marks(u64::from_le_bytes(*word)) == 0)
+        && rest.iter().copied().all(is_plain)
+        && std::str::from_utf8(bytes).is_ok()
 }
 
 impl<'a> Scanner<'a> {
@@ -110,6 +118,11 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         self.skip()?;
         Ok(&self.text[start..self.at])
+    }
+
+    /// How many bytes were read.
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     /// Reads any value, and leaves it.

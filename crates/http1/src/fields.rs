@@ -32,8 +32,13 @@ impl Fields {
 
     /// The value of the first field of that name, written in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let last = name.as_bytes().last();
+        // Of names that are as long, most end otherwise.
+        let may_be =
+            |found: &[u8]| found.len() == name.len() && found.last().map(u8::to_ascii_lowercase).as_ref() == last;
         let is_it = |place: &&Place| {
-            place.name.len() == name.len() && self.at(&place.name).eq_ignore_ascii_case(name.as_bytes())
+            let found = self.at(&place.name);
+            may_be(found) && found.eq_ignore_ascii_case(name.as_bytes())
         };
         self.places.iter().find(is_it).map(|place| self.at(&place.value))
     }

@@ -218,7 +218,7 @@ impl<C: LlmClient> Attempts<C> {
         let Candidate { leg, instance, permit, dropped } = candidate;
         self.ledger.trace.attempting(&mut self.walk, role);
         let attempt = self.ledger.begin((&instance, role), self.leg, permit);
-        let began = Instant::now();
+        let began = Instant::from_std(attempt.began());
         let question = Question {
             leg: Arc::clone(&leg),
             instance: Arc::clone(&instance),
@@ -298,7 +298,7 @@ impl<C: LlmClient> Attempts<C> {
                 // Without a count, a quarter of the bytes: the envelope around the text makes it an upper guess.
                 let guess = u32::try_from(answer.body.len() / 4).unwrap_or(u32::MAX);
                 let usage = self.ledger.cost(answer.usage, guess);
-                self.ledger.complete(attempt, usage);
+                self.ledger.complete_at_once(attempt, usage);
                 Answer::Whole(answer)
             }
             Beginning::Stream(held, deadlines) => {

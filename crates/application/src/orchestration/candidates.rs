@@ -55,7 +55,7 @@ impl<C: LlmClient> Attempts<C> {
         resort: Resort,
         request: &InferenceRequest,
     ) -> Option<Candidate<C>> {
-        let candidate = self.next_of(leg, resort)?;
+        let candidate = self.next_of(leg, resort, self.ledger.now())?;
         self.fitting(candidate, request)
     }
 
@@ -102,7 +102,7 @@ impl<C: LlmClient> Attempts<C> {
             return self.chosen_candidate(&*policy.0);
         }
         loop {
-            if let Some(candidate) = self.next_of(self.leg, Resort::First) {
+            if let Some(candidate) = self.next_of(self.leg, Resort::First, now) {
                 return Some(candidate);
             }
             let is_last = self.leg + 1 >= self.confines.legs(&route).len();
@@ -117,11 +117,11 @@ impl<C: LlmClient> Attempts<C> {
     }
 
     /// The next candidate of a leg, fit or not.
-    fn next_of(&mut self, leg: usize, resort: Resort) -> Option<Candidate<C>> {
+    fn next_of(&mut self, leg: usize, resort: Resort, now: std::time::Instant) -> Option<Candidate<C>> {
         let legs = self.confines.legs(&self.route);
         let leg = legs.get(leg)?;
         let reach = if self.walk.reach() == Reach::Route { legs } else { std::slice::from_ref(leg) };
-        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
+        let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), now);
         let asking = Asking { reach, resort, ..asking };
         let picked = leg.pick(&asking, &mut self.ledger.trace)?;
         Some(Candidate::new(Arc::clone(leg), picked))
@@ -168,11 +168,11 @@ impl<C: LlmClient> Attempts<C> {
             Reach::Leg => legs.get(..1).unwrap_or_default(),
             Reach::Route => legs,
         };
-        let now_std = self.ledger.now();
+        let moment = now.into_std();
         let mut others = in_reach.iter().flat_map(|leg| leg.instances());
         let is_left = |other: &Arc<LiveInstance<C>>| {
             let is_out = other.is_among(&self.tried) || other.is_among(&self.confines.ruled_out);
-            !Arc::ptr_eq(other, asked) && !is_out && other.exclusion(now_std).is_none()
+            !Arc::ptr_eq(other, asked) && !is_out && other.exclusion(moment).is_none()
         };
         if self.walk.may_go_on() && others.any(is_left) { now + (self.deadline - now) / 2 } else { self.deadline }
     }

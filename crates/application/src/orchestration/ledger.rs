@@ -53,10 +53,18 @@ pub(super) struct Watchers {
 pub(crate) struct OpenAttempt {
     permit: Permit,
     began: Instant,
+    /// When it began to answer, once it did.
+    answered: Option<Instant>,
     /// What its model costs, if that is known.
     prices: Option<Prices>,
     /// Which of the attempts it is.
     index: usize,
+}
+
+impl OpenAttempt {
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
 }
 
 impl Ledger {
@@ -138,13 +146,14 @@ impl Ledger {
             cost: None,
         });
         let prices = instance.card.as_ref().and_then(|card| card.prices);
-        OpenAttempt { permit, began, prices, index }
+        OpenAttempt { permit, began, answered: None, prices, index }
     }
 
     /// The attempt has begun to answer, with the whole of it or its first content: how long that took.
     pub(super) fn answered(&mut self, attempt: &mut OpenAttempt, how: Answering) -> Duration {
         let now = self.watchers.clock.now();
         let took = now - attempt.began;
+        attempt.answered = Some(now);
         attempt.permit.answered(now, (took, how), &*self.watchers.observer);
         self.trace.committed.get_or_insert(now - self.opened);
         self.finish_attempt(attempt.index, took, None);
@@ -181,9 +190,19 @@ impl Ledger {
         counted.unwrap_or_else(|| Usage::estimated(self.prompt_tokens.into(), tokens.into()))
     }
 
+    /// The answer came whole, and so was complete when it began: closes the account.
+    pub(super) fn complete_at_once(self, attempt: OpenAttempt, usage: Usage) {
+        let now = attempt.answered.unwrap_or_else(|| self.now());
+        self.complete_at(now, attempt, usage);
+    }
+
     /// The answer is complete: closes the account.
-    pub(super) fn complete(mut self, mut attempt: OpenAttempt, usage: Usage) {
+    pub(super) fn complete(self, attempt: OpenAttempt, usage: Usage) {
         let now = self.now();
+        self.complete_at(now, attempt, usage);
+    }
+
+    fn complete_at(mut self, now: Instant, mut attempt: OpenAttempt, usage: Usage) {
         self.used((&mut attempt, now), usage);
         attempt.permit.completed(now, Some(usage), &*self.watchers.observer);
         (self.outcome, self.ended) = (Outcome::Completed, Some(now));

@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use tidegate_application::{
     domain::inference::{AnswerStream, Operation, StreamFailure},
@@ -85,10 +84,8 @@ impl<S: AnswerStream> EventBody<S> {
     }
 
     /// What the body is.
-    pub(super) fn media_type(&self) -> HeaderValue {
-        let raw = self.stream.as_ref().and_then(|stream| stream.media_type());
-        let raw = raw.and_then(|media_type| HeaderValue::from_str(media_type).ok());
-        raw.unwrap_or(HeaderValue::from_static("text/event-stream"))
+    pub(super) fn media_type(&self) -> &str {
+        self.stream.as_ref().and_then(|stream| stream.media_type()).unwrap_or("text/event-stream")
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {

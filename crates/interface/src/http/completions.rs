@@ -5,10 +5,10 @@ use std::{
     pin::pin,
 };
 
-use http::{HeaderValue, Response, header};
+use http::{Response, header};
 use tidegate_application::{
     admission::Caller,
-    domain::inference::{AnswerStream, LlmClient, RequestId, WholeAnswer},
+    domain::inference::{LlmClient, RequestId},
     orchestration::{Answer, Completion, Consent, RequestContext, StreamMarks},
 };
 use tidegate_http1::Fields;
@@ -62,11 +62,23 @@ impl<C: LlmClient> DataPlane<C> {
             ..RequestContext::new(id.clone())
         };
         let Completion { head, answer } = self.orchestration.complete(request, context).await?;
-        let response = match answer {
-            Answer::Whole(whole) => whole_response(whole),
-            Answer::Stream(stream) => stream_response(EventBody::new(stream, &self.lifecycle, operation)),
+        let mut lines = attribution(&head);
+        let body = match answer {
+            Answer::Whole(whole) => {
+                let media_type = whole.media_type.as_deref().unwrap_or("application/json");
+                lines.add(header::CONTENT_TYPE.as_str(), media_type.as_bytes());
+                ResponseBody::from(whole.body)
+            }
+            Answer::Stream(stream) => {
+                let events = EventBody::new(stream, &self.lifecycle, operation);
+                lines.add(header::CONTENT_TYPE.as_str(), events.media_type().as_bytes());
+                lines.add(header::CACHE_CONTROL.as_str(), b"no-cache");
+                // Keeps nginx from collecting the events.
+                lines.add("x-accel-buffering", b"no");
+                ResponseBody::Events(events)
+            }
         };
-        Ok(Outgoing { response, lines: attribution(&head) })
+        Ok(Outgoing { response: Response::new(body), lines })
     }
 }
 
@@ -76,25 +88,6 @@ fn caller_of(fields: &Fields, key: Option<&str>) -> Caller {
     let credential = ["authorization", "x-api-key", "x-goog-api-key"].into_iter().find_map(|name| fields.get(name));
     let credential = credential.or(key.map(str::as_bytes));
     Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
-}
-
-fn whole_response<S>(answer: WholeAnswer) -> Response<ResponseBody<S>> {
-    let media_type = answer.media_type.and_then(|media_type| HeaderValue::from_str(&media_type).ok());
-    let mut response = Response::new(ResponseBody::from(answer.body));
-    let media_type = media_type.unwrap_or(HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    response
-}
-
-fn stream_response<S: AnswerStream>(events: EventBody<S>) -> Response<ResponseBody<S>> {
-    let media_type = events.media_type();
-    let mut response = Response::new(ResponseBody::Events(events));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media_type);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Keeps nginx from collecting the events.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
 }
 
 #[cfg(test)]

@@ -16,13 +16,14 @@ const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// Reads a whole answer as far as the gateway must vouch for it.
 pub(super) async fn whole_answer(answer: Answer, request: &InferenceRequest) -> Result<WholeAnswer, Fault> {
-    let media_type = media_type(&answer).map(Box::from);
-    let is_json = is_json(&answer);
+    let operation = request.operation();
+    // A transcript may be plain text, or subtitles.
+    let is_text = matches!(operation, Operation::Transcriptions | Operation::Translations) && !is_json(&answer);
+    let media_type = if is_text { media_type(&answer).map(Box::from) } else { None };
     let body = read_body(answer.body, MAX_ANSWER_BYTES).await.map_err(|error| match error {
         ReadBodyError::TooLong => malformed("the answer is longer than 32 MiB"),
         ReadBodyError::Broken(error) => body_fault(&error, Work::Ambiguous),
     })?;
-    let operation = request.operation();
     match operation {
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
         Operation::Converse(Dialect::Cohere) => cohere::whole(body),
@@ -32,8 +33,7 @@ pub(super) async fn whole_answer(answer: Answer, request: &InferenceRequest) -> 
         Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
             openai::whole(body, operation)
         }
-        // A transcript may be plain text, or subtitles.
-        Operation::Transcriptions | Operation::Translations if !is_json => {
+        Operation::Transcriptions | Operation::Translations if is_text => {
             Ok(without_generation(WholeAnswer { media_type, ..WholeAnswer::json(body, None) }, request))
         }
         Operation::Embeddings

@@ -4,6 +4,7 @@
 //! that broke off elsewhere is told anew.
 
 mod kept;
+mod pattern;
 mod rest;
 
 use tidegate_domain::{
@@ -11,7 +12,7 @@ use tidegate_domain::{
     inference::{Partial, Prefill, Signals},
 };
 
-use self::{kept::Kept, rest::Rest};
+use self::{kept::Kept, pattern::Pattern, rest::Rest};
 use super::{faults, wire::Answer};
 use crate::provider::{
     sse::Event,
@@ -29,6 +30,7 @@ pub(in crate::provider) struct ChatWatch {
     /// The choices that were seen, and those that finished, one bit each.
     seen: u64,
     finished: u64,
+    pattern: Pattern,
     /// What was delivered, where somebody may have to go on from there.
     kept: Option<Box<Kept>>,
     /// What went before, if this is the rest of an answer.
@@ -38,7 +40,7 @@ pub(in crate::provider) struct ChatWatch {
 impl ChatWatch {
     /// Watches an answer of so many `choices` for a caller who does, or does not, want the usage chunk.
     pub(in crate::provider) fn new(wants_usage: bool, choices: u32) -> Self {
-        Self { wants_usage, choices, seen: 0, finished: 0, kept: None, rest: None }
+        Self { wants_usage, choices, seen: 0, finished: 0, pattern: Pattern::default(), kept: None, rest: None }
     }
 
     /// Keeps what is delivered.
@@ -109,7 +111,7 @@ impl Watch for ChatWatch {
         if &*event.data == DONE {
             return self.done(work);
         }
-        match Answer::parse(&event.data) {
+        match self.pattern.read(&event.data) {
             Ok(answer) if !answer.is_error && !event.is_error => self.meaning_of_answer(&event.data, &answer),
             Err(_) if !event.is_error => Meaning::malformed(work, "sent an event that is no chunk of an answer"),
             Ok(_) | Err(_) => Meaning::Failed(faults::in_band(&event.data, work)),

@@ -32,6 +32,10 @@ pub(super) struct Choices {
     pub(super) content: bool,
     /// About how many tokens of content they carry.
     pub(super) tokens: u32,
+    /// Where the text stands that is all the content there is, quotes included, if it is told so: by the delta of an only choice.
+    pub(super) text: Option<(usize, usize)>,
+    /// How many there are.
+    count: usize,
     /// Whether one says that generation failed.
     failed: bool,
 }
@@ -72,6 +76,18 @@ impl Answer {
         answer.is_error |= answer.choices.failed;
         Ok(answer)
     }
+
+    /// Where the text stands that is all that it says, quotes included; `None` if it says anything else.
+    pub(super) fn sole_text(&self) -> Option<(usize, usize)> {
+        let is_all = self.usage.is_none() && !self.is_error && self.choices.finished == 0 && self.choices.count == 1;
+        self.choices.text.filter(|_| is_all)
+    }
+
+    /// The same with another text, of so many bytes, in the place of its own.
+    pub(super) fn with_text_of(mut self, bytes: usize) -> Self {
+        self.choices.tokens = tokens_in(bytes + 2);
+        self
+    }
 }
 
 /// The fields of a delta that a caller can use.
@@ -81,7 +97,8 @@ const CONTENT: [&str; 7] =
 impl Choices {
     /// Reads one choice.
     fn add(&mut self, scanner: &mut Scanner<'_>) -> Result<(), InvalidJson> {
-        let (mut index, mut tokens, mut text, mut finish, mut failed, mut seen) = (0, 0, 0, None, false, 0);
+        let (mut index, mut delta, mut text, mut finish, mut failed, mut seen) =
+            (0, Delta::default(), 0, None, false, 0);
         scanner.object(|scanner, key| {
             match key {
                 "index" => {
@@ -91,7 +108,7 @@ impl Choices {
                 }
                 "delta" => {
                     scanner.once(&mut seen, 1)?;
-                    tokens = if scanner.null()? { 0 } else { delta_tokens(scanner)? };
+                    delta = if scanner.null()? { Delta::default() } else { Delta::read(scanner)? };
                 }
                 // The text of a completion, which has no delta.
                 "text" => {
@@ -117,35 +134,56 @@ impl Choices {
         if !failed && is_filled(finish) {
             self.finished |= bit;
         }
-        let tokens = tokens.max(text);
+        self.count += 1;
+        self.text = delta.text.filter(|_| self.count == 1 && text == 0);
+        let tokens = delta.tokens.max(text);
         self.content |= tokens > 0;
         self.tokens = self.tokens.saturating_add(tokens);
         Ok(())
     }
 }
 
-/// About how many tokens of content a delta carries; 0 if it carries none.
-fn delta_tokens(scanner: &mut Scanner<'_>) -> Result<u32, InvalidJson> {
-    let (mut tokens, mut seen) = (0_u32, 0);
-    scanner.object(|scanner, key| {
-        let field = (0..).zip(CONTENT).find(|(_, name)| *name == key);
-        if let Some((bit, _)) = field {
-            scanner.once(&mut seen, bit)?;
-        }
-        let value = scanner.filled()?;
-        if field.is_some() {
-            tokens = tokens.saturating_add(tokens_of(value));
-        }
-        Ok(())
-    })?;
-    Ok(tokens)
+/// What a delta carries.
+#[derive(Default)]
+struct Delta {
+    /// About how many tokens of content; 0 if there is none.
+    tokens: u32,
+    /// Where its text stands, if that is all of its content.
+    text: Option<(usize, usize)>,
 }
 
-/// Providers send a token at a time, or a few; what is longer than a token ever is has one to every four bytes.
+impl Delta {
+    fn read(scanner: &mut Scanner<'_>) -> Result<Self, InvalidJson> {
+        let (mut delta, mut seen) = (Self::default(), 0);
+        scanner.object(|scanner, key| {
+            let field = (0..).zip(CONTENT).find(|(_, name)| *name == key);
+            if let Some((bit, _)) = field {
+                scanner.once(&mut seen, bit)?;
+            }
+            let value = scanner.filled()?;
+            let tokens = if field.is_some() { tokens_of(value) } else { 0 };
+            if tokens > 0 {
+                let is_text =
+                    key == "content" && delta.tokens == 0 && value.is_some_and(|value| value.starts_with('"'));
+                let end = scanner.at();
+                delta.text = value.filter(|_| is_text).map(|value| (end - value.len(), end));
+                delta.tokens = delta.tokens.saturating_add(tokens);
+            }
+            Ok(())
+        })?;
+        Ok(delta)
+    }
+}
+
+/// About how many tokens a value is; 0 if it says nothing.
 pub(in crate::provider) fn tokens_of(value: Option<&str>) -> u32 {
+    value.filter(|value| is_filled(Some(*value))).map_or(0, |value| tokens_in(value.len()))
+}
+
+/// About how many tokens so many bytes of a value are. Providers send a token at a time, or a few; what is longer than a token ever is has one
+/// to every four bytes.
+fn tokens_in(bytes: usize) -> u32 {
     const LONGEST_TOKEN: usize = 32;
-    let Some(value) = value.filter(|value| is_filled(Some(*value))) else { return 0 };
-    let bytes = value.len();
     if bytes <= LONGEST_TOKEN { 1 } else { u32::try_from(bytes / 4).unwrap_or(u32::MAX) }
 }
 

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -15,13 +15,15 @@ use std::{
 use http::Uri;
 use tokio::{
     runtime::{self, Handle},
-    time::{Instant, sleep},
+    time::sleep,
 };
 
 use super::connection::Connection;
 
-/// Shorter than the keep-alive of the servers that providers run behind, so that a pooled connection is seldom stale.
+/// The longest rest: shorter than the keep-alive of the servers that providers run behind, so that a pooled connection is seldom stale.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// In so many rounds connections that have rested too long are found: whatever has seen all of them.
+const ROUNDS: u32 = 4;
 /// The most connections at rest in one shard.
 const MAX_IDLE: usize = 256;
 
@@ -32,6 +34,8 @@ pub(super) struct Host {
     pub(super) uri: Uri,
     shards: Box<[Shard]>,
     is_swept: AtomicBool,
+    /// Counts the rounds of whoever sweeps. It tells how long a connection has rested without a look at the clock for each.
+    round: AtomicU32,
 }
 
 type Shard = Mutex<Vec<Idle>>;
@@ -39,7 +43,8 @@ type Shard = Mutex<Vec<Idle>>;
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    since: Instant,
+    /// The round in which it was put to rest.
+    since: u32,
     runtime: runtime::Id,
 }
 
@@ -53,7 +58,7 @@ impl Host {
     pub(super) fn new(uri: Uri) -> Self {
         let count = thread::available_parallelism().map_or(1, usize::from);
         let shards = (0..count).map(|_| Shard::default()).collect();
-        Self { uri, shards, is_swept: AtomicBool::new(false) }
+        Self { uri, shards, is_swept: AtomicBool::new(false), round: AtomicU32::new(0) }
     }
 
     /// A connection that can serve again, the one that rested least.
@@ -71,7 +76,7 @@ impl Host {
                 let at = shard.iter().rposition(|idle| idle.runtime == runtime)?;
                 shard.remove(at)
             };
-            if idle.since.elapsed() < IDLE_TIMEOUT && idle.connection.is_usable() {
+            if idle.connection.is_usable() {
                 return Some(idle.connection);
             }
         }
@@ -80,7 +85,7 @@ impl Host {
     /// Puts a connection to rest.
     pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
         connection.rest();
-        let idle = Idle { connection, since: Instant::now(), runtime: Handle::current().id() };
+        let idle = Idle { connection, since: self.round.load(Ordering::Relaxed), runtime: Handle::current().id() };
         let mut shard = lock(&self.shards[self.own()]);
         if shard.len() < MAX_IDLE {
             shard.push(idle);
@@ -98,9 +103,10 @@ impl Host {
     /// Closes what has rested too long or was hung up on; whether any is left.
     fn evict(&self) -> bool {
         let mut is_any_left = false;
+        let round = self.round.fetch_add(1, Ordering::Relaxed);
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard.retain_mut(|idle| idle.since.elapsed() < IDLE_TIMEOUT && idle.connection.is_usable());
+            shard.retain_mut(|idle| round.wrapping_sub(idle.since) + 1 < ROUNDS && idle.connection.is_usable());
             is_any_left |= !shard.is_empty();
             // A burst must not be remembered for ever.
             shard.shrink_to(0);
@@ -127,7 +133,7 @@ impl Drop for Sweeping {
 
 async fn sweep(duty: Sweeping) {
     loop {
-        sleep(IDLE_TIMEOUT / 2).await;
+        sleep(IDLE_TIMEOUT / ROUNDS).await;
         // Nobody puts a connection to rest unnoticed: whoever does after this finds the duty free.
         if !duty.0.upgrade().is_some_and(|host| host.evict()) {
             return;
