@@ -46,19 +46,19 @@ pub struct ModelEntry {
 /// Answers requests.
 pub struct OrchestrationService<C> {
     routes: Arc<Routes<C>>,
-    watchers: Watchers,
+    watchers: Arc<Watchers>,
 }
 
 impl<C: LlmClient> OrchestrationService<C> {
     /// Serves what `routes` publishes, and keeps the latest requests in a log of its own.
     pub fn new(routes: Arc<Routes<C>>, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
-        Self { routes, watchers: Watchers { clock, observer, requests: Arc::default() } }
+        Self { routes, watchers: Arc::new(Watchers { clock, observer, requests: Arc::default() }) }
     }
 
     /// Keeps its requests in `requests`.
     #[must_use]
     pub fn logging_to(mut self, requests: Arc<RequestLog>) -> Self {
-        self.watchers.requests = requests;
+        self.watchers = Arc::new(Watchers { requests, ..Watchers::clone(&self.watchers) });
         self
     }
 
@@ -84,7 +84,7 @@ impl<C: LlmClient> OrchestrationService<C> {
             .map_err(|nearest| CompletionError::UnknownModel { model: model.to_owned(), nearest })?;
         let RequestContext { id, timeout, caller, priority, affinity, consent, is_idempotent, marks } = context;
         let named = (id, route.target.clone(), table.revision());
-        let ledger = Ledger::open(named, request.prompt_tokens(), &self.watchers).by_name_of(wrapper.as_ref());
+        let ledger = Ledger::open(named, wrapper.as_ref(), request.prompt_tokens(), &self.watchers);
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let is_idempotent = is_idempotent.unwrap_or_else(|| !request.stores());
         let manners = Manners { timeout, consent, is_idempotent, marks };

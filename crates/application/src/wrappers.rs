@@ -35,7 +35,7 @@ use tidegate_domain::{
 pub(crate) use wishes::Wishes;
 
 use crate::{
-    admission::{Level, Place},
+    admission::{Level, Places},
     fallback_policies::{FallbackPolicies, Registered},
     live::{Budgets, Hedge, LiveInstance, LivePool, Occasion, Permit, Picker},
     routing_table::{LiveGroup, RoutingTable},
@@ -213,11 +213,14 @@ impl<C> Leg<C> {
     }
 
     /// Places on the levels that an attempt passes here; the reason if one of them is full.
-    fn enter(&self, asking: &Asking<'_, C>) -> Result<[Option<Place>; 2], Exclusion> {
+    fn enter(&self, asking: &Asking<'_, C>) -> Result<Places, Exclusion> {
         let is_passed = |level: &&Level| asking.passed.iter().any(|passed| passed.is_same(level));
         let of_group = self.group_level.as_ref().filter(|level| !is_passed(level));
-        let enter = |level: &Level| level.try_enter(asking.tokens, asking.now);
-        Ok([of_group.map(enter).transpose()?, self.level.as_ref().map(enter).transpose()?])
+        let mut places = Places::default();
+        for level in of_group.into_iter().chain(&self.level) {
+            places.hold(level.try_enter(asking.tokens, asking.now)?);
+        }
+        Ok(places)
     }
 
     /// Whether a request could be sent to any of its members at `now`.
@@ -226,7 +229,11 @@ impl<C> Leg<C> {
     }
 
     /// The next instance that may be asked and has not been tried, with a permit; who is passed over is noted in `trace`.
-    pub(crate) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    pub(crate) fn pick(
+        &self,
+        asking: &Asking<'_, C>,
+        trace: &mut Trace,
+    ) -> Option<(Arc<LiveInstance<C>>, Box<Permit>)> {
         let places = match self.enter(asking) {
             Ok(places) => places,
             Err(reason) => {
@@ -241,9 +248,7 @@ impl<C> Leg<C> {
             self.members.iter().for_each(|member| member.explain(asking, trace));
             return None;
         };
-        for place in places {
-            permit.places.hold(place);
-        }
+        permit.places.join(places);
         Some((instance, permit))
     }
 }

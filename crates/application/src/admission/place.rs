@@ -73,8 +73,15 @@ impl Drop for Place {
 pub(crate) struct Places(Vec<Place>);
 
 impl Places {
-    pub(crate) fn hold(&mut self, place: Option<Place>) {
-        self.0.extend(place);
+    pub(crate) fn hold(&mut self, place: Place) {
+        // Mostly there is one, or none.
+        self.0.reserve_exact(1);
+        self.0.push(place);
+    }
+
+    /// Holds what others held.
+    pub(crate) fn join(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
     }
 
     /// An attempt begins.

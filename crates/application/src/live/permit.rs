@@ -22,7 +22,7 @@ use super::{
 use crate::admission::Places;
 
 /// One request's place at an instance: its in-flight count and its breaker pass. A permit that is dropped unsettled, because
-/// the caller went away, says nothing about the instance.
+/// the caller went away, says nothing about the instance. It is boxed: it goes from step to step with its attempt.
 #[derive(Debug)]
 #[must_use = "the instance's place is given back as soon as this is dropped"]
 pub(crate) struct Permit {
@@ -70,7 +70,7 @@ impl Transitions {
 
 impl Permit {
     /// Takes a place at `instance`, if it may be asked.
-    pub(crate) fn acquire<C>(instance: &LiveInstance<C>, occasion: Occasion) -> Result<Self, Exclusion> {
+    pub(crate) fn acquire<C>(instance: &LiveInstance<C>, occasion: Occasion) -> Result<Box<Self>, Exclusion> {
         Self::acquire_but(instance, occasion, Lenience::Strict)
     }
 
@@ -79,12 +79,12 @@ impl Permit {
         instance: &LiveInstance<C>,
         occasion: Occasion,
         lenience: Lenience,
-    ) -> Result<Self, Exclusion> {
+    ) -> Result<Box<Self>, Exclusion> {
         if instance.spec.weight.is_drained() {
             return Err(Exclusion::Drained);
         }
         let Entered { pass, in_flight } = instance.state.enter(occasion, lenience)?;
-        Ok(Self {
+        Ok(Box::new(Self {
             instance: instance.label.clone(),
             state: Arc::clone(&instance.state),
             credential: instance.credential,
@@ -96,7 +96,7 @@ impl Permit {
             in_flight: instance.policies.adaptive.map(|_| in_flight),
             latency: None,
             places: Places::default(),
-        })
+        }))
     }
 
     /// When it was taken.
@@ -120,7 +120,7 @@ impl Permit {
     }
 
     /// The answer is complete.
-    pub(crate) fn completed(mut self, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
+    pub(crate) fn completed(mut self: Box<Self>, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
         let took = now - self.sent;
         self.state.tally.success(self.latency.unwrap_or(took), took);
         if let Some(usage) = usage {
@@ -132,7 +132,12 @@ impl Permit {
     }
 
     /// The attempt failed, before or amid the answer. Returns how long the instance is left alone for it, if it is.
-    pub(crate) fn failed(mut self, now: Instant, fault: &Fault, observer: &dyn Observer) -> Option<Duration> {
+    pub(crate) fn failed(
+        mut self: Box<Self>,
+        now: Instant,
+        fault: &Fault,
+        observer: &dyn Observer,
+    ) -> Option<Duration> {
         let (sent, credential, latency) = (self.sent, self.credential, self.latency);
         let counts = self.counts(fault);
         self.state.tally.failure(fault.kind, counts);

@@ -83,7 +83,7 @@ pub(crate) struct LivePool<C> {
     pub(crate) room: Option<Arc<WaitingRoom>>,
 }
 
-type Picked<C> = (Arc<LiveInstance<C>>, Permit);
+type Picked<C> = (Arc<LiveInstance<C>>, Box<Permit>);
 
 impl<C> LivePool<C> {
     /// The next instance that may be asked and has not been tried, with a permit.

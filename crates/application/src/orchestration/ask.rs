@@ -40,10 +40,10 @@ pub(super) struct Question<C> {
     pub(super) deadline: Instant,
 }
 
-/// The beginning of an answer.
+/// The beginning of an answer. A stream is boxed: every answer would have to make room for it, from step to step.
 pub(super) enum Beginning<S> {
     Whole(WholeAnswer),
-    Stream(Held<S>, StreamDeadlines),
+    Stream(Box<Held<S>>, StreamDeadlines),
 }
 
 impl<S> Beginning<S> {
@@ -86,7 +86,7 @@ impl<C: LlmClient> Question<C> {
             Reply::Stream(stream) => {
                 let first = share.min(later(began, first_content));
                 let held = within((Phase::FirstContent, first), end, pin!(hold(stream))).await?;
-                Ok(Beginning::Stream(held, StreamDeadlines { idle, total: end, pace }))
+                Ok(Beginning::Stream(Box::new(held), StreamDeadlines { idle, total: end, pace }))
             }
         }
     }

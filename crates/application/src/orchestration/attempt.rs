@@ -305,7 +305,7 @@ impl<C: LlmClient> Attempts<C> {
                 let keep_alive = self.manners.marks.keep_alive;
                 let idle = self.patience(&leg, deadlines.idle);
                 let account = (self.into_account(&leg, (instance, request)), attempt);
-                let held = (held, StreamDeadlines { idle, ..deadlines });
+                let held = (*held, StreamDeadlines { idle, ..deadlines });
                 Answer::Stream(Box::new(CompletionStream::new(held, keep_alive, account)))
             }
         };

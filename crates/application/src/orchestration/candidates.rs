@@ -21,13 +21,13 @@ use crate::{
 pub(super) struct Candidate<C> {
     pub(super) leg: Arc<Leg<C>>,
     pub(super) instance: Arc<LiveInstance<C>>,
-    pub(super) permit: Permit,
+    pub(super) permit: Box<Permit>,
     /// What of the request its provider is not sent.
     pub(super) dropped: Dropped,
 }
 
 impl<C> Candidate<C> {
-    fn new(leg: Arc<Leg<C>>, (instance, permit): (Arc<LiveInstance<C>>, Permit)) -> Self {
+    fn new(leg: Arc<Leg<C>>, (instance, permit): (Arc<LiveInstance<C>>, Box<Permit>)) -> Self {
         Self { leg, instance, permit, dropped: Dropped::default() }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 
 /// The account of one request. Closing it reports the outcome; an account that is dropped open was abandoned.
 pub(crate) struct Ledger {
-    watchers: Watchers,
+    watchers: Arc<Watchers>,
     received: SystemTime,
     opened: Instant,
     pub(super) trace: Trace,
@@ -51,7 +51,7 @@ pub(super) struct Watchers {
 /// An attempt under way: the permit that it holds, and when it began.
 #[derive(Debug)]
 pub(crate) struct OpenAttempt {
-    permit: Permit,
+    permit: Box<Permit>,
     began: Instant,
     /// When it began to answer, once it did.
     answered: Option<Instant>,
@@ -70,16 +70,19 @@ impl OpenAttempt {
 impl Ledger {
     pub(super) fn open(
         (request_id, target, revision): (RequestId, Target, u64),
+        wrapper: Option<&WrapperName>,
         prompt_tokens: u32,
-        watchers: &Watchers,
+        watchers: &Arc<Watchers>,
     ) -> Self {
         let (opened, received) = (watchers.clock.now(), watchers.clock.wall());
         let seed = BuildHasherDefault::<NameHasher>::default().hash_one(request_id.as_str());
+        let mut trace = RequestLog::open_trace(request_id, target, (revision, seed));
+        trace.wrapper = wrapper.cloned();
         Self {
-            watchers: watchers.clone(),
+            watchers: Arc::clone(watchers),
             received,
             opened,
-            trace: RequestLog::open_trace(request_id, target, (revision, seed)),
+            trace,
             prompt_tokens,
             usage: None,
             outcome: Outcome::Abandoned,
@@ -93,12 +96,6 @@ impl Ledger {
         self.received
     }
 
-    /// The request came by the name of a wrapper, if it did.
-    pub(super) fn by_name_of(mut self, wrapper: Option<&WrapperName>) -> Self {
-        self.trace.wrapper = wrapper.cloned();
-        self
-    }
-
     pub(super) fn opened(&self) -> Instant {
         self.opened
     }
@@ -109,7 +106,7 @@ impl Ledger {
 
     /// The request was let in.
     pub(super) fn admitted(&mut self, place: Place) {
-        self.places.hold(Some(place));
+        self.places.hold(place);
     }
 
     /// The request was not let in: closes the account.
@@ -122,7 +119,7 @@ impl Ledger {
         &mut self,
         (instance, role): (&LiveInstance<C>, AttemptRole),
         leg: usize,
-        mut permit: Permit,
+        mut permit: Box<Permit>,
     ) -> OpenAttempt {
         let index = self.trace.attempts.len();
         let began = permit.sent();

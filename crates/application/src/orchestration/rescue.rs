@@ -170,7 +170,7 @@ impl<C: LlmClient> Rescuer<C> {
                     let UnderWay { leg, instance, mut attempt, .. } = under_way;
                     attempts.answered(&leg, (&mut attempt, Answering::Streaming));
                     let deadlines = StreamDeadlines { idle, ..deadlines };
-                    return Some(Successor { instance, attempt, held, deadlines });
+                    return Some(Successor { instance, attempt, held: *held, deadlines });
                 }
                 Ok(Beginning::Whole(_)) => {
                     Fault::new(FaultKind::Malformed, Work::Ambiguous, "a stream was asked for and a whole answer came")

@@ -11,7 +11,7 @@ use super::{Asking, Leg, LegMember};
 use crate::live::{LiveInstance, Permit};
 
 /// Whom a policy chose: the place of the leg, the instance, and its permit.
-pub(crate) type Chosen<C> = (usize, Arc<LiveInstance<C>>, Permit);
+pub(crate) type Chosen<C> = (usize, Arc<LiveInstance<C>>, Box<Permit>);
 
 /// Somebody who is left: the place of the leg, the member, and the instance.
 type Left<'a, C> = (usize, &'a LegMember<C>, &'a Arc<LiveInstance<C>>);
@@ -63,14 +63,15 @@ fn take<C>(
     leg: &Leg<C>,
     (member, instance): (&LegMember<C>, &LiveInstance<C>),
     asking: &Asking<'_, C>,
-) -> Result<Permit, tidegate_domain::task_group::Exclusion> {
+) -> Result<Box<Permit>, tidegate_domain::task_group::Exclusion> {
     let places = leg.enter(asking)?;
     let of_pool = match member {
         LegMember::Instance(_) | LegMember::Pool(_, None) => None,
         LegMember::Pool(_, Some(level)) => Some(level.try_enter(asking.tokens, asking.now)?),
     };
     let mut permit = Permit::acquire(instance, asking.occasion())?;
-    for place in places.into_iter().chain([of_pool]) {
+    permit.places.join(places);
+    if let Some(place) = of_pool {
         permit.places.hold(place);
     }
     Ok(permit)

@@ -60,7 +60,11 @@ impl<C> LegMember<C> {
         }
     }
 
-    pub(super) fn pick(&self, asking: &Asking<'_, C>, trace: &mut Trace) -> Option<(Arc<LiveInstance<C>>, Permit)> {
+    pub(super) fn pick(
+        &self,
+        asking: &Asking<'_, C>,
+        trace: &mut Trace,
+    ) -> Option<(Arc<LiveInstance<C>>, Box<Permit>)> {
         match self {
             Self::Instance(instance) => {
                 Permit::acquire(instance, asking.occasion()).ok().map(|permit| (Arc::clone(instance), permit))
@@ -68,7 +72,9 @@ impl<C> LegMember<C> {
             Self::Pool(pool, level) => {
                 let place = level.as_ref().map(|level| level.try_enter(asking.tokens, asking.now)).transpose().ok()?;
                 let (instance, mut permit) = pool.pick(asking, trace)?;
-                permit.places.hold(place);
+                if let Some(place) = place {
+                    permit.places.hold(place);
+                }
                 Some((instance, permit))
             }
         }

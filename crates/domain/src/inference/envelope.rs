@@ -21,7 +21,7 @@ pub struct Envelope {
     /// Where the value of `stream_options.include_usage` stands.
     usage_span: Option<Range<usize>>,
     /// Where the values of the known fields stand that the caller gave.
-    spans: Box<[(Parameter, Range<usize>)]>,
+    spans: Vec<(Parameter, Range<usize>)>,
 }
 
 /// A body that cannot be routed.
@@ -76,7 +76,7 @@ impl Envelope {
             model: fields.text(Parameter::Model)?.unwrap_or_default().into(),
             stream: fields.truth(Parameter::Stream)?.unwrap_or(false),
         };
-        Self::new(body, &fields, address)
+        Self::new(fields, address)
     }
 
     /// Reads `body` once, of a request that names its model elsewhere. A `model` or `stream` in the body means nothing then.
@@ -85,13 +85,11 @@ impl Envelope {
     /// As [`Envelope::parse`].
     pub fn addressed(body: &[u8], address: Address) -> Result<Self, InvalidEnvelope> {
         let mut fields = Fields::of(body)?;
-        for parameter in [Parameter::Model, Parameter::Stream] {
-            fields.values[parameter as usize] = None;
-        }
-        Self::new(body, &fields, address)
+        fields.spans.retain(|(parameter, _)| !matches!(parameter, Parameter::Model | Parameter::Stream));
+        Self::new(fields, address)
     }
 
-    fn new(body: &[u8], fields: &Fields<'_>, Address { model, stream }: Address) -> Result<Self, InvalidEnvelope> {
+    fn new(fields: Fields<'_>, Address { model, stream }: Address) -> Result<Self, InvalidEnvelope> {
         if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);
         }
@@ -100,8 +98,8 @@ impl Envelope {
             model,
             stream,
             include_usage: include_usage.is_some_and(|raw| raw.get() == "true"),
-            usage_span: include_usage.map(|raw| span_within(body, raw.get())),
-            spans: fields.spans(body),
+            usage_span: include_usage.map(|raw| span_within(fields.text.as_bytes(), raw.get())),
+            spans: fields.spans,
         })
     }
 
@@ -135,7 +133,7 @@ impl Envelope {
             "" | "false" | "False" | "0" => false,
             _ => return Err(wrong(Parameter::Stream, "'true' or 'false'")),
         };
-        Ok(Self { model, stream, include_usage: false, usage_span: None, spans: spans.into() })
+        Ok(Self { model, stream, include_usage: false, usage_span: None, spans })
     }
 
     /// The model as the caller named it.
@@ -175,44 +173,49 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Deserialize::deserialize(deserializer).map(Some)
 }
 
-/// The values of the known fields, as they are spelt.
+/// The known fields of a body.
 struct Fields<'a> {
-    values: [Option<&'a str>; Parameter::ALL.len()],
+    text: &'a str,
+    /// Where the values stand.
+    spans: Vec<(Parameter, Range<usize>)>,
 }
 
 impl<'a> Fields<'a> {
+    /// How many of them a body has at most, as a rule.
+    const USUAL: usize = 8;
+
     fn of(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
-        let mut fields = Self { values: [None; Parameter::ALL.len()] };
+        let Ok(text) = std::str::from_utf8(body) else { return Err(refusal(body)) };
+        let mut fields = Self { text, spans: Vec::with_capacity(Self::USUAL) };
         let (mut others, mut duplicate) = (Keys::default(), None);
-        let read = Scanner::new(body).and_then(|mut scanner| {
-            scanner.fields(|scanner, key| {
-                let value = scanner.value()?;
-                let repeated = match Parameter::of_key(&key) {
-                    Some(parameter) => fields.values[parameter as usize].replace(value).map(|_| key),
-                    None => others.insert(key),
-                };
-                duplicate = duplicate.take().or(repeated);
-                Ok(())
-            })?;
-            scanner.end()
+        let mut scanner = Scanner::of(text);
+        let read = scanner.fields(|scanner, key| {
+            let value = scanner.value()?;
+            let repeated = match Parameter::of_key(&key) {
+                Some(parameter) => {
+                    let is_repeated = fields.span(parameter).is_some();
+                    fields.spans.push((parameter, span_within(body, value)));
+                    is_repeated.then_some(key)
+                }
+                None => others.insert(key),
+            };
+            duplicate = duplicate.take().or(repeated);
+            Ok(())
         });
-        match (read, duplicate) {
+        match (read.and_then(|()| scanner.end()), duplicate) {
             (Ok(()), None) => Ok(fields),
             (Ok(()), Some(key)) => Err(InvalidEnvelope::DuplicateKey(key.chars().take(64).collect())),
             (Err(_), _) => Err(refusal(body)),
         }
     }
 
-    fn spans(&self, body: &[u8]) -> Box<[(Parameter, Range<usize>)]> {
-        let mut spans = Vec::with_capacity(self.values.iter().flatten().count());
-        let values = Parameter::ALL.iter().zip(&self.values);
-        spans.extend(values.filter_map(|(parameter, value)| Some((*parameter, span_within(body, (*value)?)))));
-        spans.into()
+    fn span(&self, parameter: Parameter) -> Option<Range<usize>> {
+        self.spans.iter().find(|(known, _)| *known == parameter).map(|(_, span)| span.clone())
     }
 
     /// The value of a field that the caller gave.
     fn given(&self, parameter: Parameter) -> Option<&'a str> {
-        self.values[parameter as usize].filter(|value| *value != "null")
+        self.span(parameter).map(|span| &self.text[span]).filter(|value| *value != "null")
     }
 
     fn text(&self, parameter: Parameter) -> Result<Option<Cow<'a, str>>, InvalidEnvelope> {

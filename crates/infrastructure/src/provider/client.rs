@@ -62,7 +62,10 @@ impl ProviderClient {
     async fn ask(&self, call: Call<'_>) -> Result<Reply<PlainStream>, Fault> {
         match self {
             Self::Http(client) => client.send(call).await.map(|reply| with_stream(reply, PlainStream::Http)),
-            Self::Simulated(client) => client.send(call).await.map(|reply| with_stream(reply, PlainStream::Simulated)),
+            Self::Simulated(client) => client
+                .send(call)
+                .await
+                .map(|reply| with_stream(reply, |stream| PlainStream::Simulated(Box::new(stream)))),
         }
     }
 
@@ -84,7 +87,8 @@ impl ProviderClient {
                 let Some(translator) = StreamTranslator::new((to, from), asked) else {
                     return Err(Fault::new(FaultKind::Client, Work::Ambiguous, "no stream is translated into that"));
                 };
-                Ok(Reply::Stream(ProviderStream::Translated(TranslatedStream::new(stream, translator, from.family()))))
+                let stream = TranslatedStream::new(stream, translator, from.family());
+                Ok(Reply::Stream(ProviderStream::Translated(Box::new(stream))))
             }
         }
     }
@@ -154,13 +158,13 @@ fn with_stream<S, T>(reply: Reply<S>, stream: impl FnOnce(S) -> T) -> Reply<T> {
     }
 }
 
-/// The stream of an answer in the caller's dialect.
+/// The stream of an answer in the caller's dialect. What is rare is boxed: every answer would have to make room for it.
 #[derive(Debug)]
 pub enum ProviderStream {
     /// As it came.
     Plain(PlainStream),
     /// From the provider's dialect.
-    Translated(TranslatedStream<PlainStream>),
+    Translated(Box<TranslatedStream<PlainStream>>),
 }
 
 /// The stream of an answer in the provider's own dialect.
@@ -169,7 +173,7 @@ pub enum PlainStream {
     /// Off the network.
     Http(HttpStream),
     /// Made up inside the gateway.
-    Simulated(SimulatedStream),
+    Simulated(Box<SimulatedStream>),
 }
 
 impl AnswerStream for ProviderStream {

@@ -105,7 +105,7 @@ pub(super) fn is_form(fields: &Fields) -> bool {
 }
 
 fn request(operation: Operation, body: Bytes, fields: &Fields) -> Result<InferenceRequest, InvalidEnvelope> {
-    if is_form(fields) {
+    if operation.takes_form() && is_form(fields) {
         let content_type = fields.text("content-type").unwrap_or_default();
         let request = InferenceRequest::read_form(operation, body, content_type)?;
         return Ok(request.with_header("content-type", content_type));
