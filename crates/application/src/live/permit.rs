@@ -120,6 +120,7 @@ impl Permit {
     }
 
     /// The answer is complete.
+    #[expect(clippy::boxed_local, reason = "what ends here is not copied out of its box for that")]
     pub(crate) fn completed(mut self: Box<Self>, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
         let took = now - self.sent;
         self.state.tally.success(self.latency.unwrap_or(took), took);
@@ -132,6 +133,7 @@ impl Permit {
     }
 
     /// The attempt failed, before or amid the answer. Returns how long the instance is left alone for it, if it is.
+    #[expect(clippy::boxed_local, reason = "what ends here is not copied out of its box for that")]
     pub(crate) fn failed(
         mut self: Box<Self>,
         now: Instant,
