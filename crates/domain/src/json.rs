@@ -42,7 +42,7 @@ enum Spelling {
 
 /// `text` as a string is spelt.
 pub fn quoted(text: &str) -> String {
-    if is_plain(text.as_bytes()) {
+    if spells_itself(text) {
         return ["\"", text, "\""].concat();
     }
     serde_json::Value::from(text).to_string()
@@ -59,11 +59,14 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
 
 /// Whether `bytes` may stand between the quotes of a string, and spell themselves there.
 pub fn is_plain(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(spells_itself)
+}
+
+/// Whether `text` is spelt as it reads, but for the quotes around it.
+pub fn spells_itself(text: &str) -> bool {
     let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    let (words, rest) = bytes.as_chunks();
-    words.iter().all(|word| marks(u64::from_le_bytes(*word)) == 0)
-        && rest.iter().copied().all(is_plain)
-        && std::str::from_utf8(bytes).is_ok()
+    let (words, rest) = text.as_bytes().as_chunks();
+    words.iter().all(|word| marks(u64::from_le_bytes(*word)) == 0) && rest.iter().copied().all(is_plain)
 }
 
 impl<'a> Scanner<'a> {

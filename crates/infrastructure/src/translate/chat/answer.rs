@@ -9,7 +9,7 @@ use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
     gemini::{googles, marked},
-    json::{List, Object, object},
+    json::{self, List, Object, object},
 };
 
 #[derive(Deserialize)]
@@ -83,7 +83,7 @@ struct CompletionDetailsWire {
 
 /// Reads the first choice of an answer; whoever asked in another dialect asked for one.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
-    let AnswerWire { id, model, created, choices, usage } = serde_json::from_slice(body)?;
+    let AnswerWire { id, model, created, choices, usage } = json::read(body)?;
     let mut answer = Answer {
         id: id.unwrap_or_default(),
         model: model.unwrap_or_default(),

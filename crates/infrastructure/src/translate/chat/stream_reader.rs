@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::answer::{UsageWire, stop_of};
-use crate::translate::answer::{Event, Sink};
+use crate::translate::{
+    answer::{Event, Sink},
+    json,
+};
 
 /// How far a stream is read.
 #[derive(Debug, Default)]
@@ -75,7 +78,7 @@ impl StreamReader {
             sink.take(Event::End);
             return Ok(());
         }
-        let ChunkWire { id, model, created, choices, usage } = serde_json::from_slice(data)?;
+        let ChunkWire { id, model, created, choices, usage } = json::read(data)?;
         if !self.has_begun {
             self.has_begun = true;
             let (id, model) = (id.unwrap_or_default(), model.unwrap_or_default());
