@@ -5,6 +5,9 @@
 
 The table is the one that the `litellm` package carries. Only facts are taken: windows, limits, abilities and prices. Review
 the difference before it is committed; what a user writes under `[models.X]` stands above all of it.
+
+At Bedrock a model has other prices by an inference profile, whose name is the model's behind that of a part of the world: they
+stand on the model's card, under that part's name. Without a profile, prices are those of US East.
 """
 
 import json
@@ -12,18 +15,23 @@ import pathlib
 import re
 import sys
 
-# Our file: the table's word for the vendor, and the hosts at which its models are asked for.
+# Our file: the table's words for the vendor, and the hosts at which its models are asked for; `*` stands for one label.
 VENDORS = {
-    "openai": ("openai", ["api.openai.com"]),
-    "anthropic": ("anthropic", ["api.anthropic.com"]),
-    "gemini": ("gemini", ["generativelanguage.googleapis.com"]),
-    "mistral": ("mistral", ["api.mistral.ai"]),
-    "deepseek": ("deepseek", ["api.deepseek.com"]),
-    "groq": ("groq", ["api.groq.com"]),
-    "xai": ("xai", ["api.x.ai"]),
-    "together": ("together_ai", ["api.together.xyz", "api.together.ai"]),
-    "cerebras": ("cerebras", ["api.cerebras.ai"]),
-    "moonshot": ("moonshot", ["api.moonshot.ai", "api.moonshot.cn"]),
+    "openai": (["openai"], ["api.openai.com"]),
+    "anthropic": (["anthropic"], ["api.anthropic.com"]),
+    "gemini": (["gemini"], ["generativelanguage.googleapis.com"]),
+    "mistral": (["mistral"], ["api.mistral.ai"]),
+    "deepseek": (["deepseek"], ["api.deepseek.com"]),
+    "groq": (["groq"], ["api.groq.com"]),
+    "xai": (["xai"], ["api.x.ai"]),
+    "together": (["together_ai"], ["api.together.xyz", "api.together.ai"]),
+    "cerebras": (["cerebras"], ["api.cerebras.ai"]),
+    "moonshot": (["moonshot"], ["api.moonshot.ai", "api.moonshot.cn"]),
+    "cohere": (["cohere_chat"], ["api.cohere.com", "api.cohere.ai"]),
+    "bedrock": (
+        ["bedrock_converse", "bedrock"],
+        ["bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com"],
+    ),
 }
 ABILITIES = {
     "tools": "supports_function_calling",
@@ -35,8 +43,30 @@ ABILITIES = {
 }
 # No models for conversation, or not to be had by everybody.
 STRANGE = re.compile(r"^ft:|container|lyria|robotics|deep-research|daybreak|computer-use|rosalind|cyber|-exp|learnlm|omni|tts|^together-ai-")
-# Where the vendor's own page says otherwise.
-CORRECTIONS = {"gpt-4": {"max_output_tokens": 8192}, "gpt-4-0613": {"max_output_tokens": 8192}}
+# Where the vendor's own page says otherwise, or the table says nothing.
+CORRECTIONS = {
+    "gpt-4": {"max_output_tokens": 8192},
+    "gpt-4-0613": {"max_output_tokens": 8192},
+    **{
+        f"command-{model}": {"supports_response_schema": True}
+        for model in ("a-03-2025", "r-08-2024", "r-plus-08-2024", "r7b-12-2024")
+    },
+    "mistral.pixtral-large-2502-v1:0": {"supports_vision": True},
+    "meta.llama4-maverick-17b-instruct-v1:0": {"supports_vision": True},
+    "meta.llama4-scout-17b-instruct-v1:0": {"supports_vision": True, "max_input_tokens": 3_500_000},
+}
+# Models that the vendor's own page has and the table has not.
+ADDITIONS = {
+    "cohere": {
+        "command-a-reasoning-08-2025": {"max_input_tokens": 256_000, "max_output_tokens": 32_000},
+        "command-a-vision-07-2025": {"max_input_tokens": 128_000, "max_output_tokens": 8000},
+        "command-a-translate-08-2025": {"max_input_tokens": 8000, "max_output_tokens": 8000},
+        "north-small-translate-1-0": {"max_input_tokens": 16_000, "max_output_tokens": 16_000},
+        "north-mini-code-1-0": {"max_input_tokens": 256_000, "max_output_tokens": 64_000},
+    }
+}
+# Whose inference profile it is, in front of the model's name.
+PROFILE = re.compile(r"^(us|us-gov|eu|apac|au|ca|global|in|jp|sa)\.(?=\w+\.)")
 DATED = re.compile(r"-(20\d\d-\d\d-\d\d|20\d{6})$")
 
 
@@ -45,7 +75,7 @@ def window(vendor, entry):
     longest, answer = entry.get("max_input_tokens"), entry.get("max_output_tokens") or 0
     if not isinstance(longest, int) or longest <= 0:
         return None
-    beside = vendor == "gemini" or (vendor == "openai" and longest in (272_000, 922_000))
+    beside = vendor == "gemini" or (vendor in ("openai", "bedrock") and longest in (272_000, 922_000))
     return longest + answer if beside else longest
 
 
@@ -55,38 +85,70 @@ def price(entry, key):
     return None if each is None else float(f"{each * 1_000_000:.6g}")
 
 
-def card(vendor, entry):
+def prices(entry):
+    """As they stand on a card; nothing where the table has none, or none that is one."""
+    parts = {
+        "input": price(entry, "input_cost_per_token"),
+        "cached_input": price(entry, "cache_read_input_token_cost"),
+        "output": price(entry, "output_cost_per_token"),
+    }
+    if parts["input"] is None or not parts["output"]:
+        return None
+    return "{ " + ", ".join(f"{key} = {value:g}" for key, value in parts.items() if value is not None) + " }"
+
+
+def takes_schemas(model, entry):
+    """Whether a model at Bedrock is given a schema as such. The table also counts those that are given one as a tool."""
+    native = entry.get("supports_native_structured_output") or entry.get("supports_bedrock_native_structured_output")
+    return native or (entry.get("supports_response_schema") and not model.startswith(("anthropic.", "amazon.")))
+
+
+def card(vendor, model, entry):
     lines = {}
+    says_something = any(key.startswith("supports_") for key in entry)
+    if vendor == "bedrock":
+        entry = entry | {"supports_response_schema": takes_schemas(model, entry)}
     if tokens := window(vendor, entry):
         lines["context_window"] = str(tokens)
     if (longest := entry.get("max_output_tokens")) and isinstance(longest, int):
         lines["max_output"] = str(longest)
     abilities = [ours for ours, theirs in ABILITIES.items() if entry.get(theirs)]
     # A model of which nothing is said is one of which nothing is known.
-    if any(key.startswith("supports_") for key in entry):
+    if says_something:
         if entry.get("supports_native_streaming") is not False:
             abilities.append("streaming")
         lines["capabilities"] = json.dumps(abilities)
-    parts = {
-        "input": price(entry, "input_cost_per_token"),
-        "cached_input": price(entry, "cache_read_input_token_cost"),
-        "output": price(entry, "output_cost_per_token"),
-    }
-    if parts["input"] is not None and parts["output"] is not None and parts["output"] > 0:
-        known = [f"{key} = {value:g}" for key, value in parts.items() if value is not None]
-        lines["prices"] = "{ " + ", ".join(known) + " }"
+    if known := prices(entry):
+        lines["prices"] = known
     return lines
 
 
 def cards(vendor, theirs, table):
-    found = {}
-    for name, entry in table.items():
-        if not isinstance(entry, dict) or entry.get("litellm_provider") != theirs or entry.get("mode") != "chat":
+    found, profiles = {}, {}
+    rows = [(name, entry) for name, entry in table.items() if isinstance(entry, dict)]
+    rows = [(name, entry) for name, entry in rows if entry.get("litellm_provider") in theirs and entry.get("mode") == "chat"]
+    rows += [(name, entry) for name, entry in ADDITIONS.get(vendor, {}).items()]
+    # At Bedrock, a model comes before its profiles.
+    for name, entry in sorted(rows, key=lambda row: bool(PROFILE.match(row[0]))):
+        model = name
+        for word in theirs:
+            model = model.removeprefix(f"{word}/")
+        if vendor == "bedrock" and ("/" in model or "." not in PROFILE.sub("", model) or "@" in model):
             continue
-        model = name.removeprefix(f"{theirs}/")
-        if STRANGE.search(model) or not (lines := card(vendor, entry | CORRECTIONS.get(model, {}))):
+        if vendor == "bedrock" and (profile := PROFILE.match(model)):
+            model = PROFILE.sub("", model)
+            profiles.setdefault(model, {})[profile[1]] = prices(entry)
+            # One that is asked by profiles alone has no price without one.
+            if not STRANGE.search(model) and model not in found:
+                found[model] = {key: value for key, value in card(vendor, model, entry).items() if key != "prices"}
+            continue
+        if STRANGE.search(model) or not (lines := card(vendor, model, entry | CORRECTIONS.get(model, {}))):
             continue
         found[model] = lines
+    for model, lines in found.items():
+        known = {where: cost for where, cost in sorted(profiles.get(model, {}).items()) if cost}
+        if known:
+            lines["profiles"] = "{ " + ", ".join(f"{where} = {cost}" for where, cost in known.items()) + " }"
     # A dated release that is like its model needs no card of its own.
     return {model: lines for model, lines in found.items() if found.get(DATED.sub("", model)) != lines or not DATED.search(model)}
 

@@ -1,7 +1,7 @@
 //! The model catalogue that comes with the gateway: data in `config/catalog/`, one file a vendor, embedded in the binary.
 //!
 //! A provider's models are those of the vendor at whose host it is asked: the same model costs and takes something else
-//! elsewhere, so that a provider at another host has none of these cards.
+//! elsewhere, so that a provider at another host has none of these cards. A vendor with a host in each region has a pattern.
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +18,11 @@ use tidegate_domain::{
 use crate::provider::ProviderSettings;
 
 /// The files of the catalogue.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 12] = [
     ("anthropic", include_str!("../../../config/catalog/anthropic.toml")),
+    ("bedrock", include_str!("../../../config/catalog/bedrock.toml")),
     ("cerebras", include_str!("../../../config/catalog/cerebras.toml")),
+    ("cohere", include_str!("../../../config/catalog/cohere.toml")),
     ("deepseek", include_str!("../../../config/catalog/deepseek.toml")),
     ("gemini", include_str!("../../../config/catalog/gemini.toml")),
     ("groq", include_str!("../../../config/catalog/groq.toml")),
@@ -31,7 +33,7 @@ const FILES: [(&str, &str); 10] = [
     ("xai", include_str!("../../../config/catalog/xai.toml")),
 ];
 
-/// A vendor: the hosts at which its models are asked for, and their cards.
+/// A vendor: the hosts at which its models are asked for, in which `*` stands for one label, and their cards.
 struct Vendor {
     hosts: Vec<String>,
     cards: Arc<VendorCards>,
@@ -47,15 +49,27 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
 pub fn vendors(providers: &[ProviderSettings]) -> BTreeMap<ProviderName, Arc<VendorCards>> {
     providers
         .iter()
-        .filter_map(|provider| Some((provider.name.clone(), cards_at(provider.base_url.as_deref()?)?)))
+        .filter_map(|provider| {
+            let base_url = provider.base_url.clone().or_else(|| provider.home())?;
+            Some((provider.name.clone(), cards_at(&base_url)?))
+        })
         .collect()
 }
 
 fn cards_at(base_url: &str) -> Option<Arc<VendorCards>> {
     let url: http::Uri = base_url.parse().ok()?;
     let host = url.host()?;
-    let vendor = VENDORS.iter().find(|vendor| vendor.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))?;
+    let vendor = VENDORS.iter().find(|vendor| vendor.hosts.iter().any(|pattern| is_host_of(pattern, host)))?;
     Some(Arc::clone(&vendor.cards))
+}
+
+/// Whether every label of the host is that of the pattern, or any at all where the pattern has `*`.
+fn is_host_of(pattern: &str, host: &str) -> bool {
+    let (wanted, labels) = (pattern.split('.'), host.split('.'));
+    wanted.clone().count() == labels.clone().count()
+        && wanted
+            .zip(labels)
+            .all(|(wanted, label)| wanted.eq_ignore_ascii_case(label) || (wanted == "*" && !label.is_empty()))
 }
 
 #[derive(Deserialize)]
@@ -75,9 +89,12 @@ struct CardToml {
     max_output: Option<NonZeroU32>,
     capabilities: Option<Vec<String>>,
     prices: Option<PricesToml>,
+    /// What it costs by another name: the one in front of its own.
+    #[serde(default)]
+    profiles: BTreeMap<String, PricesToml>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone, Copy)]
 #[serde(deny_unknown_fields)]
 struct PricesToml {
     input: f64,
@@ -96,24 +113,27 @@ enum UnreadableCatalogue {
 
 fn read(text: &str) -> Result<Vendor, UnreadableCatalogue> {
     let VendorToml { _as_of: _, hosts, models } = toml::from_str(text)?;
-    let cards = models.into_iter().map(|(model, card)| Ok((model, ModelCard::try_from(card)?)));
-    let cards = cards.collect::<Result<VendorCards, UnreadableCatalogue>>()?;
-    Ok(Vendor { hosts, cards: Arc::new(cards) })
-}
-
-impl TryFrom<CardToml> for ModelCard {
-    type Error = UnreadableCatalogue;
-
-    fn try_from(card: CardToml) -> Result<Self, UnreadableCatalogue> {
-        let CardToml { context_window, max_output, capabilities, prices } = card;
+    let mut cards = Vec::new();
+    for (model, CardToml { context_window, max_output, capabilities, prices, profiles }) in models {
         let known = |name: String| Capability::of_name(&name).ok_or(UnreadableCatalogue::Capability(name));
         let capabilities = capabilities.map(|names| names.into_iter().map(known).collect()).transpose()?;
-        let prices = prices.map(|PricesToml { input, cached_input, output }| Prices {
+        let card =
+            ModelCard { context_window, max_output, capabilities, prices: prices.map(Prices::from), region: None };
+        cards.extend(profiles.into_iter().map(|(profile, prices)| {
+            (format!("{profile}.{model}").into(), ModelCard { prices: Some(prices.into()), ..card.clone() })
+        }));
+        cards.push((model, card));
+    }
+    Ok(Vendor { hosts, cards: Arc::new(cards.into_iter().collect()) })
+}
+
+impl From<PricesToml> for Prices {
+    fn from(PricesToml { input, cached_input, output }: PricesToml) -> Self {
+        Self {
             input: micro_dollars(input),
             cached_input: cached_input.map(micro_dollars),
             output: micro_dollars(output),
-        });
-        Ok(Self { context_window, max_output, capabilities, prices, region: None })
+        }
     }
 }
 
@@ -126,6 +146,7 @@ pub(crate) fn micro_dollars(dollars: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Protocol;
 
     #[test]
     fn every_file_can_be_read() {
@@ -138,13 +159,42 @@ mod tests {
 
     #[test]
     fn a_vendor_is_known_by_its_host() {
-        let card = |url: &str, model: &str| cards_at(url).and_then(|cards| cards.card(model).cloned());
+        let card = |url: &str, model: &str| cards_at(url).and_then(|cards| cards.card(model));
         let known = card("https://API.openai.com/v1", "gpt-4o-2024-08-06").unwrap();
         assert_eq!(known.context_window.map(NonZeroU32::get), Some(128_000));
         assert!(known.can(Capability::Vision) && !known.can(Capability::Prefill));
         assert_eq!(known.prices.map(|prices| prices.output), Some(10_000_000));
         assert_eq!(card("https://api.openai.com.example.org/v1", "gpt-4o"), None);
         assert_eq!(card("http://127.0.0.1:8000/v1", "gpt-4o"), None);
+    }
+
+    #[test]
+    fn a_region_is_one_label_of_a_host() {
+        let card = |url: &str| cards_at(url)?.card("amazon.nova-lite-v1:0");
+        assert!(card("https://bedrock-runtime.us-east-1.amazonaws.com").is_some());
+        assert_eq!(card("https://bedrock-runtime.us.east.amazonaws.com"), None);
+        assert_eq!(card("https://bedrock-runtime..amazonaws.com"), None);
+        assert_eq!(card("https://bedrock-runtime.us-east-1.amazonaws.com.example.org"), None);
+    }
+
+    #[test]
+    fn bedrock_without_a_base_url_is_at_home_in_its_region() {
+        let name = ProviderName::new("aws").unwrap();
+        let settings = ProviderSettings::new(name.clone(), Protocol::Bedrock);
+        assert!(vendors(std::slice::from_ref(&settings)).is_empty());
+        let settings = ProviderSettings { region: Some("eu-west-3".to_owned()), ..settings };
+        assert!(vendors(&[settings]).contains_key(&name));
+    }
+
+    #[test]
+    fn a_profile_has_its_own_price_and_the_windows_of_its_model() {
+        let cards = cards_at("https://bedrock-runtime.eu-central-1.amazonaws.com").unwrap();
+        let (lite, eu) =
+            (cards.card("amazon.nova-lite-v1:0").unwrap(), cards.card("eu.amazon.nova-lite-v1:0").unwrap());
+        assert_eq!((lite.context_window, lite.capabilities), (eu.context_window, eu.capabilities));
+        assert_ne!(lite.prices, eu.prices);
+        let nowhere = cards.card("sa.amazon.nova-lite-v1:0").unwrap();
+        assert_eq!(nowhere, ModelCard { prices: None, ..lite });
     }
 
     #[test]

@@ -13,10 +13,14 @@ use crate::name::{ModelRef, ProviderName};
 pub struct VendorCards(HashMap<Box<str>, ModelCard>);
 
 impl VendorCards {
-    /// The card of `model`: its own, or, for a dated release without one (`gpt-4o-2024-08-06`), that of the model it is a
-    /// release of.
-    pub fn card(&self, model: &str) -> Option<&ModelCard> {
-        self.0.get(model).or_else(|| self.0.get(undated(model)?))
+    /// The card of `model`: its own, or
+    /// * for a dated release without one (`gpt-4o-2024-08-06`), that of the model it is a release of;
+    /// * for an ARN (`arn:aws:bedrock:...:inference-profile/eu.amazon.nova-lite-v1:0`), that of the name it ends with;
+    /// * for a profile without one (`eu.amazon.nova-lite-v1:0`), that of the model it is a profile of, without its prices.
+    pub fn card(&self, model: &str) -> Option<ModelCard> {
+        let model = if model.starts_with("arn:") { model.rsplit_once('/')?.1 } else { model };
+        let own = self.0.get(model).or_else(|| self.0.get(undated(model)?));
+        own.cloned().or_else(|| Some(ModelCard { prices: None, ..self.0.get(unprofiled(model)?)?.clone() }))
     }
 }
 
@@ -34,6 +38,12 @@ fn undated(model: &str) -> Option<&str> {
     })?;
     let is_year = ["-19", "-20"].iter().any(|century| date.starts_with(century));
     (is_year && !name.is_empty()).then_some(name)
+}
+
+/// The name behind that of a part of the world, as in `us-gov.`; `None` if there is none.
+fn unprofiled(model: &str) -> Option<&str> {
+    let (place, model) = model.split_once('.')?;
+    place.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-').then_some(model)
 }
 
 fn is_of_form(text: &str, form: &str) -> bool {
@@ -56,8 +66,8 @@ impl ModelCatalogue {
     pub fn card(&self, model: &ModelRef) -> Option<ModelCard> {
         let known = self.vendors.get(model.provider()).and_then(|vendor| vendor.card(model.model()));
         match (self.own.get(model), known) {
-            (Some(own), Some(known)) => Some(own.clone().over(known)),
-            (own, known) => own.or(known).cloned(),
+            (Some(own), Some(known)) => Some(own.clone().over(&known)),
+            (own, known) => own.cloned().or(known),
         }
     }
 }
@@ -73,7 +83,12 @@ mod tests {
     }
 
     fn catalogue() -> ModelCatalogue {
-        let cards = [("gpt-4o", window(4)), ("gpt-4o-2024-05-13", window(5)), ("qwen3", window(6))];
+        let cards = [
+            ("gpt-4o", window(4)),
+            ("gpt-4o-2024-05-13", window(5)),
+            ("qwen3", window(6)),
+            ("amazon.nova-lite-v1:0", window(7)),
+        ];
         let vendor: VendorCards = cards.map(|(model, card)| (model.into(), card)).into_iter().collect();
         let own = ModelCard { max_output: NonZeroU32::new(9), ..ModelCard::default() };
         ModelCatalogue {
@@ -97,6 +112,17 @@ mod tests {
         check("openai:gpt-4o-mini", None);
         check("openai:qwen3-12345678", None);
         check("openai:-20240806", None);
+    }
+
+    #[test]
+    fn a_profile_and_an_arn_have_the_card_of_their_model() {
+        check("openai:amazon.nova-lite-v1:0", Some(7));
+        check("openai:eu.amazon.nova-lite-v1:0", Some(7));
+        check("openai:arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0", Some(7));
+        check("openai:arn:aws:bedrock:us-east-1:123456789012:inference-profile/us-gov.amazon.nova-lite-v1:0", Some(7));
+        check("openai:arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3", None);
+        check("openai:v2.amazon.nova-lite-v1:0", None);
+        check("openai:amazon.nova-lite-v2:0", None);
     }
 
     #[test]
