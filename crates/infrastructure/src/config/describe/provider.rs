@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Description] = &[
     ),
     key(
         "providers.*.preset",
-        "A well-known provider of OpenAI's protocol: where it is and what it offers is then known. `config/catalog/providers.toml` lists them.",
+        "A well-known provider: what it speaks, where it is and what it offers is then known. `config/catalog/providers.toml` lists them.",
     ),
     key(
         "providers.*.operations",

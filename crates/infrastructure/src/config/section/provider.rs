@@ -62,9 +62,10 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     if !fields.was_given("preset") {
         fields.require("protocol", "write protocol = \"openai\", \"anthropic\" or another, or a preset");
     }
-    let protocol = protocol.or(preset.map(|_| Protocol::OpenAi));
-    if preset.is_some() && protocol != Some(Protocol::OpenAi) {
-        fields.error("preset", "is one of the protocol \"openai\"", "remove it, or 'protocol'");
+    let protocol = protocol.or(preset.map(|preset| preset.protocol));
+    if let Some(preset) = preset.filter(|preset| protocol != Some(preset.protocol)) {
+        let spoken = PROTOCOLS.iter().find(|(_, known)| *known == preset.protocol).map_or("", |(word, _)| word);
+        fields.error("preset", &format!("is one of the protocol \"{spoken}\""), "remove it, or 'protocol'");
     }
     let simulated = read_simulated(protocol, fields);
     let allow_link_local = fields.flag("allow_link_local").unwrap_or(false);
@@ -74,7 +75,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     }
     refuse_off_limits(base_url.as_deref(), allow_link_local, fields);
     let base_url = base_url.or_else(|| protocol.and_then(Protocol::home).map(str::to_owned));
-    let operations = operations(fields).or_else(|| preset.map(|preset| preset.operations.clone()));
+    let operations = operations(fields).or_else(|| preset.and_then(|preset| preset.operations.clone()));
     let api_version = api_version(protocol, fields);
     let api_key = fields.secret("api_key");
     let keys = keys(fields);
