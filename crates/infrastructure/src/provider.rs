@@ -40,7 +40,7 @@ pub(crate) mod sse;
 mod stream_reader;
 mod translated;
 mod transport;
-mod usage;
+pub(crate) mod usage;
 mod watched;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -11,8 +11,11 @@ use tidegate_domain::{
 };
 
 pub(super) use self::watch::MessagesWatch;
-use self::watch::UsageWire;
-use super::{endpoint::KeyHeader, openai::faults};
+use super::{
+    endpoint::KeyHeader,
+    openai::faults,
+    usage::{MessagesUsageWire, Wording},
+};
 
 /// Where Anthropic itself is.
 pub(crate) const BASE_URL: &str = "https://api.anthropic.com/v1";
@@ -60,7 +63,7 @@ pub(super) fn add_version(headers: &mut HeaderMap) {
 #[derive(Deserialize)]
 struct AnswerWire {
     r#type: Option<Box<str>>,
-    usage: Option<UsageWire>,
+    usage: Option<MessagesUsageWire>,
     input_tokens: Option<u64>,
 }
 
@@ -72,7 +75,7 @@ pub(super) fn whole(body: Bytes, operation: Operation) -> Result<WholeAnswer, Fa
     };
     match r#type.as_deref() {
         Some("error") => Err(faults::in_band(&body, Work::Ambiguous)),
-        Some("message") => Ok(WholeAnswer::json(body, usage.and_then(UsageWire::usage))),
+        Some("message") => Ok(WholeAnswer::json(body, usage.and_then(Wording::usage))),
         // Counting costs nothing.
         _ if operation == Operation::CountTokens && input_tokens.is_some() => {
             Ok(WholeAnswer::json(body, Some(Usage::default())))

@@ -18,13 +18,15 @@ use tidegate_domain::{
 #[cfg(test)]
 pub(super) use self::frames::event_frame;
 pub use self::signature::AwsCredentials;
-use self::watch::UsageWire;
 pub(super) use self::{
     event_reader::FramedReader,
     signature::{Signer, percent_encoded},
     watch::ConverseWatch,
 };
-use super::endpoint::Paths;
+use super::{
+    endpoint::Paths,
+    usage::{ConverseUsageWire, Wording},
+};
 
 /// What a streamed answer arrives as.
 pub(super) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -54,7 +56,7 @@ struct AnswerWire<'a> {
     #[serde(borrow)]
     output: Option<&'a RawValue>,
     stop_reason: Option<Box<str>>,
-    usage: Option<UsageWire>,
+    usage: Option<ConverseUsageWire>,
 }
 
 /// Reads a whole answer as far as the gateway must vouch for it.
@@ -65,7 +67,7 @@ pub(super) fn whole(body: Bytes) -> Result<WholeAnswer, Fault> {
     };
     match stop_reason.as_deref() {
         Some(reason) if is_botched(reason) => Err(malformed(BOTCHED)),
-        Some(_) if output.is_some() => Ok(WholeAnswer::json(body, usage.and_then(UsageWire::usage))),
+        Some(_) if output.is_some() => Ok(WholeAnswer::json(body, usage.and_then(Wording::usage))),
         _ => Err(malformed("the answer has no message, or none that has finished")),
     }
 }

@@ -10,8 +10,11 @@ use tidegate_domain::{
 };
 
 pub(super) use self::watch::CohereWatch;
-use self::watch::{UsageWire, has_failed, whole_number};
-use super::{openai::faults, usage::believed};
+use self::watch::has_failed;
+use super::{
+    openai::faults,
+    usage::{CohereUsageWire, Wording, believed, whole_number},
+};
 
 /// Where Cohere itself is.
 pub(crate) const BASE_URL: &str = "https://api.cohere.com/v2";
@@ -34,7 +37,7 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
 struct AnswerWire {
     finish_reason: Option<Box<str>>,
     message: Option<MessageWire>,
-    usage: Option<UsageWire>,
+    usage: Option<CohereUsageWire>,
 }
 
 /// An answer's message is an object, an error's a text.
@@ -52,7 +55,7 @@ pub(super) fn whole(body: Bytes) -> Result<WholeAnswer, Fault> {
     };
     match finish_reason.as_deref() {
         Some(reason) if has_failed(reason) => Err(faults::in_band(&body, Work::Ambiguous)),
-        Some(_) if message.is_some() => Ok(WholeAnswer::json(body, usage.and_then(UsageWire::usage))),
+        Some(_) if message.is_some() => Ok(WholeAnswer::json(body, usage.and_then(Wording::usage))),
         _ => Err(malformed("the answer has no message, or none that has finished")),
     }
 }

@@ -3,6 +3,7 @@
 use tidegate_domain::inference::Usage;
 
 use super::conversation::Part;
+use crate::provider::usage::Wording;
 
 /// A whole answer: one turn of the model's.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +38,12 @@ pub(crate) struct Tokens {
     pub(crate) usage: Usage,
     /// Tokens of the prompt that were put into the provider's cache; part of the input tokens.
     pub(crate) cache_written: u64,
+}
+
+impl<W: Wording> From<W> for Tokens {
+    fn from(wording: W) -> Self {
+        Self { usage: wording.counted(), cache_written: wording.cache_written() }
+    }
 }
 
 /// What one piece of a streamed answer says. Pieces of one part follow each other; a piece of another kind, or of another

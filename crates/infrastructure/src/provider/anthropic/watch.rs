@@ -4,22 +4,19 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_domain::{
-    fault::Work,
-    inference::{Signals, Usage},
-};
+use tidegate_domain::{fault::Work, inference::Signals};
 
 use crate::provider::{
     openai::{faults, tokens_of},
     sse::Event,
-    usage::believed,
+    usage::{MessagesUsageWire, Wording},
     watched::{Meaning, Watch},
 };
 
 /// The state of one streamed message.
 #[derive(Debug, Default)]
 pub(in crate::provider) struct MessagesWatch {
-    usage: UsageWire,
+    usage: MessagesUsageWire,
     finished: bool,
 }
 
@@ -31,7 +28,7 @@ struct EventWire<'a> {
     content_block: Option<BlockWire<'a>>,
     #[serde(borrow)]
     delta: Option<DeltaWire<'a>>,
-    usage: Option<UsageWire>,
+    usage: Option<MessagesUsageWire>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -49,7 +46,7 @@ enum Kind {
 
 #[derive(Deserialize)]
 struct MessageWire {
-    usage: Option<UsageWire>,
+    usage: Option<MessagesUsageWire>,
 }
 
 #[derive(Deserialize)]
@@ -68,40 +65,6 @@ struct DeltaWire<'a> {
     thinking: Option<&'a RawValue>,
     #[serde(borrow)]
     partial_json: Option<&'a RawValue>,
-}
-
-/// What a message cost so far.
-#[derive(Deserialize, Debug, Default, Clone, Copy)]
-pub(super) struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-}
-
-impl UsageWire {
-    fn merged(self, known: Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.or(known.input_tokens),
-            output_tokens: self.output_tokens.or(known.output_tokens),
-            cache_read_input_tokens: self.cache_read_input_tokens.or(known.cache_read_input_tokens),
-            cache_creation_input_tokens: self.cache_creation_input_tokens.or(known.cache_creation_input_tokens),
-        }
-    }
-
-    /// The usage, if it is one that can be believed.
-    pub(super) fn usage(self) -> Option<Usage> {
-        let Self { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens } = self;
-        let cached_tokens = cache_read_input_tokens.unwrap_or(0);
-        let through_cache = cached_tokens.saturating_add(cache_creation_input_tokens.unwrap_or(0));
-        let usage = Usage {
-            input_tokens: input_tokens?.saturating_add(through_cache),
-            output_tokens: output_tokens?,
-            cached_tokens,
-            ..Usage::default()
-        };
-        believed(usage)
-    }
 }
 
 impl Watch for MessagesWatch {

@@ -6,16 +6,13 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_domain::{
-    fault::Work,
-    inference::{Signals, Usage},
-};
+use tidegate_domain::{fault::Work, inference::Signals};
 
 use super::{BOTCHED, is_botched};
 use crate::provider::{
     openai::{faults, tokens_of},
     sse::Event,
-    usage::believed,
+    usage::{ConverseUsageWire, Wording},
     watched::{Meaning, Watch},
 };
 
@@ -93,31 +90,7 @@ struct StopWire<'a> {
 
 #[derive(Deserialize)]
 struct MetadataWire {
-    usage: Option<UsageWire>,
-}
-
-/// What an answer cost.
-#[derive(Deserialize, Debug, Clone, Copy)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_write_input_tokens: Option<u64>,
-}
-
-impl UsageWire {
-    /// The usage, if it is one that can be believed.
-    pub(super) fn usage(self) -> Option<Usage> {
-        let cached_tokens = self.cache_read_input_tokens.unwrap_or(0);
-        let through_cache = cached_tokens.saturating_add(self.cache_write_input_tokens.unwrap_or(0));
-        believed(Usage {
-            input_tokens: self.input_tokens?.saturating_add(through_cache),
-            output_tokens: self.output_tokens?,
-            cached_tokens,
-            ..Usage::default()
-        })
-    }
+    usage: Option<ConverseUsageWire>,
 }
 
 impl Watch for ConverseWatch {
@@ -150,7 +123,7 @@ impl Watch for ConverseWatch {
             if !self.finished {
                 return Meaning::malformed(work, "sent its terminal event before the answer had finished");
             }
-            signals.usage = metadata.usage.and_then(UsageWire::usage);
+            signals.usage = metadata.usage.and_then(Wording::usage);
             signals.done = true;
         }
         Meaning::Forward(signals)
@@ -177,7 +150,7 @@ mod tests {
     use bytes::Bytes;
     use tidegate_domain::{
         fault::{Fault, FaultKind},
-        inference::StreamChunk,
+        inference::{StreamChunk, Usage},
     };
 
     use super::{

@@ -6,15 +6,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_domain::{
-    fault::Work,
-    inference::{Signals, Usage},
-};
+use tidegate_domain::{fault::Work, inference::Signals};
 
 use crate::provider::{
     openai::{faults, tokens_of},
     sse::Event,
-    usage::believed,
+    usage::{CohereUsageWire, Wording},
     watched::{Meaning, Watch},
 };
 
@@ -50,7 +47,7 @@ struct DeltaWire<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
-    usage: Option<UsageWire>,
+    usage: Option<CohereUsageWire>,
 }
 
 /// More of a message.
@@ -82,39 +79,6 @@ struct CallWire<'a> {
 struct FunctionWire<'a> {
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
-}
-
-/// What an answer cost: as it was counted, and as it is paid for.
-#[derive(Deserialize, Debug, Clone, Copy)]
-pub(super) struct UsageWire {
-    tokens: Option<CountWire>,
-    billed_units: Option<CountWire>,
-    cached_tokens: Option<f64>,
-}
-
-#[derive(Deserialize, Debug, Clone, Copy)]
-struct CountWire {
-    input_tokens: Option<f64>,
-    output_tokens: Option<f64>,
-}
-
-impl UsageWire {
-    /// The usage, if it is one that can be believed.
-    pub(super) fn usage(self) -> Option<Usage> {
-        let CountWire { input_tokens, output_tokens } = self.tokens.or(self.billed_units)?;
-        believed(Usage {
-            input_tokens: whole_number(input_tokens?),
-            output_tokens: whole_number(output_tokens?),
-            cached_tokens: self.cached_tokens.map_or(0, whole_number),
-            ..Usage::default()
-        })
-    }
-}
-
-/// Counts come with a fraction, which is none.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast stops at the ends of the range")]
-pub(super) fn whole_number(count: f64) -> u64 {
-    count as u64
 }
 
 /// Whether a message that stopped for this `reason` is no answer.
@@ -151,7 +115,7 @@ impl Watch for CohereWatch {
                     return Meaning::Failed(faults::in_band(&event.data, work));
                 }
                 self.finished = true;
-                signals.usage = delta.and_then(|delta| delta.usage).and_then(UsageWire::usage);
+                signals.usage = delta.and_then(|delta| delta.usage).and_then(Wording::usage);
                 (signals.finished, signals.done) = (true, true);
             }
             Kind::Other => {}
@@ -176,7 +140,7 @@ fn tokens(message: Option<&RawValue>) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_domain::fault::FaultKind;
+    use tidegate_domain::{fault::FaultKind, inference::Usage};
 
     use super::*;
 

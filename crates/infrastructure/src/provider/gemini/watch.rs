@@ -3,7 +3,6 @@
 //! One pass without a tree, as for OpenAI's: a value that only matters by being there is a slice, and nothing is allocated. No event is the
 //! last one: the stream is over when its connection is, and whole if every candidate gave a reason to stop before.
 
-use serde::Deserialize;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Signals, Usage},
@@ -13,7 +12,7 @@ use tidegate_domain::{
 use crate::provider::{
     openai::{faults, tokens_of},
     sse::Event,
-    usage::believed,
+    usage::{GeminiUsageWire, Wording},
     watched::{Meaning, Watch},
 };
 
@@ -150,27 +149,9 @@ fn content_tokens(scanner: &mut Scanner<'_>) -> Result<u32, InvalidJson> {
     Ok(tokens)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UsageWire {
-    prompt_token_count: Option<u64>,
-    cached_content_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    tool_use_prompt_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-}
-
 /// The usage, if it is one: an odd usage is no reason to throw an answer away.
 fn read_usage(json: &str) -> Option<Usage> {
-    let usage: UsageWire = serde_json::from_str(json).ok()?;
-    let reasoning_tokens = usage.thoughts_token_count.unwrap_or(0);
-    believed(Usage {
-        input_tokens: usage.prompt_token_count?.saturating_add(usage.tool_use_prompt_token_count.unwrap_or(0)),
-        output_tokens: usage.candidates_token_count.unwrap_or(0).saturating_add(reasoning_tokens),
-        cached_tokens: usage.cached_content_token_count.unwrap_or(0),
-        reasoning_tokens,
-        estimated: false,
-    })
+    serde_json::from_str::<GeminiUsageWire>(json).ok()?.usage()
 }
 
 impl GeminiWatch {

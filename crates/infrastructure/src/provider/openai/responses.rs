@@ -13,7 +13,7 @@ use tidegate_domain::{
 use super::{faults, tokens_of};
 use crate::provider::{
     sse::Event,
-    usage::believed,
+    usage::{ResponsesUsageWire, Wording},
     watched::{Meaning, Watch},
 };
 
@@ -53,38 +53,10 @@ struct ItemWire<'a> {
     r#type: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    input_tokens_details: Option<InputDetailsWire>,
-    output_tokens_details: Option<OutputDetailsWire>,
-}
-
-#[derive(Deserialize)]
-struct InputDetailsWire {
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetailsWire {
-    reasoning_tokens: Option<u64>,
-}
-
 impl ResponseWire<'_> {
+    /// An odd usage is no reason to throw an answer away.
     fn usage(&self) -> Option<Usage> {
-        let UsageWire { input_tokens, output_tokens, input_tokens_details, output_tokens_details } =
-            serde_json::from_str(self.usage?.get()).ok()?;
-        let cached = input_tokens_details.and_then(|details| details.cached_tokens);
-        let reasoning = output_tokens_details.and_then(|details| details.reasoning_tokens);
-        let usage = Usage {
-            input_tokens: input_tokens?,
-            output_tokens: output_tokens?,
-            cached_tokens: cached.unwrap_or(0),
-            reasoning_tokens: reasoning.unwrap_or(0),
-            estimated: false,
-        };
-        believed(usage)
+        serde_json::from_str::<ResponsesUsageWire>(self.usage?.get()).ok()?.usage()
     }
 
     /// The fault of a response that failed.

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_domain::inference::Usage;
 
+use crate::provider::usage::ConverseUsageWire;
 use crate::translate::{
-    answer::{Answer, Stop, Tokens},
+    answer::{Answer, Stop},
     conversation::{Content, Part, ToolCall},
 };
 
@@ -16,7 +16,7 @@ struct AnswerWire<'a> {
     output: OutputWire<'a>,
     stop_reason: String,
     #[serde(default)]
-    usage: UsageWire,
+    usage: ConverseUsageWire,
 }
 
 #[derive(Deserialize)]
@@ -76,39 +76,12 @@ struct CitedWire {
     text: Option<String>,
 }
 
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_write_input_tokens: Option<u64>,
-}
-
-impl UsageWire {
-    /// Here the tokens that went through the cache are counted apart from the input; elsewhere they are part of it.
-    pub(super) fn tokens(self) -> Tokens {
-        let cached_tokens = self.cache_read_input_tokens.unwrap_or(0);
-        let cache_written = self.cache_write_input_tokens.unwrap_or(0);
-        let fresh = self.input_tokens.unwrap_or(0);
-        Tokens {
-            usage: Usage {
-                input_tokens: fresh.saturating_add(cached_tokens).saturating_add(cache_written),
-                output_tokens: self.output_tokens.unwrap_or(0),
-                cached_tokens,
-                ..Usage::default()
-            },
-            cache_written,
-        }
-    }
-}
-
 /// Reads an answer, which names neither itself nor its model.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
     let AnswerWire { output, stop_reason, usage } = serde_json::from_slice(body)?;
     let parts = output.message.content.into_iter().filter_map(part_of).map(Part::from);
     let stop = Some(stop_of(&stop_reason));
-    Ok(Answer { parts: parts.collect(), stop, tokens: usage.tokens(), ..Answer::default() })
+    Ok(Answer { parts: parts.collect(), stop, tokens: usage.into(), ..Answer::default() })
 }
 
 /// What a block says; none for what runs at the provider, which nobody can ask for.

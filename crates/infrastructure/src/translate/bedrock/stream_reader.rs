@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::answer::{UsageWire, stop_of};
+use super::answer::stop_of;
+use crate::provider::usage::ConverseUsageWire;
 use crate::translate::answer::{Event, Sink};
 
 /// How far a stream is read.
@@ -94,7 +95,7 @@ struct StopWire<'a> {
 
 #[derive(Deserialize)]
 struct MetadataWire {
-    usage: Option<UsageWire>,
+    usage: Option<ConverseUsageWire>,
 }
 
 impl StreamReader {
@@ -119,7 +120,7 @@ impl StreamReader {
         }
         if let Some(MetadataWire { usage }) = event.metadata {
             if let Some(usage) = usage {
-                sink.take(Event::Tokens(usage.tokens()));
+                sink.take(Event::Tokens(usage.into()));
             }
             sink.take(Event::End);
         }

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use serde::Deserialize;
 use tidegate_domain::inference::Usage;
 
+use crate::provider::usage::CohereUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     chat::{call_of, write_call, write_text},
@@ -17,7 +18,7 @@ struct AnswerWire {
     finish_reason: String,
     message: MessageWire,
     #[serde(default)]
-    usage: Option<UsageWire>,
+    usage: Option<CohereUsageWire>,
 }
 
 #[derive(Deserialize)]
@@ -46,40 +47,6 @@ struct FunctionWire {
     arguments: Option<String>,
 }
 
-/// What an answer cost: as it was counted, and as it is paid for.
-#[derive(Deserialize, Default, Clone, Copy)]
-pub(super) struct UsageWire {
-    tokens: Option<CountWire>,
-    billed_units: Option<CountWire>,
-    cached_tokens: Option<f64>,
-}
-
-/// Counts come with a fraction, which is none.
-#[derive(Deserialize, Default, Clone, Copy)]
-struct CountWire {
-    input_tokens: Option<f64>,
-    output_tokens: Option<f64>,
-}
-
-impl UsageWire {
-    /// What was counted; what is paid for may leave out what Cohere itself put into the prompt.
-    pub(super) fn tokens(self) -> Tokens {
-        let counts = self.tokens.or(self.billed_units).unwrap_or_default();
-        let usage = Usage {
-            input_tokens: whole(counts.input_tokens),
-            output_tokens: whole(counts.output_tokens),
-            cached_tokens: whole(self.cached_tokens),
-            ..Usage::default()
-        };
-        Tokens { usage, cache_written: 0 }
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast stops at the ends of the range")]
-fn whole(count: Option<f64>) -> u64 {
-    count.unwrap_or(0.0) as u64
-}
-
 /// Reads an answer, which does not name its model.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
     let AnswerWire { id, finish_reason, message, usage } = serde_json::from_slice(body)?;
@@ -87,7 +54,7 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
         id: id.unwrap_or_default(),
         parts: parts_of(message),
         stop: Some(stop_of(&finish_reason)),
-        tokens: usage.unwrap_or_default().tokens(),
+        tokens: usage.map(Tokens::from).unwrap_or_default(),
         ..Answer::default()
     })
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::answer::{UsageWire, stop_of};
+use super::answer::stop_of;
+use crate::provider::usage::CohereUsageWire;
 use crate::translate::answer::{Event, Sink};
 
 /// How far a stream is read: each event says all that is needed.
@@ -42,7 +43,7 @@ struct DeltaWire<'a> {
     message: Option<&'a serde_json::value::RawValue>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
-    usage: Option<UsageWire>,
+    usage: Option<CohereUsageWire>,
 }
 
 /// More of a message.
@@ -101,7 +102,7 @@ impl StreamReader {
             EventKind::MessageEnd => {
                 let Some(DeltaWire { finish_reason, usage, .. }) = delta else { return Ok(()) };
                 if let Some(usage) = usage {
-                    sink.take(Event::Tokens(usage.tokens()));
+                    sink.take(Event::Tokens(usage.into()));
                 }
                 sink.take(Event::Stop(stop_of(finish_reason.as_deref().unwrap_or_default())));
                 sink.take(Event::End);

@@ -11,6 +11,7 @@ use super::{
     part_writer::write_call,
     proof::{marked, sealed, signed},
 };
+use crate::provider::usage::GeminiUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
@@ -29,7 +30,7 @@ pub(super) struct AnswerWire<'a> {
     pub(super) candidates: Vec<CandidateWire<'a>>,
     #[serde(borrow, default)]
     prompt_feedback: Option<FeedbackWire<'a>>,
-    pub(super) usage_metadata: Option<UsageWire>,
+    pub(super) usage_metadata: Option<GeminiUsageWire>,
 }
 
 #[derive(Deserialize)]
@@ -75,32 +76,6 @@ pub(super) struct CallWire<'a> {
 struct FeedbackWire<'a> {
     #[serde(borrow, default)]
     block_reason: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UsageWire {
-    prompt_token_count: Option<u64>,
-    cached_content_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    tool_use_prompt_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-}
-
-impl UsageWire {
-    /// Here thoughts are counted apart from the answer; elsewhere they are part of it.
-    pub(super) fn tokens(self) -> Tokens {
-        let reasoning_tokens = self.thoughts_token_count.unwrap_or(0);
-        let prompt = self.prompt_token_count.unwrap_or(0);
-        let usage = Usage {
-            input_tokens: prompt.saturating_add(self.tool_use_prompt_token_count.unwrap_or(0)),
-            output_tokens: self.candidates_token_count.unwrap_or(0).saturating_add(reasoning_tokens),
-            cached_tokens: self.cached_content_token_count.unwrap_or(0),
-            reasoning_tokens,
-            estimated: false,
-        };
-        Tokens { usage, cache_written: 0 }
-    }
 }
 
 impl<'a> AnswerWire<'a> {
@@ -170,7 +145,7 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
         created: None,
         parts,
         stop: Some(stop),
-        tokens: wire.usage_metadata.map(UsageWire::tokens).unwrap_or_default(),
+        tokens: wire.usage_metadata.map(Tokens::from).unwrap_or_default(),
     })
 }
 

@@ -4,7 +4,7 @@
 //! give a reason to stop with every event, so the last one counts.
 
 use super::{
-    answer::{AnswerWire, PartWire, UsageWire},
+    answer::{AnswerWire, PartWire},
     proof::marked,
 };
 use crate::translate::answer::{Event, Sink, Stop};
@@ -30,7 +30,7 @@ impl StreamReader {
         }
         wire.parts().iter().for_each(|part| self.read_part(part, sink));
         if let Some(usage) = wire.usage_metadata {
-            sink.take(Event::Tokens(UsageWire::tokens(usage)));
+            sink.take(Event::Tokens(usage.into()));
         }
         self.stop = wire.stop(self.calls > 0).or(self.stop.take());
         Ok(())

@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_domain::inference::Usage;
 
+use crate::provider::usage::MessagesUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
@@ -20,7 +20,7 @@ struct AnswerWire<'a> {
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
     #[serde(default)]
-    usage: UsageWire,
+    usage: MessagesUsageWire,
 }
 
 #[derive(Deserialize)]
@@ -36,51 +36,6 @@ struct BlockWire<'a> {
     data: Option<String>,
 }
 
-#[derive(Deserialize, Default, Clone, Copy)]
-pub(super) struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetailsWire>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-struct OutputDetailsWire {
-    thinking_tokens: Option<u64>,
-}
-
-impl UsageWire {
-    /// What is reported here, and of `known` what is not.
-    pub(super) fn merged(self, known: Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.or(known.input_tokens),
-            output_tokens: self.output_tokens.or(known.output_tokens),
-            cache_read_input_tokens: self.cache_read_input_tokens.or(known.cache_read_input_tokens),
-            cache_creation_input_tokens: self.cache_creation_input_tokens.or(known.cache_creation_input_tokens),
-            output_tokens_details: self.output_tokens_details.or(known.output_tokens_details),
-        }
-    }
-
-    /// Here the tokens that went through the cache are counted apart from the input; elsewhere they are part of it.
-    pub(super) fn tokens(self) -> Tokens {
-        let cached_tokens = self.cache_read_input_tokens.unwrap_or(0);
-        let cache_written = self.cache_creation_input_tokens.unwrap_or(0);
-        let fresh = self.input_tokens.unwrap_or(0);
-        let reasoning = self.output_tokens_details.and_then(|details| details.thinking_tokens);
-        Tokens {
-            usage: Usage {
-                input_tokens: fresh.saturating_add(cached_tokens).saturating_add(cache_written),
-                output_tokens: self.output_tokens.unwrap_or(0),
-                cached_tokens,
-                reasoning_tokens: reasoning.unwrap_or(0),
-                estimated: false,
-            },
-            cache_written,
-        }
-    }
-}
-
 /// Reads an answer.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
     let AnswerWire { id, model, content, stop_reason, stop_sequence, usage } = serde_json::from_slice(body)?;
@@ -90,7 +45,7 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
         created: None,
         parts: content.into_iter().filter_map(part_of).map(Part::from).collect(),
         stop: stop_reason.as_deref().map(|reason| stop_of(reason, stop_sequence)),
-        tokens: usage.tokens(),
+        tokens: usage.into(),
     })
 }
 

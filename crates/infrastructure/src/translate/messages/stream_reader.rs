@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::answer::{UsageWire, stop_of};
+use super::answer::stop_of;
+use crate::provider::usage::MessagesUsageWire;
 use crate::translate::answer::{Event, Sink};
 
 /// How far a stream is read.
 #[derive(Default)]
 pub(in crate::translate) struct StreamReader {
-    usage: UsageWire,
+    usage: MessagesUsageWire,
 }
 
 impl std::fmt::Debug for StreamReader {
@@ -29,7 +30,7 @@ struct EventWire<'a> {
     content_block: Option<BlockWire<'a>>,
     #[serde(borrow)]
     delta: Option<DeltaWire<'a>>,
-    usage: Option<UsageWire>,
+    usage: Option<MessagesUsageWire>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -51,7 +52,7 @@ struct MessageWire<'a> {
     #[serde(borrow)]
     model: Cow<'a, str>,
     #[serde(default)]
-    usage: UsageWire,
+    usage: MessagesUsageWire,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +102,7 @@ impl StreamReader {
             EventKind::ContentBlockDelta => continue_block(index, delta, sink),
             EventKind::MessageDelta => {
                 self.usage = usage.unwrap_or_default().merged(self.usage);
-                sink.take(Event::Tokens(self.usage.tokens()));
+                sink.take(Event::Tokens(self.usage.into()));
                 if let Some(DeltaWire { stop_reason: Some(reason), stop_sequence, .. }) = delta {
                     sink.take(Event::Stop(stop_of(&reason, stop_sequence)));
                 }
@@ -116,7 +117,7 @@ impl StreamReader {
         let Some(MessageWire { id, model, usage }) = message else { return };
         self.usage = usage;
         sink.take(Event::Begin { id: &id, model: &model, created: None });
-        sink.take(Event::Tokens(usage.tokens()));
+        sink.take(Event::Tokens(usage.into()));
     }
 }
 

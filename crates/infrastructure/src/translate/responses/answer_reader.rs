@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use tidegate_domain::inference::Usage;
 
 use super::ENCRYPTED;
+use crate::provider::usage::ResponsesUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
@@ -23,32 +23,13 @@ pub(super) struct HeadWire<'a> {
     status: Option<Cow<'a, str>>,
     #[serde(borrow)]
     incomplete_details: Option<IncompleteWire<'a>>,
-    usage: Option<UsageWire>,
+    usage: Option<ResponsesUsageWire>,
 }
 
 #[derive(Deserialize)]
 struct IncompleteWire<'a> {
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct UsageWire {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    input_tokens_details: Option<InputDetailsWire>,
-    output_tokens_details: Option<OutputDetailsWire>,
-}
-
-#[derive(Deserialize)]
-struct InputDetailsWire {
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetailsWire {
-    reasoning_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -82,18 +63,7 @@ impl HeadWire<'_> {
     }
 
     pub(super) fn tokens(&self) -> Option<Tokens> {
-        let UsageWire { input_tokens, output_tokens, input_tokens_details, output_tokens_details } =
-            self.usage.as_ref()?;
-        let cached = input_tokens_details.as_ref().and_then(|details| details.cached_tokens);
-        let reasoning = output_tokens_details.as_ref().and_then(|details| details.reasoning_tokens);
-        let usage = Usage {
-            input_tokens: input_tokens.unwrap_or(0),
-            output_tokens: output_tokens.unwrap_or(0),
-            cached_tokens: cached.unwrap_or(0),
-            reasoning_tokens: reasoning.unwrap_or(0),
-            estimated: false,
-        };
-        Some(Tokens { usage, cache_written: 0 })
+        self.usage.map(Tokens::from)
     }
 
     /// Why the model stopped. That it waits for tools is said nowhere but by their calls.
