@@ -184,7 +184,7 @@ fn order<C: LlmClient>(
         };
         let Some(picked) = picked else { return order };
         tried.push(Arc::clone(&picked));
-        match picked.client.fits(request) {
+        match picked.client.fits(request, picked.spec.model.model()) {
             Ok(_) => order.asked.push(picked),
             Err(_) => order.ruled_out.push(picked),
         }

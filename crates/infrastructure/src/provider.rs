@@ -24,6 +24,8 @@ mod client;
 mod cohere;
 mod connecting;
 mod endpoint;
+#[cfg(any(test, fuzzing))]
+pub mod examine;
 mod gemini;
 mod http_client;
 mod http_provider;

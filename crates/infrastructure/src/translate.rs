@@ -15,6 +15,7 @@
 //! | `chat`, `cohere`, `gemini`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
+//! | `words` | what a caller calls a field that has no place elsewhere |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
 
 mod answer;
@@ -30,13 +31,15 @@ mod responses;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{Address, Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Translation, Unfit},
 };
 
+use self::conversation::Conversation;
 pub(crate) use self::stream::StreamTranslator;
 
 /// The request in another dialect.
@@ -56,17 +59,21 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
     };
     let (model, stream) = (request.envelope().model(), request.envelope().stream());
     conversation.stream = stream;
-    let written = match to {
-        Dialect::Chat => chat::write_request(&conversation, model, &mut dropped)?,
-        Dialect::Messages => messages::write_request(&conversation, model, &mut dropped)?,
-        Dialect::Responses => responses::write_request(&conversation, model, &mut dropped)?,
-        Dialect::Cohere => cohere::write_request(&conversation, model, &mut dropped)?,
-        Dialect::Gemini => gemini::write_request(&conversation, &mut dropped)?,
-        Dialect::Bedrock => bedrock::write_request(&conversation, &mut dropped)?,
-    };
+    let mut lost = Dropped::default();
+    let written = write_request(&conversation, (to, model), &mut lost).map_err(|unfit| match unfit {
+        Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
+        Unfit::Operation(_) => unfit,
+    })?;
+    for field in lost.fields() {
+        dropped.note(words::in_words_of(from, field, body));
+    }
     for (name, _) in request.headers() {
         dropped.note(name);
     }
+    let particular = (to == Dialect::Bedrock && conversation.reasoning.is_budget()).then(|| {
+        let problem = "is a budget, which of Bedrock's models only Claude can be given";
+        Unfit::field(&words::in_words_of(from, "thinking_budget", body), problem)
+    });
     // A body that was just written is one that can be read.
     let (operation, written) = (Operation::Converse(to), written.freeze());
     let request = match to {
@@ -78,7 +85,23 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         }
     };
     let request = request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
-    Ok(Translation { request, dropped })
+    Ok(Translation { request, dropped, particular })
+}
+
+/// Writes it in the dialect, for the model of that name. What it names is not yet in the words of the caller.
+fn write_request(
+    conversation: &Conversation,
+    (dialect, model): (Dialect, &str),
+    dropped: &mut Dropped,
+) -> Result<BytesMut, Unfit> {
+    match dialect {
+        Dialect::Chat => chat::write_request(conversation, model, dropped),
+        Dialect::Messages => messages::write_request(conversation, model, dropped),
+        Dialect::Responses => responses::write_request(conversation, model, dropped),
+        Dialect::Cohere => cohere::write_request(conversation, model, dropped),
+        Dialect::Gemini => gemini::write_request(conversation, dropped),
+        Dialect::Bedrock => bedrock::write_request(conversation, dropped),
+    }
 }
 
 /// What the answer to a request takes from it.

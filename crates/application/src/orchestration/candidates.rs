@@ -61,7 +61,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// The candidate, if the request fits it; one that it does not fit is left out for good.
     fn fitting(&mut self, candidate: Candidate<C>, request: &InferenceRequest) -> Option<Candidate<C>> {
-        match candidate.instance.client.fits(request) {
+        match candidate.instance.client.fits(request, candidate.instance.spec.model.model()) {
             Ok(dropped) => Some(Candidate { dropped, ..candidate }),
             Err(unfit) => {
                 self.pass_over(candidate.instance, unfit);

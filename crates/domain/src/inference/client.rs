@@ -51,13 +51,13 @@ pub trait LlmClient: Send + Sync + 'static {
     /// The stream that a streamed answer arrives on.
     type Stream: AnswerStream;
 
-    /// Whether the provider can be sent `request` at all, and what of it would be left out. Asked before every attempt, so
+    /// Whether the provider can be sent `request` for `model` at all, and what of it would be left out. Asked before every attempt, so
     /// that nobody is tried in vain; a client that passes every request on as it came need not say anything.
     ///
     /// # Errors
     /// [`Unfit`] names what the provider does not offer, or the field that cannot be said in its dialect.
-    fn fits(&self, request: &InferenceRequest) -> Result<Dropped, Unfit> {
-        let _ = request;
+    fn fits(&self, request: &InferenceRequest, model: &str) -> Result<Dropped, Unfit> {
+        let _ = (request, model);
         Ok(Dropped::default())
     }
 

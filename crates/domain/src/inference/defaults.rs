@@ -147,6 +147,12 @@ impl ParameterDefaults {
         Self::new(DefaultValues { reasoning_effort: None, thinking_budget: None, ..self.values })
     }
 
+    /// The same defaults, for a model that cannot be told for how many tokens to think.
+    #[must_use]
+    pub fn without_budget(&self) -> Self {
+        Self::new(DefaultValues { thinking_budget: None, ..self.values })
+    }
+
     /// Whether they tell a model to think.
     pub fn ask_for_reasoning(&self) -> bool {
         let DefaultValues { reasoning_effort, thinking_budget, .. } = self.values;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    Address, Dialect, Envelope, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
+    Address, Dialect, Envelope, Family, InvalidEnvelope, Operation, Parameter, ParameterDefaults, Unfit,
     defaults::spelt,
     form,
     translation::{Translation, Translations},
@@ -16,6 +16,7 @@ use crate::json;
 #[derive(Debug, Clone)]
 pub struct InferenceRequest {
     operation: Operation,
+    family: Family,
     body: Bytes,
     envelope: Envelope,
     /// Bytes of its files, which are no prompt; `None` if it is no form.
@@ -67,7 +68,15 @@ impl InferenceRequest {
 
     fn new(operation: Operation, body: Bytes, envelope: Envelope) -> Self {
         let translations = Translations::default();
-        Self { operation, body, envelope, file_bytes: None, headers: Vec::new(), translations }
+        Self {
+            operation,
+            family: operation.family(),
+            body,
+            envelope,
+            file_bytes: None,
+            headers: Vec::new(),
+            translations,
+        }
     }
 
     /// The same request with one of the caller's headers that belong to it: a same-protocol upstream gets it too.
@@ -75,6 +84,17 @@ impl InferenceRequest {
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The same request of somebody who follows other conventions than most who ask for this: errors are to be worded by them.
+    #[must_use]
+    pub fn worded_by(self, family: Family) -> Self {
+        Self { family, ..self }
+    }
+
+    /// Whose conventions its caller follows.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// What is asked for.

@@ -11,6 +11,8 @@ pub struct Translation {
     pub request: InferenceRequest,
     /// What the other dialect has no place for.
     pub dropped: Dropped,
+    /// What of it only some models of the provider can be told, as it is refused for the others.
+    pub particular: Option<Unfit>,
 }
 
 /// The translations of one request so far. Empty, and without an allocation, for as long as nobody needs one.

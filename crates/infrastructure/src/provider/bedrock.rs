@@ -17,6 +17,8 @@ use tidegate_domain::{
 
 #[cfg(test)]
 pub(super) use self::frames::event_frame;
+#[cfg(any(test, fuzzing))]
+pub(super) use self::frames::{Frame, Frames, framed};
 pub use self::signature::AwsCredentials;
 pub(super) use self::{
     event_reader::FramedReader,
@@ -38,6 +40,13 @@ pub(super) const EVERYWHERE: [Operation; 1] = [Operation::Converse(Dialect::Bedr
 pub(crate) fn home(region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("https://bedrock-runtime.{region}.{domain}")
+}
+
+/// Whether a model may be one of Anthropic's, which alone are told for how many tokens to think. Its name says whose it is, also behind
+/// that of a part of the world (`us.anthropic.claude-...`), unless it is an ARN that names nobody.
+pub(super) fn may_be_claude(model: &str) -> bool {
+    let name = if model.starts_with("arn:") { model.rsplit('/').next().unwrap_or(model) } else { model };
+    !name.contains('.') || name.split('.').any(|word| word == "anthropic")
 }
 
 /// Where below the base URL `model` is asked for an operation. A model is named as in Bedrock's catalogue, or by an ARN, which holds slashes.
@@ -102,6 +111,20 @@ mod tests {
     fn a_region_has_its_host() {
         assert_eq!(home("eu-central-1"), "https://bedrock-runtime.eu-central-1.amazonaws.com");
         assert_eq!(home("cn-north-1"), "https://bedrock-runtime.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn a_name_says_whose_model_it_is() {
+        for (model, expected) in [
+            ("anthropic.claude-sonnet-5", true),
+            ("us-gov.anthropic.claude-sonnet-5", true),
+            ("arn:aws:bedrock:us-east-1:1:inference-profile/eu.anthropic.claude-sonnet-5", true),
+            ("arn:aws:bedrock:us-east-1:1:application-inference-profile/a1b2", true),
+            ("amazon.nova-2-lite-v1:0", false),
+            ("arn:aws:bedrock:us-east-1::foundation-model/openai.gpt-oss-20b-1:0", false),
+        ] {
+            assert_eq!(may_be_claude(model), expected, "{model}");
+        }
     }
 
     fn read(body: &'static str) -> Result<WholeAnswer, FaultKind> {

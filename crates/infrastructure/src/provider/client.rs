@@ -18,7 +18,7 @@ use tidegate_domain::{
     },
 };
 
-use super::{HttpClient, HttpStream, SimulatedClient, SimulatedStream, translated::TranslatedStream};
+use super::{HttpClient, HttpStream, SimulatedClient, SimulatedStream, bedrock, translated::TranslatedStream};
 use crate::translate::{self, Asked, StreamTranslator};
 
 /// The most tokens of an answer, where a protocol must be told, nobody said, and it is not known how many the model can give.
@@ -74,8 +74,13 @@ impl ProviderClient {
             .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
         let must_limit = to == Dialect::Messages && request.envelope().span(Parameter::MaxTokens).is_none();
         let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
-        let defaults =
-            if must_limit { Cow::Owned(call.defaults.or_max_tokens(limit)) } else { Cow::Borrowed(call.defaults) };
+        let defaults = if must_limit {
+            Cow::Owned(call.defaults.or_max_tokens(limit))
+        } else if to == Dialect::Bedrock && !bedrock::may_be_claude(call.model) {
+            Cow::Owned(call.defaults.without_budget())
+        } else {
+            Cow::Borrowed(call.defaults)
+        };
         let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let asked = Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model };
         let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
@@ -102,10 +107,12 @@ fn translated(request: &InferenceRequest, (from, to): (Dialect, Dialect)) -> Res
 impl LlmClient for ProviderClient {
     type Stream = ProviderStream;
 
-    fn fits(&self, request: &InferenceRequest) -> Result<Dropped, Unfit> {
-        match self.translation(request)? {
-            None => Ok(Dropped::default()),
-            Some(dialects) => translated(request, dialects).map(|translation| translation.dropped.clone()),
+    fn fits(&self, request: &InferenceRequest, model: &str) -> Result<Dropped, Unfit> {
+        let Some(dialects) = self.translation(request)? else { return Ok(Dropped::default()) };
+        let Translation { dropped, particular, .. } = translated(request, dialects)?;
+        match particular {
+            Some(unfit) if !bedrock::may_be_claude(model) => Err(unfit.clone()),
+            _ => Ok(dropped.clone()),
         }
     }
 
@@ -113,7 +120,7 @@ impl LlmClient for ProviderClient {
         match self.translation(call.request) {
             Ok(None) => {
                 let reply = self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
-                reply.map_err(|fault| translate::fault(fault, call.request.operation().family()))
+                reply.map_err(|fault| translate::fault(fault, call.request.family()))
             }
             Ok(Some(dialects)) => Box::pin(self.ask_in(dialects, call)).await,
             Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),

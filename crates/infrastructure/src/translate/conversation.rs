@@ -37,7 +37,7 @@ impl Conversation {
         if self.tools.is_empty() || self.parallel_tool_calls != Some(false) {
             return Ok(());
         }
-        let problem = "must not be false: this model's provider cannot be told to call one tool at a time";
+        let problem = "is not to be had: this model's provider cannot be told to call one tool at a time";
         Err(Unfit::field("parallel_tool_calls", problem))
     }
 }
@@ -113,6 +113,17 @@ pub(crate) enum Content {
     SealedReasoning(String),
     /// Why the model will not answer.
     Refusal(String),
+}
+
+impl Content {
+    /// The last step of the path of a thought, as it is named where it is not sent back: what of it there is to name.
+    pub(crate) fn thought_word(&self) -> &'static str {
+        match self {
+            Self::Reasoning { signature: Some(signature), .. } if !signature.is_empty() => "signature",
+            Self::SealedReasoning(_) => "data",
+            _ => "thinking",
+        }
+    }
 }
 
 /// Where the bytes of an image or a document are.
@@ -224,6 +235,11 @@ impl Reasoning {
             (_, Some("xhigh" | "max")) => Some(32_768),
             (Some(Thinking::Open), None) | (_, Some(_)) => Some(8192),
         }
+    }
+
+    /// Whether it is told for how many tokens to think.
+    pub(crate) fn is_budget(&self) -> bool {
+        matches!(self.thinking, Some(Thinking::Budget(_)))
     }
 
     /// The effort, for dialects that know no budget: it stands as it is, and a budget becomes the one that it amounts to.

@@ -51,7 +51,7 @@ impl<C: LlmClient> DataPlane<C> {
         let Incoming { method, target, fields, body } = incoming;
         let mut outgoing = if let Some(asked) = ingress::asked(&method, &target) {
             let answered = unless_it_panics(pin!(self.complete((asked, &fields, body), &id))).await;
-            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(asked.operation.family())))
+            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(asked.family)))
         } else {
             let incoming = Incoming { method, target, fields, body };
             let Ok(response) = self.others.clone().oneshot(incoming.into_request()).await;

@@ -49,6 +49,8 @@ const ANTHROPIC_HEADERS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
     pub(super) operation: Operation,
+    /// Whose conventions its caller follows.
+    pub(super) family: Family,
     /// The model as it stands in the path, and whether a stream is asked for; `None` where both are in the body.
     address: Option<(&'a str, bool)>,
     query: &'a str,
@@ -71,17 +73,20 @@ pub(super) fn asked<'a>(method: &Method, uri: &'a Uri) -> Option<Asked<'a>> {
     }
     let (path, query) = (uri.path(), uri.query().unwrap_or_default());
     if let Some((_, operation)) = PATHS.iter().find(|(known, _)| *known == path) {
-        return Some(Asked { operation: *operation, address: None, query });
+        let family = if path.starts_with("/v2/") { Family::Cohere } else { operation.family() };
+        return Some(Asked { operation: *operation, family, address: None, query });
     }
     let (model, method) = MODELS.iter().find_map(|start| path.strip_prefix(start))?.rsplit_once(':')?;
     let (_, operation, stream) = METHODS.into_iter().find(|(known, ..)| *known == method)?;
-    Some(Asked { operation, address: Some((model, stream)), query })
+    Some(Asked { operation, family: operation.family(), address: Some((model, stream)), query })
 }
 
 impl Asked<'_> {
     /// The request with that body, and with those of its headers that belong to it.
     pub(super) fn request(&self, body: Bytes, fields: &Fields) -> Result<InferenceRequest, Refusal> {
-        let Some((model, stream)) = self.address else { return Ok(request(self.operation, body, fields)?) };
+        let Some((model, stream)) = self.address else {
+            return Ok(request(self.operation, body, fields)?.worded_by(self.family));
+        };
         if stream && parameter(self.query, "alt") != Some("sse") {
             let problem = "'alt' must be 'sse': a stream comes as server-sent events only";
             return Err(Refusal::invalid_value("alt", problem.to_owned()));
@@ -166,6 +171,18 @@ mod tests {
         for path in ["/v1/models", "/v1beta/models/m", "/v1beta/models/m:embedContent", "/v1beta/m:generateContent"] {
             assert_eq!(asked_for(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn who_asks_below_version_two_follows_coheres_conventions() {
+        let family = |path| asked(&Method::POST, &Uri::from_static(path)).unwrap().family;
+        assert_eq!((family("/v1/rerank"), family("/v2/rerank")), (Family::OpenAi, Family::Cohere));
+        assert!(
+            PATHS
+                .iter()
+                .filter(|(path, _)| !path.ends_with("/rerank"))
+                .all(|(path, known)| family(path) == known.family())
+        );
     }
 
     #[track_caller]

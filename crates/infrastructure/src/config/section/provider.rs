@@ -65,7 +65,7 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let protocol = protocol.or(preset.map(|preset| preset.protocol));
     if let Some(preset) = preset.filter(|preset| protocol != Some(preset.protocol)) {
         let spoken = PROTOCOLS.iter().find(|(_, known)| *known == preset.protocol).map_or("", |(word, _)| word);
-        fields.error("preset", &format!("is one of the protocol \"{spoken}\""), "remove it, or 'protocol'");
+        fields.error("preset", format!("is one of the protocol \"{spoken}\""), "remove it, or 'protocol'");
     }
     let simulated = read_simulated(protocol, fields);
     let allow_link_local = fields.flag("allow_link_local").unwrap_or(false);

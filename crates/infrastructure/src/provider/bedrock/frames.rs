@@ -15,7 +15,7 @@ const TRAILER: usize = 4;
 
 /// What a frame says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(in crate::provider) enum Frame {
     /// An event, by its type.
     Event { kind: String, payload: Bytes },
     /// The stream failed, by the type of the exception.
@@ -26,22 +26,22 @@ pub(super) enum Frame {
 
 /// Bytes that are no frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BrokenFrame(pub(super) &'static str);
+pub(in crate::provider) struct BrokenFrame(pub(super) &'static str);
 
 /// Cuts a byte stream into frames.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(in crate::provider) struct Frames {
     buffer: BytesMut,
 }
 
 impl Frames {
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, read: &[u8]) {
+    pub(in crate::provider) fn push(&mut self, read: &[u8]) {
         self.buffer.extend_from_slice(read);
     }
 
     /// The next frame that the bytes so far complete.
-    pub(super) fn next(&mut self) -> Result<Option<Frame>, BrokenFrame> {
+    pub(in crate::provider) fn next(&mut self) -> Result<Option<Frame>, BrokenFrame> {
         let Some(prelude) = self.buffer.first_chunk::<PRELUDE>() else { return Ok(None) };
         let number = |at| read_u32(prelude, at);
         if crc32(&prelude[..8]) != number(8) {
@@ -144,8 +144,9 @@ pub(in crate::provider) fn event_frame(kind: &str, payload: &str) -> Vec<u8> {
 }
 
 /// A frame with these headers.
-#[cfg(test)]
-pub(super) fn framed(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
+#[cfg(any(test, fuzzing))]
+#[expect(clippy::unwrap_used, reason = "tests alone write frames, and short ones")]
+pub(in crate::provider) fn framed(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut inner = Vec::new();
     for (name, value) in headers {
         inner.push(u8::try_from(name.len()).unwrap());

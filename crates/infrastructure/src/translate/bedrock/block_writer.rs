@@ -51,7 +51,7 @@ impl BlockWriter<'_> {
                 });
             }
             // Without the proof of its maker a thought is not taken back.
-            Content::Reasoning { .. } => self.dropped.note(format!("{path}.reasoning_content")),
+            Content::Reasoning { .. } => self.dropped.note(format!("{path}.content[].{}", content.thought_word())),
             Content::SealedReasoning(data) => list.object(|block| {
                 block.object("reasoningContent", |reasoning| reasoning.put("redactedContent", data));
             }),

@@ -32,13 +32,13 @@ pub(in crate::translate) fn write_request(
 /// What changes the answer and cannot be said.
 fn refuse(conversation: &Conversation) -> Result<(), Unfit> {
     if matches!(conversation.format, Format::JsonObject) {
-        let problem = "must be 'text' or 'json_schema': this model's provider has no JSON mode without a schema";
+        let problem = "is a JSON mode without a schema, which this model's provider has not; give it a schema";
         return Err(Unfit::field("response_format.type", problem));
     }
     conversation.refuse_one_call_at_a_time()?;
     let has_tools = !conversation.tools.is_empty();
     if has_tools && conversation.tool_choice == Some(ToolChoice::None) && conversation.turns.iter().any(has_called) {
-        let problem = "must not be 'none' where tools were called before: this model's provider cannot say it";
+        let problem = "forbids tools that were called before, which this model's provider cannot be told";
         return Err(Unfit::field("tool_choice", problem));
     }
     Ok(())
@@ -54,11 +54,12 @@ fn has_called(turn: &Turn) -> bool {
 fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) -> Result<(), Unfit> {
     let (instructions, spoken): (Vec<&Turn>, Vec<&Turn>) =
         conversation.turns.iter().partition(|turn| turn.role == Role::System);
+    let path = instructions.first().map_or("", |turn| &turn.path);
     let instructions: Vec<&Part> = instructions.iter().flat_map(|turn| &turn.parts).collect();
     let mut writer = BlockWriter { dropped, documents: 0 };
     let mut written = Ok(());
     if !instructions.is_empty() {
-        root.list("system", |list| written = writer.write(list, &instructions, "messages[0]"));
+        root.list("system", |list| written = writer.write(list, &instructions, path));
     }
     root.list("messages", |list| {
         for side in spoken.chunk_by(|one, next| one.role == next.role) {

@@ -176,8 +176,8 @@ fn write_file(list: &mut List<'_>, data: &str, name: Option<&str>) {
 fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
     let is_call = |part: &&Part| call_of(part).is_some();
     let is_thought = |part: &&Part| matches!(part.content, Content::Reasoning { .. } | Content::SealedReasoning(_));
-    if turn.parts.iter().any(|part| is_thought(&part)) {
-        dropped.note(format!("{}.content[].thinking", turn.path));
+    if let Some(thought) = turn.parts.iter().find(|part| is_thought(part)) {
+        dropped.note(format!("{}.content[].{}", turn.path, thought.content.thought_word()));
     }
     let calls: Vec<&ToolCall> = turn.parts.iter().filter_map(call_of).collect();
     let said: Vec<&Part> = turn.parts.iter().filter(|part| !is_call(part) && !is_thought(part)).collect();

@@ -45,8 +45,10 @@ fn write_assistant(list: &mut List<'_>, (parts, turn): (&[&Part], &Turn), droppe
     for part in parts {
         match &part.content {
             Content::ToolCall(_) => {}
-            Content::Reasoning { signature: Some(proof), .. } if !proof.is_empty() => note_thought(turn, dropped),
-            Content::SealedReasoning(_) => note_thought(turn, dropped),
+            Content::Reasoning { signature: Some(proof), .. } if !proof.is_empty() => {
+                note_thought(part, turn, dropped);
+            }
+            Content::SealedReasoning(_) => note_thought(part, turn, dropped),
             Content::Reasoning { text, .. } if !calls.is_empty() => plan.push_str(text),
             _ => said.push(*part),
         }
@@ -65,8 +67,8 @@ fn write_assistant(list: &mut List<'_>, (parts, turn): (&[&Part], &Turn), droppe
     written
 }
 
-fn note_thought(turn: &Turn, dropped: &mut Dropped) {
-    dropped.note(format!("{}.content[].thinking", turn.path));
+fn note_thought(part: &Part, turn: &Turn, dropped: &mut Dropped) {
+    dropped.note(format!("{}.content[].{}", turn.path, part.content.thought_word()));
 }
 
 fn write_content(message: &mut Object<'_>, parts: &[&Part], turn: &Turn) -> Result<(), Unfit> {

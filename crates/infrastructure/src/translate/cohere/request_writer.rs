@@ -19,6 +19,10 @@ pub(in crate::translate) fn write_request(
     dropped: &mut Dropped,
 ) -> Result<BytesMut, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
+    if !conversation.tools.is_empty() && !matches!(conversation.format, Format::Text) {
+        let problem = "cannot be asked for together with tools: this model's provider takes the one or the other";
+        return Err(Unfit::field("response_format", problem));
+    }
     let mut messages = Ok(());
     let mut out = BytesMut::new();
     object(&mut out, |root| {

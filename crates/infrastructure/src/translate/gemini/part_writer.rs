@@ -63,8 +63,8 @@ pub(super) fn write_parts<'a>(
                 proof = signature.as_deref().and_then(googles);
             }
             // Without a proof of Google's a thought is not taken back.
-            Content::Reasoning { .. } | Content::SealedReasoning(_) => {
-                dropped.note(format!("{path}.reasoning_content"));
+            thought @ (Content::Reasoning { .. } | Content::SealedReasoning(_)) => {
+                dropped.note(format!("{path}.content[].{}", thought.thought_word()));
             }
             content => write_part(list, (content, proof.take()), (names, path))?,
         }

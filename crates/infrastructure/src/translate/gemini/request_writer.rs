@@ -17,11 +17,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     dropped: &mut Dropped,
 ) -> Result<BytesMut, Unfit> {
-    if conversation.parallel_tool_calls == Some(false) && !conversation.tools.is_empty() {
-        let problem =
-            "cannot be false: this model's provider may call several tools at once, and cannot be told not to";
-        return Err(Unfit::field("parallel_tool_calls", problem));
-    }
+    conversation.refuse_one_call_at_a_time()?;
     let mut written = Ok(());
     let mut out = BytesMut::new();
     object(&mut out, |root| {

@@ -47,7 +47,7 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
             });
         }
         // Without the proof of its maker a thought is not taken back.
-        Content::Reasoning { .. } => dropped.note(format!("{path}.reasoning_content")),
+        Content::Reasoning { .. } => dropped.note(format!("{path}.content[].{}", part.content.thought_word())),
         Content::SealedReasoning(data) => block("redacted_thinking", &mut |object| object.put("data", data)),
         Content::Audio { .. } => {
             let field = format!("{path}.content[].type");

@@ -19,7 +19,7 @@ pub(in crate::translate) fn write_request(
     dropped: &mut Dropped,
 ) -> Result<BytesMut, Unfit> {
     if matches!(conversation.format, Format::JsonObject) {
-        let problem = "must be 'text' or 'json_schema': this model's provider has no JSON mode without a schema";
+        let problem = "is a JSON mode without a schema, which this model's provider has not; give it a schema";
         return Err(Unfit::field("response_format.type", problem));
     }
     let mut written = Ok(());
@@ -54,7 +54,7 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
     let mut written = Ok(());
     let blocks: Vec<&Part> = instructions.iter().flat_map(|turn| &turn.parts).collect();
     if !blocks.is_empty() {
-        root.list("system", |list| written = write_blocks(list, &blocks, "messages[0]", dropped));
+        root.list("system", |list| written = write_blocks(list, &blocks, &instructions[0].path, dropped));
     }
     root.list("messages", |list| {
         for side in spoken.chunk_by(|one, next| one.role == next.role) {

@@ -59,8 +59,9 @@ fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result
         match &run[0].content {
             Content::ToolCall(call) => list.object(|item| write_call(item, call, "completed", arguments_of(call))),
             Content::ToolResult(result) => write_result(list, result, (turn, dropped))?,
-            Content::Reasoning { text, signature } => write_proven(list, text, signature.as_deref(), (turn, dropped)),
-            Content::SealedReasoning(data) => write_proven(list, "", Some(data), (turn, dropped)),
+            thought @ (Content::Reasoning { .. } | Content::SealedReasoning(_)) => {
+                write_proven(list, thought, (turn, dropped));
+            }
             _ => write_message(list, run, turn)?,
         }
     }
@@ -75,11 +76,15 @@ fn is_said(content: &Content) -> bool {
 }
 
 /// A thought goes back to who can prove it to be its own.
-fn write_proven(list: &mut List<'_>, text: &str, proof: Option<&str>, (turn, dropped): (&Turn, &mut Dropped)) {
+fn write_proven(list: &mut List<'_>, thought: &Content, (turn, dropped): (&Turn, &mut Dropped)) {
+    let (text, proof) = match thought {
+        Content::Reasoning { text, signature } => (text.as_str(), signature.as_deref()),
+        Content::SealedReasoning(data) => ("", Some(data.as_str())),
+        _ => return,
+    };
     match proof.and_then(|proof| proof.strip_prefix(ENCRYPTED)) {
         Some(own) => list.object(|item| write_thought(item, text, Some(("", own)))),
-        None if proof.is_some() => dropped.note(format!("{}.content[].thinking", turn.path)),
-        None => dropped.note(format!("{}.reasoning_content", turn.path)),
+        None => dropped.note(format!("{}.content[].{}", turn.path, thought.thought_word())),
     }
 }
 

@@ -22,15 +22,20 @@ fn on_the_wire(Text { dialect, text, .. }: &Text) -> Vec<u8> {
     events.flatten().flat_map(|(kind, payload)| framed(&kind, payload.get())).collect()
 }
 
-/// What a caller of `to` gets of a stream that arrives in the pieces between `cuts`.
-fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (String, Signals) {
-    let mut translator = translator(dialect, to);
-    let (mut out, mut signals) = (Vec::new(), Signals::default());
+/// What a client of the provider's protocol makes of a stream that arrives in the pieces between `cuts`.
+fn delivered(dialect: Dialect, stream: &[u8], cuts: &[usize]) -> Vec<StreamChunk> {
     let ends = cuts.iter().copied().chain([stream.len()]);
     let mut start = 0;
     let pieces = ends.map(|end| Bytes::copy_from_slice(&stream[std::mem::replace(&mut start, end)..end]));
-    for chunk in recorded(dialect, pieces) {
-        let chunk = translator.push(&chunk.unwrap()).unwrap();
+    recorded(dialect, pieces).into_iter().map(Result::unwrap).collect()
+}
+
+/// What a caller of `to` gets of it.
+fn translated(dialect: Dialect, to: Dialect, chunks: &[StreamChunk]) -> (String, Signals) {
+    let mut translator = translator(dialect, to);
+    let (mut out, mut signals) = (Vec::new(), Signals::default());
+    for chunk in chunks {
+        let chunk = translator.push(chunk).unwrap();
         signals.merge(chunk.signals);
         out.extend_from_slice(&chunk.bytes);
     }
@@ -41,24 +46,39 @@ fn translated(dialect: Dialect, to: Dialect, stream: &[u8], cuts: &[usize]) -> (
 fn streams_say_the_same_in_every_other_dialect() {
     for stream in streams() {
         for to in callers(stream.dialect) {
-            let (text, signals) = translated(stream.dialect, to, &on_the_wire(stream), &[]);
+            let (text, signals) = translated(stream.dialect, to, &delivered(stream.dialect, &on_the_wire(stream), &[]));
             assert!(signals.content && signals.finished && signals.done && signals.usage.is_some());
             snapshot("stream", stream, to, &text);
         }
     }
 }
 
+/// A caller gets what is made of the chunks, whatever the pieces were: each way to be cut into chunks is translated once.
 #[test]
 fn no_cut_changes_what_is_said() {
     for stream in streams() {
         let bytes = &on_the_wire(stream);
-        let every_byte: Vec<usize> = (1..bytes.len()).collect();
-        for to in callers(stream.dialect) {
-            let whole = translated(stream.dialect, to, bytes, &[]);
-            for cut in 1..bytes.len() {
-                assert_eq!(translated(stream.dialect, to, bytes, &[cut]), whole, "cut at {cut}");
+        let once = (1..bytes.len()).map(|cut| vec![cut]);
+        let mut random = fastrand::Rng::with_seed(7);
+        let twice = std::iter::repeat_with(|| {
+            let mut cuts = [random.usize(1..bytes.len()), random.usize(1..bytes.len())];
+            cuts.sort_unstable();
+            cuts.to_vec()
+        });
+        let everywhere = std::iter::once((1..bytes.len()).collect());
+        let mut ways: Vec<Vec<StreamChunk>> = Vec::new();
+        for cuts in once.chain(twice.take(64)).chain(everywhere) {
+            let chunks = delivered(stream.dialect, bytes, &cuts);
+            if !ways.contains(&chunks) {
+                ways.push(chunks);
             }
-            assert_eq!(translated(stream.dialect, to, bytes, &every_byte), whole);
+        }
+        let whole = delivered(stream.dialect, bytes, &[]);
+        for to in callers(stream.dialect) {
+            let said = translated(stream.dialect, to, &whole);
+            for way in &ways {
+                assert_eq!(translated(stream.dialect, to, way), said, "{} to {to:?}", stream.name);
+            }
         }
     }
 }
