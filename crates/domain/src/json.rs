@@ -42,10 +42,7 @@ enum Spelling {
 
 /// `text` as a string is spelt.
 pub fn quoted(text: &str) -> String {
-    if spells_itself(text) {
-        return ["\"", text, "\""].concat();
-    }
-    serde_json::Value::from(text).to_string()
+    if spells_itself(text) { ["\"", text, "\""].concat() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// The text that `value` spells; `None` if it is no string.
