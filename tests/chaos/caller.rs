@@ -1,6 +1,6 @@
 //! A caller: one connection, one request at a time, and sometimes no patience.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tidegate_domain::pool::Random;
@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::oracle;
+use super::{departures::Departures, oracle};
 
 /// How a request ended for its caller.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub enum Fate {
 pub struct Caller {
     address: SocketAddr,
     random: Random,
+    departures: Arc<Departures>,
     connection: Option<TcpStream>,
     read: Vec<u8>,
     /// How the last request ended.
@@ -47,8 +48,8 @@ struct Answer {
 }
 
 impl Caller {
-    pub fn new(address: SocketAddr, random: Random) -> Self {
-        Self { address, random, connection: None, read: Vec::new(), before: String::new() }
+    pub fn new((address, departures): (SocketAddr, Arc<Departures>), random: Random) -> Self {
+        Self { address, random, departures, connection: None, read: Vec::new(), before: String::new() }
     }
 
     /// Makes one request.
@@ -60,7 +61,7 @@ impl Caller {
         let vanishes = self.random.u32(..10) == 0;
         // Nothing takes longer than the deadline of a request; what does hangs.
         let patience = if vanishes { self.random.u64(..150) } else { 60_000 };
-        let asked = timeout(Duration::from_millis(patience), self.exchange(&nonce, model, streams)).await;
+        let asked = timeout(Duration::from_millis(patience), self.attempt(&nonce, model, streams)).await;
         match asked {
             Ok(Ok(answer)) => {
                 self.before = format!("{} {}", answer.status, if streams { "streamed" } else { "whole" });
@@ -71,6 +72,7 @@ impl Caller {
                 Fate::Wrong(format!("{nonce}: the gateway broke the connection after '{}': {error}", self.before))
             }
             Err(_) if vanishes => {
+                self.departures.note(&nonce);
                 self.leave();
                 Fate::Vanished
             }
@@ -90,19 +92,8 @@ impl Caller {
         self.read.clear();
     }
 
-    /// Asks; and once more over a new connection if the old one had been closed for having rested too long, as every client
-    /// does. What was read and answered is not asked again: it would be an outcome too many.
-    async fn exchange(&mut self, nonce: &str, model: &str, streams: bool) -> io::Result<Answer> {
-        let has_rested = self.connection.is_some();
-        match self.attempt(nonce, model, streams).await {
-            Err(_) if has_rested && self.read.is_empty() => {
-                self.connection = None;
-                self.attempt(nonce, model, streams).await
-            }
-            asked => asked,
-        }
-    }
-
+    /// Asks, over the connection of the request before if it was left open. None rests for as long as the gateway keeps one that rests, so
+    /// it must be there: a connection that is closed without having been announced so is wrong, whenever that happens.
     async fn attempt(&mut self, nonce: &str, model: &str, streams: bool) -> io::Result<Answer> {
         let body =
             format!(r#"{{"model":"{model}","stream":{streams},"messages":[{{"role":"user","content":"{nonce}"}}]}}"#);

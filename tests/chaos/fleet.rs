@@ -30,7 +30,7 @@ use tidegate::{
 };
 use tokio::time::sleep;
 
-use super::oracle;
+use super::{departures::Departures, oracle};
 
 const POOLS: usize = 3;
 const INSTANCES: usize = 5;
@@ -47,6 +47,7 @@ pub struct Fleet {
     reloads: Arc<tidegate::application::ReloadService<TomlReloadSource>>,
     requests: Arc<RequestLog>,
     watched: Arc<Watched>,
+    departures: Arc<Departures>,
     /// They stop when they are dropped.
     _upstreams: Vec<FaultyUpstream>,
 }
@@ -74,9 +75,13 @@ impl Observer for Watched {
 impl Fleet {
     pub async fn start(seed: u64) -> anyhow::Result<Self> {
         let watched = Arc::new(Watched::default());
+        let departures = Arc::new(Departures::default());
         let mut upstreams = Vec::new();
         for number in 0..POOLS * INSTANCES {
-            upstreams.push(upstream(number, seed, &watched).await);
+            let upstream = upstream(number, seed, &watched).await;
+            let departures = Arc::clone(&departures);
+            upstream.when_left(move |request| departures.followed(&nonce(request)));
+            upstreams.push(upstream);
         }
         let bases: Vec<_> = upstreams.iter().map(FaultyUpstream::base_url).collect();
         let directory = tempfile::tempdir()?;
@@ -95,11 +100,15 @@ impl Fleet {
         let Served { address, .. } = serve(&gateway, Arc::new(String::new))?;
         let requests = Arc::clone(gateway.orchestration().requests());
         let reloads = Arc::new(gateway.reload_service(source));
-        Ok(Self { address, gateway, directory, bases, reloads, requests, watched, _upstreams: upstreams })
+        Ok(Self { address, gateway, directory, bases, reloads, requests, watched, departures, _upstreams: upstreams })
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn departures(&self) -> Arc<Departures> {
+        Arc::clone(&self.departures)
     }
 
     /// Reloads, two times in three what can be used; and makes the decisions of the latest requests again.

@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo run -p layered-tests --bin chaos                        # 4000 requests, as CI does
-//! cargo run -p layered-tests --bin chaos -- --requests 1000000  # the real one; build it with --profile chaos
+//! cargo run -p layered-tests --bin chaos -- --requests 1000000  # the real one; build it with --profile profiling
 //! ```
 //!
 //! Every answer of an upstream carries the request it was made for, the upstream, a serial number and how long it is, in
@@ -11,6 +11,7 @@
 //! anything was wrong.
 
 mod caller;
+mod departures;
 mod fleet;
 mod oracle;
 
@@ -125,7 +126,10 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn call_all(options: Options, fleet: &Fleet, tally: &Arc<Tally>, end: Instant) {
     let mut callers = JoinSet::new();
     for number in 0..options.callers {
-        let mut caller = Caller::new(fleet.address(), Random::with_seed(options.seed.wrapping_mul(31) + number));
+        let mut caller = Caller::new(
+            (fleet.address(), fleet.departures()),
+            Random::with_seed(options.seed.wrapping_mul(31) + number),
+        );
         let tally = Arc::clone(tally);
         callers.spawn(async move {
             while tally.begun.fetch_add(1, Relaxed) < options.requests && Instant::now() < end {
@@ -155,6 +159,7 @@ fn report(tally: &Tally, fleet: &Fleet, took: Duration) {
     println!("told       {told} streams broke off and said so");
     println!("refused    {refused} with an error");
     println!("vanished   {vanished} callers");
+    println!("stopped    {}", fleet.departures());
     println!("wrong      {wrong}");
     println!("attempts   {} of which {} were made to fail", fleet.attempts(), fleet.faults());
     println!("reloads    {} applied, {} rejected", fleet.applied(), fleet.rejected());

@@ -1,10 +1,14 @@
 //! A caller who goes away stops whatever is done for it, in every phase of its request, over real sockets.
+//!
+//! That is to take less than 100 ms. No test can say how long a machine takes, but what could make it wait can be ruled out: from the
+//! moment at which the caller leaves, the clock of the runtime stands still ([`StoppedClock`]), so no timer of anybody goes off. What
+//! is stopped nevertheless is stopped as soon as the sockets tell of it. `tests/chaos` reports how long that takes.
 
-use std::time::Duration;
+use std::{sync::mpsc, time::Duration};
 
 use layered_tests::upstream::{Behaviour, Failure, FaultyUpstream, Phase};
 use tidegate::domain::resilience::MidStream;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time::Instant};
 
 use crate::{
     scenarios::Pair,
@@ -23,11 +27,41 @@ async fn asking_for(model: &str, pair: &Pair, stream: bool) -> TcpStream {
     caller
 }
 
-/// The upstream sees its connection closed. How long that may take is no test's to say; that it never does, is.
-async fn is_stopped(upstream: &FaultyUpstream) {
-    tokio::time::timeout(Duration::from_secs(10), upstream.wait_for_disconnect())
-        .await
-        .expect("the upstream is stopped");
+/// The clock of a runtime, stopped. A paused clock jumps to the next timer when nothing is left to do but to wait for a socket; it does
+/// not while a blocking task runs, and here one does until this is dropped.
+struct StoppedClock {
+    at: Instant,
+    /// Dropped, it ends the blocking task.
+    _held: mpsc::Sender<()>,
+}
+
+impl StoppedClock {
+    fn stop() -> Self {
+        let (held, dropped) = mpsc::channel();
+        // Let go in the end even so: then the timers that a failing test waits for go off.
+        tokio::task::spawn_blocking(move || dropped.recv_timeout(Duration::from_secs(30)));
+        tokio::time::pause();
+        Self { at: Instant::now(), _held: held }
+    }
+}
+
+impl Drop for StoppedClock {
+    fn drop(&mut self) {
+        let has_gone_on = self.at.elapsed() > Duration::ZERO;
+        tokio::time::resume();
+        assert!(!has_gone_on || std::thread::panicking(), "a timer had to go off first");
+    }
+}
+
+/// The caller goes away, and these upstreams see their connections closed before any timer goes off.
+async fn leaving_stops(caller: TcpStream, upstreams: &[&FaultyUpstream]) {
+    let _clock = StoppedClock::stop();
+    drop(caller);
+    for upstream in upstreams {
+        tokio::time::timeout(Duration::from_secs(10), upstream.wait_for_disconnect())
+            .await
+            .expect("the upstream is stopped");
+    }
 }
 
 #[tokio::test]
@@ -37,8 +71,7 @@ async fn before_the_head_of_the_answer() {
         pair.primary.always(Behaviour::Fail { at: Phase::BeforeHeaders, how: Failure::Hang });
         let caller = asking(&pair, stream).await;
         pair.primary.wait_for_requests(1).await;
-        drop(caller);
-        is_stopped(&pair.primary).await;
+        leaving_stops(caller, &[&pair.primary]).await;
         assert_eq!(pair.fallback.request_count(), 0);
     }
 }
@@ -50,8 +83,7 @@ async fn between_the_head_and_the_first_content() {
         pair.primary.always(Behaviour::Fail { at: Phase::AfterHeaders, how: Failure::Hang });
         let caller = asking(&pair, stream).await;
         pair.primary.wait_for_requests(1).await;
-        drop(caller);
-        is_stopped(&pair.primary).await;
+        leaving_stops(caller, &[&pair.primary]).await;
         assert_eq!(pair.fallback.request_count(), 0);
     }
 }
@@ -62,8 +94,7 @@ async fn amid_a_stream() {
     pair.primary.always(Behaviour::Fail { at: Phase::AfterTokens(3), how: Failure::Hang });
     let mut caller = asking(&pair, true).await;
     until(&mut caller, "primary-2").await;
-    drop(caller);
-    is_stopped(&pair.primary).await;
+    leaving_stops(caller, &[&pair.primary]).await;
 }
 
 #[tokio::test]
@@ -74,8 +105,7 @@ async fn while_another_one_is_asked_instead() {
         pair.fallback.always(Behaviour::Fail { at: Phase::BeforeHeaders, how: Failure::Hang });
         let caller = asking(&pair, stream).await;
         pair.fallback.wait_for_requests(1).await;
-        drop(caller);
-        is_stopped(&pair.fallback).await;
+        leaving_stops(caller, &[&pair.fallback]).await;
     }
 }
 
@@ -87,8 +117,7 @@ async fn while_another_one_is_to_go_on_with_a_broken_stream() {
     let mut caller = asking(&pair, true).await;
     until(&mut caller, "primary-2").await;
     pair.fallback.wait_for_requests(1).await;
-    drop(caller);
-    is_stopped(&pair.fallback).await;
+    leaving_stops(caller, &[&pair.fallback]).await;
 }
 
 #[tokio::test]
@@ -101,9 +130,7 @@ async fn amid_a_hedge() {
         let caller = asking(&pair, stream).await;
         pair.primary.wait_for_requests(1).await;
         pair.fallback.wait_for_requests(1).await;
-        drop(caller);
-        is_stopped(&pair.primary).await;
-        is_stopped(&pair.fallback).await;
+        leaving_stops(caller, &[&pair.primary, &pair.fallback]).await;
     }
 }
 
@@ -114,11 +141,18 @@ async fn over(pair: &Pair, count: usize) -> String {
             let answer = exchange(pair.admin, &get("/admin/v1/requests")).await.json();
             match answer["requests"].as_array().unwrap() {
                 requests if requests.len() >= count => return requests[0]["outcome"].as_str().unwrap().to_owned(),
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                _ => yield_now().await,
             }
         }
     };
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the request is over")
+}
+
+/// The caller goes away, and so many requests are over before any timer goes off: how the latest one ended.
+async fn over_once_left(caller: TcpStream, pair: &Pair, count: usize) -> String {
+    let _clock = StoppedClock::stop();
+    drop(caller);
+    over(pair, count).await
 }
 
 #[tokio::test]
@@ -128,10 +162,8 @@ async fn in_the_queue() {
     let served = asking(&pair, false).await;
     pair.primary.wait_for_requests(1).await;
     let queued = asking(&pair, false).await;
-    drop(queued);
-    assert_eq!(over(&pair, 1).await, "abandoned", "while the only place is taken");
-    drop(served);
-    is_stopped(&pair.primary).await;
+    assert_eq!(over_once_left(queued, &pair, 1).await, "abandoned", "while the only place is taken");
+    leaving_stops(served, &[&pair.primary]).await;
     over(&pair, 2).await;
     let mut next = asking(&pair, true).await;
     until(&mut next, "primary-2").await;
@@ -144,7 +176,6 @@ async fn in_a_backoff() {
     pair.primary.always(Behaviour::status(500));
     let caller = asking_for("primary:model", &pair, false).await;
     pair.primary.wait_for_requests(1).await;
-    drop(caller);
-    assert_eq!(over(&pair, 1).await, "abandoned");
+    assert_eq!(over_once_left(caller, &pair, 1).await, "abandoned");
     assert_eq!(pair.primary.request_count(), 1, "nobody is asked again for a caller who is gone");
 }

@@ -71,6 +71,7 @@ struct ScriptState {
     always: Behaviour,
     queue: VecDeque<Behaviour>,
     improviser: Option<Improviser>,
+    farewell: Option<Farewell>,
 }
 
 /// Makes up what to do with a request.
@@ -79,6 +80,15 @@ struct Improviser(Box<dyn FnMut(&Transcript) -> Behaviour + Send>);
 impl std::fmt::Debug for Improviser {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Improviser")
+    }
+}
+
+/// Is told which request a client left before its answer was complete.
+struct Farewell(Box<dyn FnMut(&Transcript) + Send>);
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Farewell")
     }
 }
 
@@ -99,7 +109,12 @@ impl FaultyUpstream {
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
             name: name.to_owned(),
-            script: Mutex::new(ScriptState { always: Behaviour::default(), queue: VecDeque::new(), improviser: None }),
+            script: Mutex::new(ScriptState {
+                always: Behaviour::default(),
+                queue: VecDeque::new(),
+                improviser: None,
+                farewell: None,
+            }),
             requests: Mutex::default(),
             counts: watch::Sender::new(Counts::default()),
         });
@@ -131,6 +146,11 @@ impl FaultyUpstream {
     /// long run would fill the memory.
     pub fn improvise(&self, behaviour: impl FnMut(&Transcript) -> Behaviour + Send + 'static) {
         self.shared.script().improviser = Some(Improviser(Box::new(behaviour)));
+    }
+
+    /// Tells of each request that a client leaves before its answer is complete.
+    pub fn when_left(&self, tell: impl FnMut(&Transcript) + Send + 'static) {
+        self.shared.script().farewell = Some(Farewell(Box::new(tell)));
     }
 
     /// All requests so far.
@@ -193,20 +213,28 @@ impl Shared {
     }
 
     /// Takes note of a request and says how to answer it.
-    fn admit(&self, request: Transcript) -> Vec<Step> {
+    fn admit(&self, request: &Transcript) -> Vec<Step> {
         let (behaviour, is_remembered) = {
             let mut script = self.script();
             let once = if request.method == "GET" { None } else { script.queue.pop_front() };
-            let made_up = |script: &mut ScriptState| script.improviser.as_mut().map(|it| (it.0)(&request));
+            let made_up = |script: &mut ScriptState| script.improviser.as_mut().map(|it| (it.0)(request));
             let behaviour = once.or_else(|| made_up(&mut script)).unwrap_or_else(|| script.always.clone());
             (behaviour, script.improviser.is_none())
         };
-        let steps = behaviour.steps(&self.name, &request);
+        let steps = behaviour.steps(&self.name, request);
         if is_remembered {
-            self.requests.lock().expect("no holder panics").push(request);
+            self.requests.lock().expect("no holder panics").push(request.clone());
         }
         self.counts.send_modify(|counts| counts.requests += 1);
         steps
+    }
+
+    /// Takes note that a client left before its answer was complete.
+    fn left(&self, request: &Transcript) {
+        if let Some(farewell) = &mut self.script().farewell {
+            (farewell.0)(request);
+        }
+        self.counts.send_modify(|counts| counts.disconnects += 1);
     }
 }
 

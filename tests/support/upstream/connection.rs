@@ -18,7 +18,7 @@ async fn serve_requests(stream: &mut TcpStream, shared: &Shared) -> io::Result<(
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
     while let Some(request) = read_request(stream, &mut buffer).await? {
-        for step in shared.admit(request) {
+        for step in shared.admit(&request) {
             if step == Step::Close {
                 return Ok(());
             }
@@ -26,7 +26,7 @@ async fn serve_requests(stream: &mut TcpStream, shared: &Shared) -> io::Result<(
                 return stream.set_zero_linger();
             }
             if let Err(gone) = perform(stream, step).await {
-                shared.counts.send_modify(|counts| counts.disconnects += 1);
+                shared.left(&request);
                 return Err(gone);
             }
         }
