@@ -11,7 +11,7 @@ use tidegate_infrastructure::{
     migrate::{ImportError, ImportFormat, Migration, import},
 };
 
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 15] = [
     ("OPENAI_API_KEY", "key"),
     ("AZURE_API_KEY_EU", "key"),
     ("ANTHROPIC_API_KEY", "key"),
@@ -25,6 +25,8 @@ const VARIABLES: [(&str, &str); 13] = [
     ("MISTRAL_API_KEY", "key"),
     ("API_OPENAI_COM_KEY", "key"),
     ("ONE_EXAMPLE_KEY", "key"),
+    ("TEAM_B_KEY", "key"),
+    ("ANTHROPIC_API_KEY_2", "key"),
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -83,6 +85,21 @@ fn a_fallback_of_everybody_is_the_last_tier_of_everybody_else_once() {
     assert_eq!(tiers(&loaded, "one"), ["pool:one-pool", "pool:last"]);
     assert_eq!(tiers(&loaded, "two"), ["pool:two-pool", "pool:last"]);
     assert_eq!(loaded.configuration.task_groups.len(), 2);
+    insta::assert_snapshot!(whole);
+}
+
+#[test]
+fn deployments_that_differ_in_their_key_alone_are_of_one_provider_with_several_keys() {
+    let (whole, loaded) = imported(ImportFormat::LiteLlm, "litellm-keys.yaml");
+    let providers: Vec<_> = loaded
+        .settings
+        .providers
+        .iter()
+        .map(|provider| (provider.name.as_str(), provider.keys.iter().map(|(name, _)| name.as_str()).collect()))
+        .collect();
+    let expected: [(&str, Vec<&str>); 3] =
+        [("openai", vec!["team-b-key"]), ("openai-2", vec![]), ("anthropic", vec!["anthropic-api-key-2"])];
+    assert_eq!(providers, expected);
     insta::assert_snapshot!(whole);
 }
 

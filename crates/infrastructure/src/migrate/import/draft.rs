@@ -20,14 +20,24 @@ pub(super) struct Draft {
     pub(super) notes: Notes,
     file: String,
     pub(super) root: Body,
-    providers: Vec<(Upstream, String)>,
+    providers: Vec<Provider>,
+    /// The keys that are written out in the source, each with the variable that stands for it.
+    written_out: Vec<(String, String)>,
     pools: Body,
     groups: Body,
     wrappers: Body,
     names: BTreeSet<String>,
 }
 
-/// What tells one provider from another.
+/// A provider of the file.
+struct Provider {
+    name: String,
+    upstream: Upstream,
+    /// Further keys of the same upstream, by name.
+    further_keys: Vec<(String, String)>,
+}
+
+/// What tells one provider from another; those that differ in their key alone are one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Upstream {
     /// What the source calls it.
@@ -58,6 +68,7 @@ impl Draft {
             file,
             root: Body::default(),
             providers: Vec::new(),
+            written_out: Vec::new(),
             pools: Body::default(),
             groups: Body::default(),
             wrappers: Body::default(),
@@ -121,9 +132,20 @@ impl Draft {
             return Some(format!("${{{}}}", name.trim_matches(['{', '}'])));
         }
         let variable = if variable.is_empty() { "IMPORTED_API_KEY" } else { variable };
+        let variable = self.variable_of(said, variable);
         let message = format!("the key is written out and not copied: set {variable}");
         self.note(NoteKind::Converted, (line, key), message);
         Some(format!("${{{variable}}}"))
+    }
+
+    /// The variable that stands for a key that is written out: another one for each key.
+    fn variable_of(&mut self, key: &str, usual: &str) -> String {
+        if let Some((_, variable)) = self.written_out.iter().find(|(known, _)| known == key) {
+            return variable.clone();
+        }
+        let variable = free(usual, '_', |name| self.written_out.iter().any(|(_, known)| known == name));
+        self.written_out.push((key.to_owned(), variable.clone()));
+        variable
     }
 
     /// A name that callers will use, and that nothing else has; `None`, with a note, if it is taken.
@@ -145,15 +167,18 @@ impl Draft {
         let mut instances = Array::new();
         let mut ids: BTreeSet<String> = BTreeSet::new();
         for Deployment { upstream, model, weight, max_concurrency } in deployments {
-            let provider = self.provider(upstream);
+            let (provider, key) = self.provider(upstream);
             let reference = format!("{provider}:{model}");
-            let id = free(&reference, |id| ids.contains(id));
+            // What it is called unless it has an id.
+            let usual = key.as_ref().map_or_else(|| reference.clone(), |key| format!("{reference}@{key}"));
+            let id = free(&usual, '-', |id| ids.contains(id));
             let mut instance = InlineTable::new();
-            if id != reference {
+            if id != usual {
                 instance.insert("id", id.as_str().into());
             }
             ids.insert(id);
             instance.insert("model", reference.as_str().into());
+            key.map(|key| instance.insert("key", key.into()));
             weight.map(|weight| instance.insert("weight", weight.into()));
             max_concurrency.map(|most| instance.insert("max_concurrency", most.into()));
             instances.push(instance);
@@ -194,22 +219,24 @@ impl Draft {
         kinds.into_iter().find(|(_, body)| body.has_table(&name)).map(|(kind, _)| (kind, name))
     }
 
-    /// The name of the provider that is this upstream.
-    fn provider(&mut self, upstream: Upstream) -> String {
-        if let Some((_, name)) = self.providers.iter().find(|(known, _)| *known == upstream) {
-            return name.clone();
+    /// The name of the provider that is this upstream, and of its key if that is not the provider's first.
+    fn provider(&mut self, upstream: Upstream) -> (String, Option<String>) {
+        if let Some(known) = self.providers.iter_mut().find(|known| known.upstream.is_but_for_key(&upstream)) {
+            let key = upstream.api_key.filter(|key| known.upstream.api_key.as_ref() != Some(key));
+            return (known.name.clone(), key.map(|key| known.name_of_key(key)));
         }
         let base = usable(&upstream.name).replace('.', "-");
-        let name = free(&base, |name| self.providers.iter().any(|(_, known)| known == name));
-        self.providers.push((upstream, name.clone()));
-        name
+        let name = free(&base, '-', |name| self.providers.iter().any(|known| known.name == *name));
+        self.providers.push(Provider { name: name.clone(), upstream, further_keys: Vec::new() });
+        (name, None)
     }
 
     /// The file and the notes.
     pub(super) fn finish(self) -> (String, Vec<Note>) {
-        let Self { notes, file, mut root, providers, pools, groups, wrappers, names: _ } = self;
+        let Self { notes, file, mut root, providers, written_out: _, pools, groups, wrappers, names: _ } = self;
         let mut table = Body::default();
-        for (Upstream { name: _, wire, base_url, keys, api_key, key_header }, name) in providers {
+        for Provider { name, upstream, further_keys } in providers {
+            let Upstream { name: _, wire, base_url, keys, api_key, key_header } = upstream;
             let mut body = Body::default();
             match wire {
                 Wire::Protocol(protocol) => body.key("protocol", protocol),
@@ -224,6 +251,13 @@ impl Draft {
                     body.key("headers", InlineTable::from_iter([(header, TomlValue::from(key))]));
                 }
                 (None, _) => {}
+            }
+            if !further_keys.is_empty() {
+                let mut by_name = Body::default();
+                for (name, key) in further_keys {
+                    by_name.key(&name, key);
+                }
+                body.table("keys", by_name);
             }
             table.table(&name, body);
         }
@@ -240,12 +274,36 @@ impl Draft {
     }
 }
 
+impl Upstream {
+    /// Whether the two are one provider, with the same key or with another one. A key in a header of its own belongs to the
+    /// provider, and a provider without a key is another one.
+    fn is_but_for_key(&self, other: &Self) -> bool {
+        let may_differ = self.key_header.is_none() && self.api_key.is_some() && other.api_key.is_some();
+        let without_key = |upstream: &Self| Self { api_key: None, ..upstream.clone() };
+        self == other || (may_differ && without_key(self) == without_key(other))
+    }
+}
+
+impl Provider {
+    /// The name of a further key, after the variable that holds it: `team-b-key` for `${TEAM_B_KEY}`.
+    fn name_of_key(&mut self, key: String) -> String {
+        if let Some((name, _)) = self.further_keys.iter().find(|(_, known)| *known == key) {
+            return name.clone();
+        }
+        let variable = key.trim_start_matches("${").trim_end_matches('}');
+        let usual = usable(&variable.to_ascii_lowercase().replace('_', "-"));
+        let name = free(&usual, '-', |name| self.further_keys.iter().any(|(known, _)| known == name));
+        self.further_keys.push((name.clone(), key));
+        name
+    }
+}
+
 /// The name, with a number if it is taken.
-fn free(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
+fn free(name: &str, separator: char, is_taken: impl Fn(&String) -> bool) -> String {
     let mut found = name.to_owned();
     let mut number = 2_usize;
     while is_taken(&found) {
-        found = format!("{name}-{number}");
+        found = format!("{name}{separator}{number}");
         number += 1;
     }
     found
