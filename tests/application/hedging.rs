@@ -13,6 +13,7 @@ use tidegate_domain::{
     inference::{InferenceRequest, RequestId},
     name::{GroupName, TierName},
     resilience::HedgePolicy,
+    routing::Decision,
     task_group::{FallbackPolicy, FallbackStrategy, TaskGroup, Tier, TierModel, TierPolicy},
 };
 
@@ -52,6 +53,7 @@ async fn whoever_begins_first_answers_and_the_other_is_given_up() {
     assert_eq!(read(streamed(completion)).await.0, "role t0 t1 t2 end");
     assert_eq!(world.diary.attempts(), ["sim:b ok", "sim:a cancelled"]);
     assert!(world.diary.transitions().is_empty(), "who was given up has not failed");
+    assert_eq!(given_up(&world), [0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,8 +61,20 @@ async fn the_first_attempt_may_still_win() {
     let world = hedged().await;
     world.scripts.next("a", slow(3));
     world.scripts.next("b", slow(30));
-    assert_eq!(served_by(&world.stream("g").await.unwrap()), "sim:a");
+    let completion = world.stream("g").await.unwrap();
+    assert_eq!(served_by(&completion), "sim:a");
     assert_eq!((world.scripts.asked("b"), world.scripts.streams_dropped("b")), (1, 1));
+    drop(completion);
+    assert_eq!(given_up(&world), [1]);
+}
+
+/// The attempts that the trace of the latest request says were given up for another.
+fn given_up(world: &World) -> Vec<usize> {
+    let records = world.orchestration.requests().recent();
+    let trace = &records.first().expect("a request is over").trace;
+    trace.replay().unwrap();
+    let decisions = trace.decisions().iter();
+    decisions.filter_map(|it| if let Decision::GaveUp { attempt } = it { Some(*attempt) } else { None }).collect()
 }
 
 #[tokio::test(start_paused = true)]

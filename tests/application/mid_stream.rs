@@ -15,6 +15,7 @@ use tidegate_domain::{
     observe::Outcome,
     pool::PoolPolicy,
     resilience::{Deadlines, MidStream},
+    routing::Decision,
 };
 
 const ASKED: &str = r#"{"model":"p","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -149,6 +150,11 @@ async fn when_nobody_goes_on_the_caller_is_told_of_the_fault_that_broke_the_stre
     assert_eq!((text.as_str(), fault), ("role one ", Some(reset().kind)));
     assert_eq!(world.diary.outcomes(), [Outcome::BrokenOff(reset().kind)]);
     assert_eq!(world.in_flight("p"), 0);
+    let records = world.orchestration.requests().recent();
+    let decisions = records[0].trace.decisions().iter();
+    let failed = decisions.filter_map(|it| if let Decision::DidNotGoOn { kind } = it { Some(*kind) } else { None });
+    assert_eq!(failed.collect::<Vec<_>>(), [FaultKind::Client, FaultKind::Transient]);
+    records[0].trace.replay().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -277,6 +277,7 @@ impl<C: LlmClient> Attempts<C> {
     pub(super) fn failed_to_go_on(&mut self, under_way: UnderWay<C>, mut fault: Fault) {
         let UnderWay { instance, attempt, .. } = under_way;
         self.ledger.failed(attempt, &mut fault);
+        self.ledger.trace.did_not_go_on(fault.kind);
         self.leave_out(&instance);
         self.bar(&instance);
     }

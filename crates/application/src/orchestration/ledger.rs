@@ -179,6 +179,7 @@ impl Ledger {
         if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
             record.usage = Some(usage);
         }
+        self.trace.gave_up(attempt.index);
         self.finish_attempt(attempt.index, took, Some(FaultKind::Cancelled));
     }
 

@@ -55,6 +55,16 @@ pub enum Decision {
         /// What follows.
         step: Step,
     },
+    /// An attempt was given up, since one beside it had begun to answer: one of the two was a hedge.
+    GaveUp {
+        /// Which of the attempts, from 0.
+        attempt: usize,
+    },
+    /// Who was to go on with a stream that had broken did not, and is not asked again.
+    DidNotGoOn {
+        /// What failed it.
+        kind: FaultKind,
+    },
     /// An attempt failed in a way that only some may be asked after, and none of them is there.
     NobodyMay {
         /// What failed it.
@@ -103,12 +113,12 @@ impl Trace {
     pub fn replay(&self) -> Result<usize, Divergence> {
         let mut walk = self.policy.map(Walk::new);
         for (at, decision) in self.decisions.iter().enumerate() {
-            self.repeat(decision, walk.as_mut()).map_err(|what| Divergence { decision: at, what })?;
+            self.repeat((at, decision), walk.as_mut()).map_err(|what| Divergence { decision: at, what })?;
         }
         Ok(self.decisions.len())
     }
 
-    fn repeat(&self, decision: &Decision, walk: Option<&mut Walk>) -> Result<(), String> {
+    fn repeat(&self, (at, decision): (usize, &Decision), walk: Option<&mut Walk>) -> Result<(), String> {
         match (decision, walk) {
             (Decision::Untaped { .. } | Decision::Paid(_), _) => Ok(()),
             (Decision::Chosen { candidates, chosen }, _) => match chosen {
@@ -122,6 +132,15 @@ impl Trace {
                 Err(format!("nobody may go on after {kind}"))
             }
             (Decision::NobodyMay { .. } | Decision::Broke { .. }, _) => Ok(()),
+            (Decision::GaveUp { attempt }, _) => {
+                let is_raced = self.roles_before(at).any(|role| role == AttemptRole::Hedge);
+                let is_made = self.roles_before(at).count() > *attempt;
+                (is_raced && is_made).then_some(()).ok_or_else(|| format!("attempt {attempt} had no other beside it"))
+            }
+            (Decision::DidNotGoOn { kind }, _) => match self.roles_before(at).last() {
+                Some(AttemptRole::Continuation | AttemptRole::Restart) => Ok(()),
+                _ => Err(format!("nobody was to go on who could fail with {kind}")),
+            },
             (Decision::Pick { rotation, members, seed, asked, picked }, _) => {
                 let (mut rotation, mut random) = (rotation.clone(), Random::with_seed(*seed));
                 let asked = self.asked.get(asked.clone()).unwrap_or_default();
@@ -142,6 +161,12 @@ impl Trace {
             }
             (Decision::Exhausted { remaining, step }, Some(walk)) => same(walk.exhausted(*remaining), *step),
         }
+    }
+
+    /// Why the attempts before a decision were made, in order.
+    fn roles_before(&self, at: usize) -> impl Iterator<Item = AttemptRole> {
+        let before = self.decisions.iter().take(at);
+        before.filter_map(|decision| if let Decision::Attempt(role) = decision { Some(*role) } else { None })
     }
 }
 
@@ -238,6 +263,7 @@ mod tests {
         *remaining = Duration::ZERO;
         assert_eq!(trace.replay().unwrap_err().decision, 5);
     }
+
     #[test]
     fn a_hedge_beyond_the_bounds_of_its_walk_is_reported() {
         let mut trace = trace();
@@ -246,6 +272,39 @@ mod tests {
             trace.attempting(&mut walk, role);
         }
         assert_eq!(trace.replay().unwrap_err().decision, 1);
+    }
+
+    /// Whether a trace with attempts in these roles still holds with what is noted behind them.
+    fn holds(roles: &[AttemptRole], decide: impl FnOnce(&mut Trace)) -> bool {
+        let mut trace = trace();
+        let mut walk = trace.set_out(policy());
+        for role in roles {
+            trace.attempting(&mut walk, *role);
+        }
+        decide(&mut trace);
+        trace.replay().is_ok()
+    }
+
+    #[test]
+    fn only_an_attempt_with_a_hedge_beside_it_is_given_up_for_the_other() {
+        use AttemptRole::{Hedge, Ordinary};
+        for attempt in [0, 1] {
+            assert!(holds(&[Ordinary, Hedge], |trace| trace.gave_up(attempt)));
+            assert!(!holds(&[Ordinary, Ordinary], |trace| trace.gave_up(attempt)));
+        }
+        assert!(!holds(&[Ordinary, Hedge], |trace| trace.gave_up(2)));
+    }
+
+    #[test]
+    fn only_who_was_to_go_on_can_fail_to() {
+        use AttemptRole::{Continuation, Hedge, Ordinary, Restart};
+        for role in [Continuation, Restart] {
+            assert!(holds(&[Ordinary, role], |trace| trace.did_not_go_on(FaultKind::Transient)));
+            assert!(!holds(&[role, Ordinary], |trace| trace.did_not_go_on(FaultKind::Transient)));
+        }
+        for roles in [&[][..], &[Hedge]] {
+            assert!(!holds(roles, |trace| trace.did_not_go_on(FaultKind::Transient)));
+        }
     }
 
     #[test]

@@ -194,6 +194,16 @@ impl Trace {
         self.decisions.push(Decision::Broke { kind, goes_on });
     }
 
+    /// An attempt, counted from 0, was given up for one beside it that had begun to answer.
+    pub fn gave_up(&mut self, attempt: usize) {
+        self.decisions.push(Decision::GaveUp { attempt });
+    }
+
+    /// Who was to go on with a stream that had broken did not.
+    pub fn did_not_go_on(&mut self, kind: FaultKind) {
+        self.decisions.push(Decision::DidNotGoOn { kind });
+    }
+
     /// Says what follows a failed attempt, as [`Walk::failed`] does.
     pub fn failed(&mut self, walk: &mut Walk, fault: &Fault) -> Step {
         let seed = self.seed.wrapping_add(walk.attempts().into());

@@ -62,6 +62,12 @@ pub(super) enum DecisionDocument<'a> {
     Attempt {
         role: &'static str,
     },
+    GaveUp {
+        attempt: usize,
+    },
+    DidNotGoOn {
+        fault: &'a str,
+    },
     NobodyMay {
         fault: &'a str,
     },
@@ -144,6 +150,8 @@ impl<'a> DecisionDocument<'a> {
             Decision::Paid(paid) => Self::Budget { paid: *paid },
             Decision::Chosen { candidates, chosen } => Self::Chosen { candidates: *candidates, chosen: *chosen },
             Decision::Attempt(role) => Self::Attempt { role: role.as_str() },
+            Decision::GaveUp { attempt } => Self::GaveUp { attempt: *attempt },
+            Decision::DidNotGoOn { kind } => Self::DidNotGoOn { fault: kind.as_str() },
             Decision::NobodyMay { kind } => Self::NobodyMay { fault: kind.as_str() },
             Decision::Broke { kind, goes_on } => Self::Broke { fault: kind.as_str(), goes_on: *goes_on },
             Decision::Failed { kind, work, retry_after, seed: _, step } => Self::Failed {
