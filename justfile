@@ -53,6 +53,10 @@ reference:
 loom:
     RUSTFLAGS="--cfg loom_model" cargo test -p tidegate-application --lib --target-dir target/loom models
 
+# Changes the domain in one place at a time and asks its unit tests (needs cargo-mutants): `just mutants -f 'crates/domain/src/pool/*.rs'`.
+mutants *args:
+    CARGO_PROFILE_DEV_DEBUG=false PROPTEST_CASES=48 cargo mutants -p tidegate-domain --timeout 120 {{args}} -- --lib
+
 # Sends many requests through real sockets, callers and upstreams that misbehave: `just chaos --requests 1000000`.
 chaos *args:
     cargo run --locked -p layered-tests --bin chaos --profile profiling -- {{args}}

@@ -143,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn every_source_is_found_by_its_word() {
+        let words = AffinitySource::ALL.map(AffinitySource::as_str);
+        assert_eq!(words, ["header", "user", "prompt_cache_key", "prompt_prefix"]);
+        assert_eq!(words.map(AffinitySource::of_name), AffinitySource::ALL.map(Some));
+        assert_eq!(AffinitySource::of_name("elsewhere"), None);
+    }
+
+    #[test]
     fn the_first_source_that_a_request_has_is_its_key() {
         let policy = policy(&[AffinitySource::Header, AffinitySource::PromptCacheKey, AffinitySource::User]);
         let both = r#","user":"u","prompt_cache_key":"c""#;

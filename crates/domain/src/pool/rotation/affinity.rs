@@ -62,6 +62,16 @@ mod tests {
         assert_eq!(pick(&fleet, FACTOR), Some(0), "as much as the others");
     }
 
+    #[test]
+    fn a_heavy_member_may_have_more_to_do_than_a_light_one() {
+        let mut fleet = fleet(&[1, 9]);
+        fleet.members[1].weight = 3;
+        (fleet.members[0].in_flight, fleet.members[1].in_flight) = (4, 8);
+        assert_eq!(pick(&fleet, FACTOR), Some(1), "8 of 13, where 5/4 of three quarters is more than 12");
+        (fleet.members[0].in_flight, fleet.members[1].in_flight) = (4, 75);
+        assert_eq!(pick(&fleet, FACTOR), Some(0), "75 of 80, where that is 75");
+    }
+
     proptest! {
         #[test]
         fn a_hot_key_never_overloads_a_member(count in 1_usize..8, requests in 0_u32..200, factor in 100_u32..300) {

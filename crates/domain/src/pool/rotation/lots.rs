@@ -120,6 +120,24 @@ mod tests {
     }
 
     #[test]
+    fn as_many_as_are_few_are_all_compared() {
+        let mut fleet = Fleet::weighing([1; FEW]);
+        fleet.members.iter_mut().for_each(|member| member.in_flight = 1);
+        fleet.members[41].in_flight = 0;
+        assert_eq!(counts(RotationKind::LeastConnections, &fleet, 100)[41], 100);
+        fleet.members.push(fleet.members[0]);
+        assert_ne!(counts(RotationKind::LeastConnections, &fleet, 100)[41], 100, "of more, some are looked at");
+    }
+
+    #[test]
+    fn nobody_is_picked_in_a_large_pool_whose_members_are_all_drained() {
+        for kind in RotationKind::ALL {
+            let picked = Rotation::new(kind).pick(&Fleet::weighing([0; 1000]), &mut Random::with_seed(1));
+            assert_eq!(picked, None, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn whoever_alone_can_be_asked_is_found_in_a_large_pool() {
         for kind in RotationKind::ALL {
             let mut fleet = Fleet::weighing([1; 1000]);

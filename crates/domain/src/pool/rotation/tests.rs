@@ -141,6 +141,13 @@ fn kinds() -> impl Strategy<Value = RotationKind> {
     prop::sample::select(RotationKind::ALL.to_vec())
 }
 
+#[test]
+fn a_rotation_says_how_it_orders() {
+    for kind in RotationKind::ALL {
+        assert_eq!(Rotation::new(kind).kind(), kind);
+    }
+}
+
 proptest! {
     #[test]
     fn repeated_picks_visit_every_usable_member_once(
