@@ -21,6 +21,11 @@ pub(super) struct List<'a> {
     is_empty: bool,
 }
 
+/// Room for a body: most are written into it without being moved.
+pub(super) fn body() -> BytesMut {
+    BytesMut::with_capacity(1024)
+}
+
 /// Writes an object.
 pub(super) fn object(out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
     out.put_u8(b'{');

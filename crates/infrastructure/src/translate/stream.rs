@@ -83,6 +83,8 @@ impl StreamTranslator {
     /// A fault if an event cannot be read, or what it says cannot be written.
     pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
         let Self { reader, writer, out, names } = self;
+        // Most events are no longer than twice their length in another dialect.
+        out.reserve(2 * chunk.bytes.len());
         let mut sink = Written { writer, out, names };
         let mut rest = &chunk.bytes[..];
         while !rest.is_empty() {

@@ -6,7 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::block_writer::{BlockWriter, write_cache_point};
 use crate::translate::{
     conversation::{Content, Conversation, Format, Part, Reasoning, Role, Thinking, Tool, ToolChoice, Turn},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 /// Writes a request; its model stands in the path.
@@ -16,7 +16,7 @@ pub(in crate::translate) fn write_request(
 ) -> Result<BytesMut, Unfit> {
     refuse(conversation)?;
     let mut written = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation);

@@ -9,7 +9,7 @@ use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
     gemini::{googles, marked},
-    json::{self, List, Object, object},
+    json::{self, List, Object, body, object},
 };
 
 #[derive(Deserialize)]
@@ -155,7 +155,7 @@ pub(super) fn finish_reason(stop: &Stop) -> &'static str {
 
 /// Writes an answer.
 pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
         root.put("object", "chat.completion");

@@ -8,7 +8,7 @@ use crate::translate::{
         Content, Conversation, Format, Part, Role, Sampling, Source, Tool, ToolCall, ToolChoice, ToolResult, Turn,
         data_url,
     },
-    json::{List, Object, object, object_or_empty},
+    json::{List, Object, body, object, object_or_empty},
 };
 
 /// Writes a request for the model of that name.
@@ -18,7 +18,7 @@ pub(in crate::translate) fn write_request(
     dropped: &mut Dropped,
 ) -> Result<BytesMut, Unfit> {
     let mut messages = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("model", model);
         root.list("messages", |list| {

@@ -9,7 +9,7 @@ use crate::translate::{
     answer::{Answer, Stop, Tokens},
     chat::{call_of, write_call, write_text},
     conversation::{Content, Part, ToolCall},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ pub(super) fn finish_reason(stop: &Stop) -> &'static str {
 
 /// Writes an answer.
 pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
         root.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));

@@ -6,7 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::message_writer::write_turn;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Thinking, Tool, ToolChoice},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 /// The largest share of the likeliest tokens that the provider takes: all of them would be 1.
@@ -24,7 +24,7 @@ pub(in crate::translate) fn write_request(
         return Err(Unfit::field("response_format", problem));
     }
     let mut messages = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("model", model);
         root.list("messages", |list| {

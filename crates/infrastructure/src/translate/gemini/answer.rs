@@ -15,7 +15,7 @@ use crate::provider::usage::GeminiUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 /// An answer, or a piece of a streamed one: both have the same shape.
@@ -179,7 +179,7 @@ fn read_part(part: &PartWire<'_>, (answer, calls): (&str, &mut usize), parts: &m
 
 /// Writes an answer.
 pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         let stop = answer.stop.as_ref().unwrap_or(&Stop::Done);
         write_candidate(root, Some(stop), |list| answer.parts.iter().for_each(|part| write_part(list, &part.content)));

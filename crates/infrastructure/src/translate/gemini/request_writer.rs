@@ -6,7 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::part_writer::{Names, write_parts};
 use crate::translate::{
     conversation::{Conversation, Format, Part, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice},
-    json::{Object, object},
+    json::{Object, body, object},
 };
 
 /// The most tokens to think that every model takes.
@@ -19,7 +19,7 @@ pub(in crate::translate) fn write_request(
 ) -> Result<BytesMut, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
     let mut written = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation, dropped);

@@ -8,7 +8,7 @@ use crate::provider::usage::MessagesUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
-    json::{List, Object, object, object_or_empty},
+    json::{List, Object, body, object, object_or_empty},
 };
 
 #[derive(Deserialize)]
@@ -90,7 +90,7 @@ pub(super) fn write_stop(object: &mut Object<'_>, stop: &Stop) {
 
 /// Writes an answer.
 pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
         root.put("type", "message");

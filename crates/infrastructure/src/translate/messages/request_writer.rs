@@ -6,7 +6,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::block_writer::write_blocks;
 use crate::translate::{
     conversation::{Conversation, Format, Part, Role, Tool, ToolChoice},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 /// The fewest tokens that a budget for thinking may have.
@@ -23,7 +23,7 @@ pub(in crate::translate) fn write_request(
         return Err(Unfit::field("response_format.type", problem));
     }
     let mut written = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("model", model);
         root.put_some("max_tokens", conversation.max_tokens);

@@ -7,7 +7,7 @@ use super::{Echo, SEALED, SIGNED};
 use crate::translate::{
     answer::{Answer, Stop},
     conversation::{Content, ToolCall},
-    json::{Object, object},
+    json::{Object, body, object},
 };
 
 /// How far an answer has come.
@@ -40,7 +40,7 @@ impl Status {
 
 /// Writes an answer to a request, which it repeats in part.
 pub(in crate::translate) fn write_answer(answer: &Answer, echo: &Echo) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| write_response(root, (answer, echo), Status::of(answer.stop.as_ref())));
     out
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::translate::{
     chat::{ToolWords, write_tools},
     conversation::{Content, Conversation, Format, Part, Reasoning, Role, Source, Tool, ToolResult, Turn, data_url},
-    json::{List, Object, object},
+    json::{List, Object, body, object},
 };
 
 /// Writes a request for the model of that name.
@@ -27,7 +27,7 @@ pub(in crate::translate) fn write_request(
         return Err(Unfit::field("stop", problem));
     }
     let mut turns = Ok(());
-    let mut out = BytesMut::new();
+    let mut out = body();
     object(&mut out, |root| {
         root.put("model", model);
         root.list("input", |list| {
