@@ -33,9 +33,6 @@ impl Affinity {
     }
 }
 
-/// Enough for ten thousand streams, with a connection on either side of each.
-const FILES: &str = "--nofile=65536:65536";
-
 impl Process {
     /// Starts a program on `cores`, its output to `log`, and waits until it accepts connections at `address`.
     pub fn start(cores: &Affinity, command: &[String], (log, address): (&Path, SocketAddr)) -> anyhow::Result<Self> {
@@ -119,15 +116,17 @@ impl Drop for Process {
     }
 }
 
-/// Lets this process, and those that it starts, have as many files as ten thousand streams need.
-pub fn raise_file_limit() -> anyhow::Result<()> {
+/// Lets this process, and those that it starts, have `files` open.
+pub fn raise_file_limit(files: usize) -> anyhow::Result<()> {
     let own = std::process::id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &own, FILES]).status()?;
-    if raised.success() {
-        Ok(())
-    } else {
-        bail!("this process may not have 65,536 files: run it as root, or raise `ulimit -Hn`")
+    // Whoever may not raise the hard limit may still raise the soft one up to it.
+    for limit in [format!("--nofile={files}:"), format!("--nofile={files}:{files}")] {
+        let raised = Command::new("prlimit").args(["--pid", &own, &limit]).stderr(Stdio::null()).status()?;
+        if raised.success() {
+            return Ok(());
+        }
     }
+    bail!("this process may not have {files} files: run it as root, raise `ulimit -Hn`, or ask for fewer `--streams`")
 }
 
 /// Moves this process to `core`.

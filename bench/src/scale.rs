@@ -45,6 +45,9 @@ pub struct ScaleArgs {
     load_core: usize,
 }
 
+/// Files beside those of streams: of the other parts, and of the programs themselves.
+const SPARE_FILES: usize = 1024;
+
 /// A part of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -61,7 +64,8 @@ enum Part {
 /// Measures and prints the tables.
 pub fn scale(args: &ScaleArgs) -> anyhow::Result<()> {
     let available = thread::available_parallelism()?.get();
-    process::raise_file_limit()?;
+    // A stream is a connection on either side, both of the gateway and of upstream and load.
+    process::raise_file_limit(2 * args.streams + SPARE_FILES)?;
     process::move_to(args.load_core)?;
     for part in Part::value_variants() {
         if args.only.is_some_and(|only| only != *part) {
