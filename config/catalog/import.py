@@ -15,11 +15,20 @@ import pathlib
 import re
 import sys
 
-# Our file: the table's words for the vendor, and the hosts at which its models are asked for; `*` stands for one label.
+# Our file: the table's words for the vendor, and the hosts at which its models are asked for; `*` stands for the beginning of one label.
 VENDORS = {
     "openai": (["openai"], ["api.openai.com"]),
     "anthropic": (["anthropic"], ["api.anthropic.com"]),
-    "gemini": (["gemini"], ["generativelanguage.googleapis.com"]),
+    "gemini": (
+        ["gemini"],
+        [
+            "generativelanguage.googleapis.com",
+            "aiplatform.googleapis.com",
+            "*-aiplatform.googleapis.com",
+            "aiplatform.us.rep.googleapis.com",
+            "aiplatform.eu.rep.googleapis.com",
+        ],
+    ),
     "mistral": (["mistral"], ["api.mistral.ai"]),
     "deepseek": (["deepseek"], ["api.deepseek.com"]),
     "groq": (["groq"], ["api.groq.com"]),

@@ -13,12 +13,16 @@ from checks import expect
 from gateway import Gateway
 from upstream import Upstream
 
+# What a provider's tokens are fetched with.
+TOKENS = """credentials = '{{"type": "authorized_user", "client_id": "id", "client_secret": "secret",\
+ "refresh_token": "refresh", "token_uri": "{address}/token"}}'"""
 # The providers by the protocol that they speak, each with what its configuration says besides its key.
 PROVIDERS = {
     "chat": 'protocol = "openai"\noperations = ["chat_completions"]\nbase_url = "{address}/v1"',
     "responses": 'protocol = "openai"\noperations = ["responses"]\nbase_url = "{address}/v1"',
     "messages": 'protocol = "anthropic"\nbase_url = "{address}/v1"',
     "gemini": 'protocol = "gemini"\nbase_url = "{address}/v1beta"',
+    "vertex": 'protocol = "vertex"\nproject = "p"\nlocation = "global"\nbase_url = "{address}/v1"\n' + TOKENS,
     "cohere": 'protocol = "cohere"\nbase_url = "{address}/v2"',
     "converse": 'protocol = "bedrock"\nregion = "us-east-1"\nbase_url = "{address}"',
 }
@@ -34,7 +38,6 @@ max_output = 4096
 ENTRY = """
 [providers.{name}]
 {settings}
-api_key = "${{TIDEGATE_E2E_KEY}}"
 
 [[pools.{name}.instances]]
 model = "{name}:model"
@@ -50,7 +53,7 @@ class Border:
         providers = {**PROVIDERS, **OTHERS}
         self.upstreams = {name: Upstream(name, is_strict=True) for name in providers}
         entries = [
-            ENTRY.format(name=name, settings=providers[name].format(address=upstream.address))
+            ENTRY.format(name=name, settings=settings(providers[name]).format(address=upstream.address))
             for name, upstream in self.upstreams.items()
         ]
         self.gateway = Gateway(binary, "".join(entries) + CARD)
@@ -59,6 +62,11 @@ class Border:
         self.gateway.close()
         for upstream in self.upstreams.values():
             upstream.kill()
+
+
+def settings(provider):
+    """What the configuration says of a provider, which has a key unless it has credentials."""
+    return provider if "credentials" in provider else provider + '\napi_key = "${{TIDEGATE_E2E_KEY}}"'
 
 
 def scenario(caller):

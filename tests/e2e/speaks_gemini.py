@@ -27,7 +27,7 @@ def streams(path, body):
 
 
 def read(body, headers):
-    if not headers.get("x-goog-api-key"):
+    if not headers.get("x-goog-api-key") and not headers.get("authorization"):
         raise Objection("x-goog-api-key is missing")
     only(body, FIELDS, "the body")
     needs(body, ("contents",), "the body")

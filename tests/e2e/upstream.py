@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import speaks_audio
@@ -20,6 +21,8 @@ import speaks_converse
 import speaks_gemini
 import speaks_messages
 import speaks_responses
+import speaks_tokens
+import speaks_vertex
 from speaking import Objection
 
 # The tokens that every answer claims to have cost.
@@ -27,7 +30,7 @@ USAGE = speaks_chat.usage()
 # What the providers speak.
 PROTOCOLS = [
     *(speaks_chat, speaks_responses, speaks_messages, speaks_gemini, speaks_converse, speaks_cohere),
-    speaks_audio,
+    *(speaks_vertex, speaks_tokens, speaks_audio),
 ]
 
 # What an upstream can do with a request.
@@ -151,6 +154,8 @@ class Handler(BaseHTTPRequestHandler):
         """The body as JSON, or the fields of a form."""
         raw = self.rfile.read(int(self.headers["content-length"]))
         media_type = self.headers["content-type"]
+        if media_type == "application/x-www-form-urlencoded":
+            return dict(urllib.parse.parse_qsl(raw.decode(), strict_parsing=True))
         if not media_type.startswith("multipart/"):
             return json.loads(raw)
         form = email.message_from_bytes(b"content-type: " + media_type.encode() + b"\r\n\r\n" + raw)

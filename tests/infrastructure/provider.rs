@@ -6,6 +6,7 @@ mod faults;
 mod requests;
 mod simulated;
 mod streaming;
+mod tokens;
 
 use std::{future::poll_fn, pin::Pin, sync::OnceLock};
 

@@ -6,6 +6,7 @@ mod gemini;
 mod identity;
 mod media;
 mod responses;
+mod vertex;
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -63,13 +63,17 @@ fn cards_at(base_url: &str) -> Option<Arc<VendorCards>> {
     Some(Arc::clone(&vendor.cards))
 }
 
-/// Whether every label of the host is that of the pattern, or any at all where the pattern has `*`.
+/// Whether every label of the host is that of the pattern, where a `*` stands for any beginning of one.
 fn is_host_of(pattern: &str, host: &str) -> bool {
     let (wanted, labels) = (pattern.split('.'), host.split('.'));
     wanted.clone().count() == labels.clone().count()
-        && wanted
-            .zip(labels)
-            .all(|(wanted, label)| wanted.eq_ignore_ascii_case(label) || (wanted == "*" && !label.is_empty()))
+        && wanted.zip(labels).all(|(wanted, label)| match wanted.strip_prefix('*') {
+            None => wanted.eq_ignore_ascii_case(label),
+            Some(end) => {
+                let start = label.len().saturating_sub(end.len());
+                start > 0 && label.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+            }
+        })
 }
 
 #[derive(Deserialize)]
@@ -146,7 +150,7 @@ pub(crate) fn micro_dollars(dollars: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Protocol;
+    use crate::provider::{GoogleCloud, Protocol};
 
     #[test]
     fn every_file_can_be_read() {
@@ -195,6 +199,21 @@ mod tests {
         assert_ne!(lite.prices, eu.prices);
         let nowhere = cards.card("sa.amazon.nova-lite-v1:0").unwrap();
         assert_eq!(nowhere, ModelCard { prices: None, ..lite });
+    }
+
+    #[test]
+    fn googles_models_are_known_in_every_location_of_its_cloud() {
+        for location in ["us-central1", "eu", "global"] {
+            let cloud = GoogleCloud { project: "p".to_owned(), location: location.to_owned() };
+            let provider = ProviderSettings {
+                google_cloud: Some(cloud),
+                ..ProviderSettings::new("vertex".parse().unwrap(), Protocol::Vertex)
+            };
+            let known = vendors(&[provider]);
+            assert!(known.values().any(|cards| cards.card("gemini-2.5-pro").is_some()), "{location}");
+        }
+        assert!(cards_at("https://aiplatform.googleapis.com.example.org/v1").is_none());
+        assert!(cards_at("https://-aiplatform.googleapis.co/v1").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | `client` | the client of an instance; translates where caller and provider speak different dialects |
 //! | `http_client` | one attempt over HTTP, whichever protocol |
 //! | `openai`, `anthropic`, `gemini`, `cohere`, `bedrock` | one protocol each: routes, key, what answers and faults mean |
+//! | `vertex` | Gemini as Google Cloud serves it: routes, and tokens that end |
 //! | `http_provider`, `catalogue` | what a configured provider comes to; well-known ones as data |
 //! | `endpoint` | where a provider is and what every request to it carries |
 //! | `network_stream`, `watched`, `sse`, `stream_reader` | a stream off the network, or from elsewhere, and what its events mean |
@@ -43,6 +44,7 @@ mod stream_reader;
 mod translated;
 mod transport;
 pub(crate) mod usage;
+mod vertex;
 mod watched;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -65,12 +67,14 @@ pub use self::{
     simulated::{SimulatedClient, SimulatedStream},
     stream_reader::StreamReader,
     transport::TlsError,
+    vertex::{GoogleCloud, GoogleCredentials, InvalidCredentials},
 };
 use self::{
     endpoint::InvalidHeader,
     http_provider::{HttpProvider, unknown_key},
     simulated::Simulation,
     transport::{TlsRoots, Transport, Way, read_body},
+    vertex::Tokens,
 };
 
 pub(crate) use self::simulated::status_fault;
@@ -161,17 +165,27 @@ impl Provider {
                 _ => Self::Simulated(Arc::new(Simulation::new(settings))),
             });
         };
-        if let Some(Self::Http(_, transport)) = predecessor
-            && *transport.way() == way
-        {
-            return Ok(Self::Http(Box::new(http), transport.clone()));
-        }
-        let roots = match (&way.authorities, roots) {
-            (Some(authorities), _) => &TlsRoots::of(authorities)?,
-            (None, Some(roots)) => roots,
-            (None, roots) => roots.insert(TlsRoots::public()?),
+        let mut connect = |way: Way| -> Result<Transport, TlsError> {
+            let roots = match (&way.authorities, &mut *roots) {
+                (Some(authorities), _) => &TlsRoots::of(authorities)?,
+                (None, Some(roots)) => roots,
+                (None, roots) => roots.insert(TlsRoots::public()?),
+            };
+            Ok(Transport::new(way, roots))
         };
-        Ok(Self::Http(Box::new(http), Transport::new(way, roots)))
+        let (known, transport) = match predecessor {
+            Some(Self::Http(known, transport)) if *transport.way() == way => (known.tokens(), transport.clone()),
+            Some(Self::Http(..) | Self::Simulated(_)) | None => (None, connect(way)?),
+        };
+        let tokens = settings.google_credentials.map(|credentials| match known {
+            Some(known) if *known.credentials() == credentials => Ok(known.clone()),
+            _ => {
+                let way = credentials.way(transport.way());
+                let transport = if way == *transport.way() { transport.clone() } else { connect(way)? };
+                Ok::<_, TlsError>(Tokens::new(credentials, transport))
+            }
+        });
+        Ok(Self::Http(Box::new(http.with_tokens(tokens.transpose()?)), transport))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Border, CHAT, MESSAGES, asked, data, message, message_events, says};
 use crate::wire::{Answer, exchange, get, post};
 
-fn answer() -> Value {
+pub(super) fn answer() -> Value {
     json!({
         "candidates": [{ "content": { "parts": [{ "text": "Hello" }], "role": "model" }, "finishReason": "STOP", "index": 0 }],
         "usageMetadata": { "promptTokenCount": 7, "cachedContentTokenCount": 4, "candidatesTokenCount": 5, "totalTokenCount": 12 },
@@ -15,7 +15,7 @@ fn answer() -> Value {
 }
 
 /// The events of a stream, as Google ends its lines.
-fn stream() -> String {
+pub(super) fn stream() -> String {
     let piece = |text: &str| json!({ "candidates": [{ "content": { "parts": [{ "text": text }], "role": "model" } }], "responseId": "r1" });
     let mut last = answer();
     last["candidates"][0]["content"]["parts"][0]["text"] = json!("lo");
@@ -27,7 +27,7 @@ fn streams(body: &str) -> Behaviour {
     says("text/event-stream", body)
 }
 
-fn contents() -> Value {
+pub(super) fn contents() -> Value {
     json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }], "generationConfig": { "maxOutputTokens": 100 } })
 }
 

@@ -22,8 +22,16 @@ const NO_COMMENT: &str = "# <comment, not kept: it may hold a secret>";
 
 /// The keys whose values are secrets. Written out, because learning every key takes a tenth of a second and some MiB, and every
 /// start needs these; a test holds them against what the loader asks for.
-const SECRET_KEYS: [&str; 7] =
-    ["api_key", "headers", "keys", "proxy_credentials", "access_key_id", "secret_access_key", "session_token"];
+const SECRET_KEYS: [&str; 8] = [
+    "api_key",
+    "headers",
+    "keys",
+    "proxy_credentials",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "credentials",
+];
 
 /// What files say, secrets included; its `Debug` shows none of it.
 #[derive(Clone, Default)]

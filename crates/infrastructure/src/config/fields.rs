@@ -135,6 +135,15 @@ impl<'f> Fields<'f> {
         self.secret_of(node, &place)
     }
 
+    /// A text of several lines that is never shown, and the file or the variable that it comes from, as the subject of a sentence.
+    pub(super) fn secret_text(&mut self, key: &'static str) -> Option<(SecretString, String)> {
+        let (node, mut place) = self.take(key, &Form::Secret)?;
+        place.shown = false;
+        let source = node.sources.as_ref().map(|sources| format!("{sources} ")).unwrap_or_default();
+        let Value::Text(text) = &node.value else { return self.mistyped(&node.value, &place, &TEXT) };
+        Some((SecretString::from(text.as_str()), source))
+    }
+
     /// Named texts that are never shown.
     pub(super) fn secrets(&mut self, key: &'static str) -> Vec<(String, Place, SecretString)> {
         let Some((node, place)) = self.take(key, &Form::Secrets) else { return Vec::new() };

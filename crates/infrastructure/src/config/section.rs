@@ -7,6 +7,7 @@ mod aws;
 mod card;
 mod concurrency;
 mod fallback;
+mod google;
 pub(super) mod limits;
 mod observability;
 mod parameters;

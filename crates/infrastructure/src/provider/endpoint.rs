@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use secrecy::{ExposeSecret, SecretString};
 use tidegate_domain::inference::Operation;
 
-use super::{bedrock::Signer, transport::Common};
+use super::{bedrock::Signer, transport::Common, vertex::Tokens};
 
 /// Headers that the transport writes; a configured one would break the framing or the routing.
 const RESERVED: [HeaderName; 5] =
@@ -27,11 +27,13 @@ pub(super) enum KeyHeader {
 pub(super) struct Endpoint {
     /// Where each operation that the provider offers is asked for.
     routes: Vec<Route>,
-    /// Where it lists its models, which costs nothing.
+    /// What is asked for to see whether it answers, which costs nothing: mostly its models.
     pub(super) models: Uri,
     /// What every request carries; each marked sensitive, so that none is ever printed.
     pub(super) headers: HeaderMap,
     signer: Option<Signer>,
+    /// Where the token comes from that each request carries, if it carries one that ends.
+    tokens: Option<Tokens>,
 }
 
 /// Where an operation is asked for, and how.
@@ -104,12 +106,29 @@ impl Endpoint {
             let stream = stream.map(|stream| route(&uri, &stream)).transpose()?;
             Ok(Route { operation, whole: route(&uri, &whole)?, stream, common: Default::default() })
         });
-        Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers, signer: None })
+        Ok(Self { routes: routes.collect::<Result<_, _>>()?, models, headers, signer: None, tokens: None })
     }
 
     /// The same, whose requests are signed.
     pub(super) fn signed_by(self, signer: Option<Signer>) -> Self {
         Self { signer, ..self }
+    }
+
+    /// The same, whose requests carry one of `tokens`; none where a credential is configured already.
+    pub(super) fn with_tokens(self, tokens: Option<Tokens>) -> Self {
+        let has_credential = self.headers.contains_key(header::AUTHORIZATION);
+        Self { tokens: tokens.filter(|_| !has_credential), ..self }
+    }
+
+    /// The same, where something else than its models is asked for to see whether it answers.
+    pub(super) fn checked_at(self, path: &str, base_url: &str) -> Result<Self, InvalidBaseUrl> {
+        let base = base_url.parse().map_err(|_| InvalidBaseUrl("it is no URL"))?;
+        Ok(Self { models: route(&base, path)?, ..self })
+    }
+
+    /// Where the token comes from that each request carries.
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
     }
 
     /// Whether the provider offers `operation`.
@@ -133,7 +152,8 @@ impl Endpoint {
     }
 
     pub(super) fn has_credentials_of(&self, other: &Self) -> bool {
-        self.headers == other.headers && self.signer == other.signer
+        let credentials = |endpoint: &Self| endpoint.tokens.as_ref().map(|tokens| tokens.credentials().clone());
+        self.headers == other.headers && self.signer == other.signer && credentials(self) == credentials(other)
     }
 
     /// Whether each request is signed, so that no two have a head in common.

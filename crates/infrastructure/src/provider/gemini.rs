@@ -30,13 +30,18 @@ pub(super) const EVERYWHERE: [Operation; 2] = [Operation::Converse(Dialect::Gemi
 /// Where below the base URL `model` is asked for an operation, by a method of its own. A model of another collection than `models` is named
 /// with its collection: `tunedModels/mine`.
 pub(super) fn paths(operation: Operation, model: &str) -> Option<Paths> {
+    let model = percent_encoded(model, |byte| byte == b'/');
+    let model = if model.contains('/') { format!("/{model}") } else { format!("/models/{model}") };
+    methods(operation, &model)
+}
+
+/// Where the model at a path is asked for an operation.
+pub(super) fn methods(operation: Operation, model: &str) -> Option<Paths> {
     let method = match operation {
         Operation::Converse(Dialect::Gemini) => "generateContent",
         Operation::CountContents => "countTokens",
         _ => return None,
     };
-    let model = percent_encoded(model, |byte| byte == b'/');
-    let model = if model.contains('/') { format!("/{model}") } else { format!("/models/{model}") };
     let stream = operation.generates().then(|| format!("{model}:streamGenerateContent?alt=sse"));
     Some(Paths { whole: format!("{model}:{method}"), stream })
 }

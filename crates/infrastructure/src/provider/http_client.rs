@@ -5,6 +5,7 @@
 //! has its terminal event.
 
 mod answers;
+mod wire;
 
 use std::{
     pin::Pin,
@@ -14,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderName, HeaderValue, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
@@ -24,70 +25,25 @@ use tidegate_domain::{
 };
 
 use self::answers::{is_json, is_stream, malformed, media_type, no_stream, refusal, whole_answer};
+pub(super) use self::wire::Wire;
 use super::{
     anthropic::{self, MessagesWatch},
-    bedrock::{self, ConverseWatch, FramedReader},
-    cohere::{self, CohereWatch},
-    endpoint::{Endpoint, Paths},
-    gemini::{self, GeminiWatch},
+    bedrock::{ConverseWatch, FramedReader},
+    cohere::CohereWatch,
+    endpoint::{Endpoint, Route},
+    gemini::GeminiWatch,
     network_stream::NetworkStream,
-    openai::{self, ChatWatch, MediaWatch, ResponsesWatch},
+    openai::{ChatWatch, MediaWatch, ResponsesWatch},
     raw_stream::RawStream,
     retry_after::quota,
     transport::{Answer, AnswerBody, Message, Transport, drain},
+    vertex::{self, Token, Tokens},
     watched::{Watch, WatchedReader},
 };
 use crate::clock::TokioClock;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EVENT_STREAM: &str = "text/event-stream";
-
-/// The protocols that are spoken over HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
-    /// OpenAI's.
-    OpenAi,
-    /// Anthropic's.
-    Anthropic,
-    /// Cohere's.
-    Cohere,
-    /// Google's.
-    Gemini,
-    /// Bedrock's.
-    Bedrock,
-}
-
-impl Wire {
-    /// Where below the base URL `model` is asked for an operation; `None` if the protocol does not have it.
-    pub(super) fn paths(self, operation: Operation, model: &str) -> Option<Paths> {
-        match self {
-            Self::OpenAi => openai::path(operation).map(Paths::from),
-            Self::Anthropic => anthropic::path(operation).map(Paths::from),
-            Self::Cohere => cohere::path(operation).map(Paths::from),
-            Self::Gemini => gemini::paths(operation, model),
-            Self::Bedrock => bedrock::paths(operation, model),
-        }
-    }
-
-    /// What a streamed answer arrives as.
-    fn event_stream(self) -> &'static str {
-        match self {
-            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::Cohere => EVENT_STREAM,
-            Self::Bedrock => bedrock::EVENT_STREAM,
-        }
-    }
-
-    /// What everybody offers who speaks the protocol.
-    pub(super) fn everywhere(self) -> &'static [Operation] {
-        match self {
-            Self::OpenAi => &openai::EVERYWHERE,
-            Self::Anthropic => &anthropic::EVERYWHERE,
-            Self::Cohere => &cohere::EVERYWHERE,
-            Self::Gemini => &gemini::EVERYWHERE,
-            Self::Bedrock => &bedrock::EVERYWHERE,
-        }
-    }
-}
 
 /// Asks one provider. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -142,7 +98,11 @@ impl HttpClient {
             (Part::Rest(partial), Some(prefill)) => {
                 call.request.body_after(partial, prefill, (call.model, call.defaults))
             }
-            (Part::Rest(_), None) | (Part::Whole | Part::Kept, _) => call.request.body_for(call.model, call.defaults),
+            (Part::Rest(_), None) | (Part::Whole | Part::Kept, _) => {
+                let body = call.request.body_for(call.model, call.defaults);
+                let is_wrapped = self.wire == Wire::Vertex && call.request.operation() == Operation::CountContents;
+                if is_wrapped { vertex::plain_count(body) } else { body }
+            }
         }
     }
 
@@ -160,12 +120,17 @@ impl HttpClient {
         self.endpoint.offers(operation)
     }
 
-    fn message<'a>(&'a self, call: &Call<'a>) -> Result<Message<'a>, Fault> {
-        let (operation, streams) = (call.request.operation(), call.request.envelope().stream());
-        let Some(route) = self.endpoint.route(operation) else {
+    /// Where `request` is asked for.
+    fn route(&self, request: &InferenceRequest) -> Result<&Route, Fault> {
+        let operation = request.operation();
+        self.endpoint.route(operation).ok_or_else(|| {
             let detail = format!("the provider does not offer {operation}");
-            return Err(Fault::new(FaultKind::Client, Work::NotSent, detail));
-        };
+            Fault::new(FaultKind::Client, Work::NotSent, detail)
+        })
+    }
+
+    fn message<'a>(&'a self, call: &Call<'a>) -> Result<Message<'a>, Fault> {
+        let (route, streams) = (self.route(call.request)?, call.request.envelope().stream());
         if self.endpoint.is_signed() || call.request.headers().next().is_some() {
             return self.transport.message(self.request(call, route.uri(streams)));
         }
@@ -205,7 +170,7 @@ impl HttpClient {
     fn finish(&self, request: &mut Request<Bytes>) {
         let headers = request.headers_mut();
         match self.wire {
-            Wire::OpenAi | Wire::Gemini | Wire::Cohere | Wire::Bedrock => {}
+            Wire::OpenAi | Wire::Gemini | Wire::Vertex | Wire::Cohere | Wire::Bedrock => {}
             Wire::Anthropic => anthropic::add_version(headers),
         }
         self.endpoint.sign(request, || TokioClock.wall());
@@ -220,9 +185,31 @@ impl HttpClient {
         }
     }
 
+    /// Sends a request that carries one of `tokens`. One that the provider does not take is replaced, once: it may have been withdrawn.
+    async fn send_with(&self, tokens: &Tokens, request: Request<Bytes>) -> Result<Answer, Fault> {
+        let carrying = |token: &Token, mut request: Request<Bytes>| {
+            request.headers_mut().insert(header::AUTHORIZATION, token.header.clone());
+            self.transport.message(request)
+        };
+        let token = tokens.token().await?;
+        let answer = self.transport.send(carrying(&token, request.clone())?).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let Some(other) = tokens.instead_of(&token).await? else { return Ok(answer) };
+        drain(answer.body);
+        self.transport.send(carrying(&other, request)?).await
+    }
+
     /// Sends one request that the provider has itself.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
-        let answer = self.transport.send(self.message(&call)?).await?;
+        let answer = match self.endpoint.tokens() {
+            None => self.transport.send(self.message(&call)?).await?,
+            Some(tokens) => {
+                let uri = self.route(call.request)?.uri(call.request.envelope().stream());
+                Box::pin(self.send_with(tokens, self.request(&call, uri))).await?
+            }
+        };
         call.note_quota(quota(&answer.fields));
         if !answer.status.is_success() {
             return Err(Box::pin(refusal(answer)).await);
@@ -280,7 +267,7 @@ impl HttpClient {
         }
     }
 
-    /// Lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.
+    /// Mostly lists the models, which costs nothing. Not every provider offers the list: one that says so has answered.
     pub(super) async fn check(&self) -> Result<(), Fault> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.endpoint.models.clone();
@@ -288,7 +275,10 @@ impl HttpClient {
         headers.clone_from(&self.endpoint.headers);
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         self.finish(&mut request);
-        let answer = self.transport.send(self.transport.message(request)?).await?;
+        let answer = match self.endpoint.tokens() {
+            None => self.transport.send(self.transport.message(request)?).await?,
+            Some(tokens) => self.send_with(tokens, request).await?,
+        };
         if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 405) {
             return Err(refusal(answer).await);
         }

@@ -18,6 +18,7 @@ use super::{
     openai,
     reach::is_host_off_limits,
     transport::Transport,
+    vertex::{self, GoogleCloud, Tokens},
 };
 
 /// The header in which Azure takes a key.
@@ -35,6 +36,7 @@ pub(super) struct HttpProvider {
     /// The same with each of the named keys.
     headers_by_key: Vec<(KeyName, HeaderMap)>,
     signer: Option<Signer>,
+    tokens: Option<Tokens>,
     operations: Vec<Operation>,
     prefill: Option<Prefill>,
     allow_link_local: bool,
@@ -47,6 +49,8 @@ enum Layout {
     Plain,
     /// In Azure's way: below `/openai/v1`, or, with a version, below a path of each deployment.
     Azure { api_version: Option<String> },
+    /// In Vertex AI's way: below the path of a project and a location.
+    Vertex(GoogleCloud),
 }
 
 impl HttpProvider {
@@ -59,6 +63,10 @@ impl HttpProvider {
             Protocol::Cohere => (Wire::Cohere, Layout::Plain, KeyHeader::Bearer),
             Protocol::Gemini => (Wire::Gemini, Layout::Plain, gemini::key_header()),
             Protocol::Bedrock => (Wire::Bedrock, Layout::Plain, KeyHeader::Bearer),
+            Protocol::Vertex => {
+                let cloud = settings.google_cloud.clone();
+                (Wire::Vertex, cloud.map_or(Layout::Plain, Layout::Vertex), KeyHeader::Bearer)
+            }
             Protocol::Azure => {
                 let layout = Layout::Azure { api_version: settings.api_version.clone() };
                 (Wire::OpenAi, layout, KeyHeader::Named(AZURE_KEY))
@@ -86,10 +94,21 @@ impl HttpProvider {
             headers,
             headers_by_key,
             signer: settings.aws_credentials.clone().map(|credentials| Signer::new(region, credentials)),
+            tokens: None,
             operations,
             prefill: settings.prefill,
             allow_link_local: settings.allow_link_local,
         }))
+    }
+
+    /// The same, whose requests carry one of `tokens`.
+    pub(super) fn with_tokens(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Where the token comes from that each request carries.
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
     }
 
     /// The client of an instance.
@@ -125,7 +144,11 @@ impl HttpProvider {
             Some((*operation, paths))
         };
         let endpoint = Endpoint::new(&base, headers.clone(), self.operations.iter().filter_map(paths))?;
-        Ok(endpoint.signed_by(self.signer.clone()))
+        let endpoint = match self.layout {
+            Layout::Vertex(_) => endpoint.checked_at(vertex::MODELS, &base)?,
+            Layout::Plain | Layout::Azure { .. } => endpoint,
+        };
+        Ok(endpoint.signed_by(self.signer.clone()).with_tokens(self.tokens.clone()))
     }
 }
 
@@ -138,7 +161,11 @@ pub(super) fn unknown_key<T>(instance: &InstanceSpec, key: &KeyName, known: &[(K
 impl Layout {
     /// What every path is appended to.
     fn base<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let Self::Azure { api_version } = self else { return Cow::Borrowed(url) };
+        let api_version = match self {
+            Self::Plain => return Cow::Borrowed(url),
+            Self::Vertex(cloud) => return Cow::Owned(format!("{}{}", url.trim_end_matches('/'), cloud.path())),
+            Self::Azure { api_version } => api_version,
+        };
         let resource = url.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/openai");
         match api_version {
             None => Cow::Owned(format!("{resource}/openai/v1")),

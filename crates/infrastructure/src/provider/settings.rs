@@ -11,6 +11,7 @@ use tidegate_domain::{
 use super::{
     bedrock::{self, AwsCredentials},
     connecting::{Authorities, Proxy},
+    vertex::{GoogleCloud, GoogleCredentials},
 };
 
 /// Everything that describes one provider.
@@ -31,6 +32,10 @@ pub struct ProviderSettings {
     pub region: Option<String>,
     /// What requests are signed with, for [`Protocol::Bedrock`]; with an `api_key` they are not signed.
     pub aws_credentials: Option<AwsCredentials>,
+    /// Whose models are asked where, for [`Protocol::Vertex`], which does not do without.
+    pub google_cloud: Option<GoogleCloud>,
+    /// What access tokens are fetched with, for [`Protocol::Vertex`]; an `api_key` is one that somebody else fetched.
+    pub google_credentials: Option<GoogleCredentials>,
     /// The credential, sent as the protocol sends it.
     pub api_key: Option<SecretString>,
     /// Further credentials by name, for instances that are asked with one of them in its place.
@@ -62,6 +67,8 @@ impl ProviderSettings {
             api_version: None,
             region: None,
             aws_credentials: None,
+            google_cloud: None,
+            google_credentials: None,
             api_key: None,
             keys: Vec::new(),
             headers: Vec::new(),
@@ -78,6 +85,7 @@ impl ProviderSettings {
     pub(crate) fn home(&self) -> Option<String> {
         match self.protocol {
             Protocol::Bedrock => self.region.as_deref().map(bedrock::home),
+            Protocol::Vertex => self.google_cloud.as_ref().map(GoogleCloud::home),
             protocol => protocol.home().map(str::to_owned),
         }
     }
@@ -92,6 +100,8 @@ pub enum Protocol {
     Anthropic,
     /// Google's over HTTP, as the Gemini API speaks it.
     Gemini,
+    /// Google's over HTTP, as Vertex AI speaks it: paths by project and location, tokens that end.
+    Vertex,
     /// OpenAI's, in the way of Azure: paths by deployment, the key in a header of its own.
     Azure,
     /// Cohere's over HTTP, in its second version.
@@ -110,7 +120,7 @@ impl Protocol {
             Self::Anthropic => Some(super::anthropic::BASE_URL),
             Self::Cohere => Some(super::cohere::BASE_URL),
             Self::Gemini => Some(super::gemini::BASE_URL),
-            Self::Azure | Self::Bedrock | Self::Simulated => None,
+            Self::Vertex | Self::Azure | Self::Bedrock | Self::Simulated => None,
         }
     }
 }

@@ -7,7 +7,7 @@ pub(super) const KEYS: &[Description] = &[
     key("providers.*.protocol", "How the upstream is spoken to. `simulated` answers by itself, without a network."),
     key(
         "providers.*.base_url",
-        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol: OpenAI, Anthropic, Google or Cohere; for Azure, the resource; for Bedrock, AWS itself in the region.",
+        "Where the upstream is, up to and with `/v1`. By default whoever made the protocol: OpenAI, Anthropic, Google or Cohere; for Azure, the resource; for Bedrock and Vertex AI, the cloud itself in the region.",
     ),
     key(
         "providers.*.api_key",
@@ -39,6 +39,16 @@ pub(super) const KEYS: &[Description] = &[
         "The key itself. Write it as a variable or a secret file: `\"${AWS_SECRET_ACCESS_KEY}\"`.",
     ),
     key("providers.*.session_token", "What goes with a key of AWS's that is temporary."),
+    key("providers.*.project", "The project of Google Cloud that Vertex AI is asked for."),
+    key("providers.*.location", "Where Vertex AI is asked: a region of Google Cloud, `us`, `eu` or `global`."),
+    key(
+        "providers.*.credentials",
+        "What access tokens for Vertex AI are fetched with: the JSON of a service account or an authorized user, `\"${file:/run/secrets/NAME.json}\"`. In its place, `api_key` may hold an access token.",
+    ),
+    key(
+        "providers.*.metadata_server",
+        "Where a machine of Google Cloud gets access tokens of its own account: `http://metadata.google.internal`. Nobody is asked there otherwise.",
+    ),
     key("providers.*.headers", "Headers to send along, by name. They may hold secrets and are never shown."),
     or("providers.*.connect_timeout", "5", "Seconds until a connection must be made, TLS included."),
     or(

@@ -21,6 +21,7 @@ pub(super) fn read(
             Protocol::OpenAi
             | Protocol::Anthropic
             | Protocol::Gemini
+            | Protocol::Vertex
             | Protocol::Azure
             | Protocol::Cohere
             | Protocol::Simulated,

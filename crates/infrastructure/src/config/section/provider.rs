@@ -7,7 +7,7 @@ use tidegate_domain::{
 };
 use validator::Validate;
 
-use super::{aws, name, policy::seconds, simulated};
+use super::{aws, google, name, policy::seconds, simulated};
 use crate::{
     config::{fields::Fields, findings::Place, word::Word},
     provider::{
@@ -35,10 +35,11 @@ const CONNECTION_KEYS: [&str; 10] = [
 ];
 
 /// The protocols, each with its word.
-const PROTOCOLS: [(&str, Protocol); 7] = [
+const PROTOCOLS: [(&str, Protocol); 8] = [
     ("openai", Protocol::OpenAi),
     ("anthropic", Protocol::Anthropic),
     ("gemini", Protocol::Gemini),
+    ("vertex", Protocol::Vertex),
     ("azure", Protocol::Azure),
     ("cohere", Protocol::Cohere),
     ("bedrock", Protocol::Bedrock),
@@ -81,7 +82,8 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
     let keys = keys(fields);
     let has_key = api_key.is_some() || !keys.is_empty();
     let (region, aws_credentials) = aws::read(protocol, has_key, fields);
-    let headers = headers(fields, has_key);
+    let (google_cloud, google_credentials) = google::read(protocol, has_key, fields);
+    let headers = headers(fields, has_key || google_credentials.is_some());
     let (authorities, proxy) = (authorities(fields), proxy(fields));
     let prefill = prefill(fields, protocol);
     let connect = ConnectToml { connect_timeout: fields.number("connect_timeout") };
@@ -95,6 +97,8 @@ pub(in crate::config) fn read(word: &Word, fields: &mut Fields<'_>) -> Option<Pr
         api_version,
         region,
         aws_credentials,
+        google_cloud,
+        google_credentials,
         api_key,
         keys,
         headers,
@@ -139,6 +143,7 @@ fn read_simulated(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option
             Protocol::OpenAi
             | Protocol::Anthropic
             | Protocol::Gemini
+            | Protocol::Vertex
             | Protocol::Azure
             | Protocol::Cohere
             | Protocol::Bedrock,
@@ -189,6 +194,7 @@ fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<St
             Protocol::OpenAi
             | Protocol::Anthropic
             | Protocol::Gemini
+            | Protocol::Vertex
             | Protocol::Cohere
             | Protocol::Bedrock
             | Protocol::Simulated,
@@ -228,7 +234,11 @@ fn headers(fields: &mut Fields<'_>, has_key: bool) -> Vec<(String, SecretString)
         } else if RESERVED_HEADERS.contains(&&*lower) {
             fields.findings.error(&place, "is set by the gateway itself", "remove it");
         } else if lower == "authorization" && has_key {
-            fields.findings.error(&place, "contradicts 'api_key' or 'keys', which set it too", "remove one of them");
+            fields.findings.error(
+                &place,
+                "contradicts 'api_key', 'keys' or 'credentials', which set it too",
+                "remove one of them",
+            );
         } else {
             headers.push((name, value));
         }
