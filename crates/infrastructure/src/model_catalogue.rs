@@ -33,7 +33,7 @@ const FILES: [(&str, &str); 12] = [
     ("xai", include_str!("../../../config/catalog/xai.toml")),
 ];
 
-/// A vendor: the hosts at which its models are asked for, in which `*` stands for one label, and their cards.
+/// A vendor: the hosts at which its models are asked for, in which `*` stands for any beginning of one label, and their cards.
 struct Vendor {
     hosts: Vec<String>,
     cards: Arc<VendorCards>,
