@@ -6,6 +6,7 @@ use crate::translate::{
     conversation::{Content, Json, Part, Source, ToolCall, ToolResult},
     gemini::is_googles,
     json::{List, Object, object_or_empty},
+    responses::is_openais,
 };
 
 /// Writes the blocks of one message. Documents are counted through all messages: two must not have one name.
@@ -39,7 +40,7 @@ impl BlockWriter<'_> {
             Content::ToolCall(call) => list.object(|block| block.object("toolUse", |object| write_call(object, call))),
             Content::ToolResult(result) => return self.write_result(list, result, path),
             Content::Reasoning { text, signature: Some(signature) }
-                if !signature.is_empty() && !is_googles(signature) =>
+                if !signature.is_empty() && !is_googles(signature) && !is_openais(signature) =>
             {
                 list.object(|block| {
                     block.object("reasoningContent", |reasoning| {
@@ -52,6 +53,9 @@ impl BlockWriter<'_> {
             }
             // Without the proof of its maker a thought is not taken back.
             Content::Reasoning { .. } => self.dropped.note(format!("{path}.content[].{}", content.thought_word())),
+            Content::SealedReasoning(data) if is_openais(data) => {
+                self.dropped.note(format!("{path}.content[].{}", content.thought_word()));
+            }
             Content::SealedReasoning(data) => list.object(|block| {
                 block.object("reasoningContent", |reasoning| reasoning.put("redactedContent", data));
             }),

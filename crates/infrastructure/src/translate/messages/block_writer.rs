@@ -6,6 +6,7 @@ use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     gemini::is_googles,
     json::{List, Object, object_or_empty},
+    responses::is_openais,
 };
 
 /// Writes the blocks of the message at `path`.
@@ -40,7 +41,9 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
             block("tool_result", &mut |object| written = write_result(object, result, (path, dropped)));
             written?;
         }
-        Content::Reasoning { text, signature: Some(signature) } if !signature.is_empty() && !is_googles(signature) => {
+        Content::Reasoning { text, signature: Some(signature) }
+            if !signature.is_empty() && !is_googles(signature) && !is_openais(signature) =>
+        {
             block("thinking", &mut |object| {
                 object.put("thinking", text);
                 object.put("signature", signature);
@@ -48,6 +51,9 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
         }
         // Without the proof of its maker a thought is not taken back.
         Content::Reasoning { .. } => dropped.note(format!("{path}.content[].{}", part.content.thought_word())),
+        Content::SealedReasoning(data) if is_openais(data) => {
+            dropped.note(format!("{path}.content[].{}", part.content.thought_word()));
+        }
         Content::SealedReasoning(data) => block("redacted_thinking", &mut |object| object.put("data", data)),
         Content::Audio { .. } => {
             let field = format!("{path}.content[].type");
