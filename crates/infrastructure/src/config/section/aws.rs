@@ -2,6 +2,7 @@
 //!
 //! Nothing is looked for anywhere else: not in the environment, not in the files of AWS's own tools, not at a metadata service.
 
+use super::provider::are_read;
 use crate::{
     config::fields::Fields,
     provider::{AwsCredentials, Protocol},
@@ -15,26 +16,10 @@ pub(super) fn read(
     has_key: bool,
     fields: &mut Fields<'_>,
 ) -> (Option<String>, Option<AwsCredentials>) {
-    match protocol {
-        Some(Protocol::Bedrock) => (region(fields), credentials(has_key, fields)),
-        Some(
-            Protocol::OpenAi
-            | Protocol::Anthropic
-            | Protocol::Gemini
-            | Protocol::Vertex
-            | Protocol::Azure
-            | Protocol::Cohere
-            | Protocol::Simulated,
-        ) => {
-            for key in KEYS {
-                fields.refuse(key, "has no effect: only Bedrock asks for it", "remove it");
-            }
-            (None, None)
-        }
-        None => {
-            fields.pass_over(&KEYS);
-            (None, None)
-        }
+    if are_read(&KEYS, (Protocol::Bedrock, "Bedrock"), protocol, fields) {
+        (region(fields), credentials(has_key, fields))
+    } else {
+        (None, None)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is looked for anywhere else: not in the environment, not where Google's own tools keep their files, and at a metadata service only
 //! where one is named.
 
+use super::provider::are_read;
 use crate::{
     config::fields::Fields,
     provider::{GoogleCloud, GoogleCredentials, Protocol},
@@ -16,26 +17,10 @@ pub(super) fn read(
     has_key: bool,
     fields: &mut Fields<'_>,
 ) -> (Option<GoogleCloud>, Option<GoogleCredentials>) {
-    match protocol {
-        Some(Protocol::Vertex) => (cloud(fields), credentials(has_key, fields)),
-        Some(
-            Protocol::OpenAi
-            | Protocol::Anthropic
-            | Protocol::Gemini
-            | Protocol::Azure
-            | Protocol::Cohere
-            | Protocol::Bedrock
-            | Protocol::Simulated,
-        ) => {
-            for key in KEYS {
-                fields.refuse(key, "has no effect: only Vertex AI asks for it", "remove it");
-            }
-            (None, None)
-        }
-        None => {
-            fields.pass_over(&KEYS);
-            (None, None)
-        }
+    if are_read(&KEYS, (Protocol::Vertex, "Vertex AI"), protocol, fields) {
+        (cloud(fields), credentials(has_key, fields))
+    } else {
+        (None, None)
     }
 }
 

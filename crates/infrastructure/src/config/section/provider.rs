@@ -177,32 +177,35 @@ fn operations(fields: &mut Fields<'_>) -> Option<Vec<Operation>> {
 
 /// The version of Azure's protocol.
 fn api_version(protocol: Option<Protocol>, fields: &mut Fields<'_>) -> Option<String> {
-    match protocol {
-        None => {
-            fields.pass_over(&["api_version"]);
-            None
-        }
-        Some(Protocol::Azure) => {
-            let version = fields.word("api_version")?;
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-            if !version.text.bytes().all(is_plain) {
-                fields.error("api_version", "is no version", "write e.g. \"2024-10-21\"");
+    if !are_read(&["api_version"], (Protocol::Azure, "Azure"), protocol, fields) {
+        return None;
+    }
+    let version = fields.word("api_version")?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if !version.text.bytes().all(is_plain) {
+        fields.error("api_version", "is no version", "write e.g. \"2024-10-21\"");
+    }
+    Some(version.text)
+}
+
+/// Whether keys are to be read that only one protocol, called so, has a use for. Where another is `spoken` they are refused, and passed over
+/// where nobody knows which.
+pub(super) fn are_read(
+    keys: &[&'static str],
+    (protocol, name): (Protocol, &str),
+    spoken: Option<Protocol>,
+    fields: &mut Fields<'_>,
+) -> bool {
+    match spoken {
+        None => fields.pass_over(keys),
+        Some(spoken) if spoken == protocol => return true,
+        Some(_) => {
+            for key in keys {
+                fields.refuse(key, &format!("has no effect: only {name} asks for it"), "remove it");
             }
-            Some(version.text)
-        }
-        Some(
-            Protocol::OpenAi
-            | Protocol::Anthropic
-            | Protocol::Gemini
-            | Protocol::Vertex
-            | Protocol::Cohere
-            | Protocol::Bedrock
-            | Protocol::Simulated,
-        ) => {
-            fields.refuse("api_version", "has no effect: only Azure asks for it", "remove it");
-            None
         }
     }
+    false
 }
 
 /// The credentials that instances name.
