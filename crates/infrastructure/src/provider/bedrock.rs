@@ -20,13 +20,9 @@ pub(super) use self::frames::event_frame;
 #[cfg(any(test, fuzzing))]
 pub(super) use self::frames::{Frame, Frames, framed};
 pub use self::signature::AwsCredentials;
-pub(super) use self::{
-    event_reader::FramedReader,
-    signature::{Signer, percent_encoded},
-    watch::ConverseWatch,
-};
+pub(super) use self::{event_reader::FramedReader, signature::Signer, watch::ConverseWatch};
 use super::{
-    endpoint::Paths,
+    endpoint::{Paths, percent_encoded},
     usage::{ConverseUsageWire, Wording},
 };
 

@@ -1,6 +1,6 @@
 //! Where a provider is and what every request to it carries.
 
-use std::{sync::OnceLock, time::SystemTime};
+use std::{fmt::Write as _, sync::OnceLock, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
@@ -212,6 +212,20 @@ fn secret_value(name: &str, value: &str) -> Result<HeaderValue, InvalidHeader> {
     let mut value = HeaderValue::from_str(value).map_err(|_| InvalidHeader(name.to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// `text` with every byte encoded that is not unreserved (RFC 3986) and that `keeps` does not keep.
+pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keeps(byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a text does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 #[cfg(test)]

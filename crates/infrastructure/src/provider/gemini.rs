@@ -14,8 +14,7 @@ use tidegate_domain::{
 pub(super) use self::watch::GeminiWatch;
 use self::watch::Piece;
 use super::{
-    bedrock::percent_encoded,
-    endpoint::{KeyHeader, Paths},
+    endpoint::{KeyHeader, Paths, percent_encoded},
     openai::faults,
 };
 

@@ -13,7 +13,10 @@ use tidegate_domain::inference::{Dialect, Operation};
 
 pub use self::credentials::{GoogleCredentials, InvalidCredentials};
 pub(super) use self::{count::plain_count, lease::Token, tokens::Tokens};
-use super::{bedrock::percent_encoded, endpoint::Paths, gemini};
+use super::{
+    endpoint::{Paths, percent_encoded},
+    gemini,
+};
 
 /// What everybody who speaks the protocol offers.
 pub(super) const EVERYWHERE: [Operation; 2] = [Operation::Converse(Dialect::Gemini), Operation::CountContents];

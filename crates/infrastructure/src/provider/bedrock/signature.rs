@@ -14,6 +14,8 @@ use http::{HeaderName, HeaderValue, Request, header};
 use secrecy::{ExposeSecret, SecretString};
 use tidegate_domain::time::Utc;
 
+use crate::provider::endpoint::percent_encoded;
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "bedrock";
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -102,19 +104,6 @@ fn canonical_request(request: &Request<Bytes>) -> (String, String) {
     let body = sha256_hex(request.body());
     let canonical = format!("{}\n{path}\n{query}\n{headers}\n{signed}\n{body}", request.method());
     (signed, canonical)
-}
-
-/// `text` with every byte encoded that is not unreserved (RFC 3986) and that `keeps` does not keep.
-pub(in crate::provider) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keeps(byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// The day, and the moment, as AWS writes them.

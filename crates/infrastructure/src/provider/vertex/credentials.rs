@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::assertion::SigningKey;
-use crate::provider::{bedrock::percent_encoded, reach::is_host_off_limits, transport};
+use crate::provider::{endpoint::percent_encoded, reach::is_host_off_limits, transport};
 
 /// Where tokens come from where the JSON does not say so.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
