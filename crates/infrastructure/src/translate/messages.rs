@@ -8,6 +8,8 @@ mod request_writer;
 mod stream_reader;
 mod stream_writer;
 
+use super::{gemini::is_googles, responses::is_openais};
+
 pub(super) use self::{
     answer::{read_answer, write_answer},
     request_reader::read_request,
@@ -15,3 +17,8 @@ pub(super) use self::{
     stream_reader::StreamReader,
     stream_writer::StreamWriter,
 };
+
+/// Whether a proof may be one of Anthropic's: it is one, and bears no mark of another maker's.
+pub(super) fn may_be_anthropics(proof: &str) -> bool {
+    !proof.is_empty() && !is_googles(proof) && !is_openais(proof)
+}

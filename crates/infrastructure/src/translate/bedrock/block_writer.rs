@@ -4,8 +4,8 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Json, Part, Source, ToolCall, ToolResult},
-    gemini::is_googles,
     json::{List, Object, object_or_empty},
+    messages::may_be_anthropics,
     responses::is_openais,
 };
 
@@ -39,9 +39,7 @@ impl BlockWriter<'_> {
             }),
             Content::ToolCall(call) => list.object(|block| block.object("toolUse", |object| write_call(object, call))),
             Content::ToolResult(result) => return self.write_result(list, result, path),
-            Content::Reasoning { text, signature: Some(signature) }
-                if !signature.is_empty() && !is_googles(signature) && !is_openais(signature) =>
-            {
+            Content::Reasoning { text, signature: Some(signature) } if may_be_anthropics(signature) => {
                 list.object(|block| {
                     block.object("reasoningContent", |reasoning| {
                         reasoning.object("reasoningText", |object| {

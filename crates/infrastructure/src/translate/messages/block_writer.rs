@@ -4,8 +4,8 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
-    gemini::is_googles,
     json::{List, Object, object_or_empty},
+    messages::may_be_anthropics,
     responses::is_openais,
 };
 
@@ -41,9 +41,7 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
             block("tool_result", &mut |object| written = write_result(object, result, (path, dropped)));
             written?;
         }
-        Content::Reasoning { text, signature: Some(signature) }
-            if !signature.is_empty() && !is_googles(signature) && !is_openais(signature) =>
-        {
+        Content::Reasoning { text, signature: Some(signature) } if may_be_anthropics(signature) => {
             block("thinking", &mut |object| {
                 object.put("thinking", text);
                 object.put("signature", signature);
