@@ -31,8 +31,8 @@ use crate::wire::{Answer, exchange, post};
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 
-/// A gateway before one provider that speaks OpenAI's protocol, two that speak no more of it than its chat or its Responses, one
-/// that speaks Anthropic's and one that speaks Google's. Each has a pool of its name; `both` and `mixed` hold OpenAI's, and Anthropic's or
+/// A gateway before one provider that speaks OpenAI's protocol, two that speak no more of it than its chat or its Responses, and one
+/// each that speaks Anthropic's, Google's and Cohere's. Each has a pool of its name; `both` and `mixed` hold OpenAI's, and Anthropic's or
 /// Google's.
 struct Border {
     openai: FaultyUpstream,
@@ -40,6 +40,7 @@ struct Border {
     responses: FaultyUpstream,
     anthropic: FaultyUpstream,
     gemini: FaultyUpstream,
+    cohere: FaultyUpstream,
     address: SocketAddr,
 }
 
@@ -47,7 +48,7 @@ impl Border {
     async fn start() -> Self {
         let (openai, anthropic) = (FaultyUpstream::start("openai").await, FaultyUpstream::start("anthropic").await);
         let (chat, responses) = (FaultyUpstream::start("chat").await, FaultyUpstream::start("responses").await);
-        let gemini = FaultyUpstream::start("gemini").await;
+        let (gemini, cohere) = (FaultyUpstream::start("gemini").await, FaultyUpstream::start("cohere").await);
         let only = |dialect: Dialect, upstream: &FaultyUpstream| {
             let operation = Operation::Converse(dialect);
             let name = if dialect == Dialect::Chat { "chat" } else { "responses" };
@@ -62,12 +63,13 @@ impl Border {
             .provider(provider("openai", Protocol::OpenAi, openai.base_url()))
             .provider(provider("anthropic", Protocol::Anthropic, anthropic.base_url()))
             .provider(provider("gemini", Protocol::Gemini, gemini.base_url()))
+            .provider(provider("cohere", Protocol::Cohere, cohere.base_url()))
             .configuration(configuration())
             .build()
             .await
             .unwrap();
         let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
-        Self { openai, chat, responses, anthropic, gemini, address }
+        Self { openai, chat, responses, anthropic, gemini, cohere, address }
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Answer {
@@ -103,6 +105,7 @@ fn configuration() -> Configuration {
         pool("responses", &["responses"]),
         pool("anthropic", &["anthropic"]),
         pool("gemini", &["gemini"]),
+        pool("cohere", &["cohere"]),
         pool("both", &["anthropic", "openai"]),
         pool("mixed", &["gemini", "openai"]),
     ];

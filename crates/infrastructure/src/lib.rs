@@ -5,6 +5,7 @@
 //!
 //! | module | adapter |
 //! |---|---|
+//! | `base64` | bytes as text |
 //! | [`clock`] | the time that tokio's timers go by |
 //! | [`config`] | the configuration, from TOML files |
 //! | [`migrate`] | configurations of the Python predecessor, rewritten as TOML |
@@ -16,6 +17,7 @@
 //! | [`telemetry`] | events as metrics and log lines |
 //! | `translate` | between the words of the caller and the words of the provider |
 
+mod base64;
 pub mod clock;
 pub mod config;
 #[cfg(any(test, fuzzing))]

@@ -171,6 +171,23 @@ async fn errors_are_worded_as_coheres() {
 }
 
 #[tokio::test]
+async fn what_goes_wrong_with_a_rank_is_worded_as_its_path_is() {
+    let border = Border::start().await;
+    let rank = |model: &str| json!({ "model": model, "query": "q", "documents": ["d"] });
+    for model in ["nobody", "anthropic"] {
+        let (coheres, openais) =
+            (border.ask("/v2/rerank", &rank(model)).await, border.ask("/v1/rerank", &rank(model)).await);
+        assert_eq!(coheres.status, openais.status, "{model}");
+        assert_eq!(coheres.json(), json!({ "message": openais.json()["error"]["message"] }), "{model}");
+    }
+    border.cohere.always(Behaviour::status(400).with_body(r#"{"id":"i","message":"too odd"}"#));
+    let answer = border.ask("/v2/rerank", &rank("cohere")).await;
+    assert_eq!((answer.status, &answer.body[..]), (400, &br#"{"id":"i","message":"too odd"}"#[..]));
+    let answer = border.ask("/v1/rerank", &rank("cohere")).await;
+    assert_eq!((answer.status, &answer.json()["error"]["message"]), (400, &json!("too odd")));
+}
+
+#[tokio::test]
 async fn vectors_and_ranks_are_passed_on_as_they_came() {
     let border = Border::start().await;
     let vectors = r#"{"id":"i","embeddings":{"float":[[1.10,1e400]]},"meta":{"billed_units":{"input_tokens":4}}}"#;

@@ -3,19 +3,27 @@
 
 use bytes::Bytes;
 use layered_tests::random_json::OddJson;
-use tidegate::domain::inference::{Dialect, InferenceRequest, Operation, ParameterDefaults};
+use tidegate::domain::inference::{Address, Dialect, InferenceRequest, InvalidEnvelope, Operation, ParameterDefaults};
 
 use super::{Border, says};
 use crate::wire::{exchange, post};
 
-/// The protocols that callers speak and that are passed on within a body.
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
+/// The protocols that callers speak.
+const DIALECTS: [Dialect; 5] =
+    [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
 const BODIES: u64 = 100_000;
 const OVER_SOCKETS: u64 = 200;
 
-/// A request for the model that is spelt `model`.
+/// A request for the model that is spelt `model`, where its body says which.
 fn request(odd: &mut OddJson, dialect: Dialect, model: &str) -> String {
     let said = odd.text();
+    if dialect == Dialect::Gemini {
+        let part = odd.object_with(&[("text", &format!("\"{said}\""))]);
+        let content = odd.object_with(&[("role", "\"user\""), ("parts", &format!("[{part}]"))]);
+        let settings = odd.object_with(&[("maxOutputTokens", ["null", "7", "1.0e1"][odd.below(3)])]);
+        let settings = ("generationConfig", settings.as_str());
+        return odd.object_with(&[("contents", &format!("[{content}]")), settings, ("model", "7"), ("stream", "null")]);
+    }
     let message = odd.object_with(&[("role", "\"user\""), ("content", &format!("\"{said}\""))]);
     let conversation = format!("[{message}]");
     let key = if dialect == Dialect::Responses { "input" } else { "messages" };
@@ -34,11 +42,19 @@ fn requests(seed: u64, (sent, arrived): (&str, &str)) -> (Dialect, String, Strin
     (dialect, sent, arrived)
 }
 
+fn read(dialect: Dialect, body: String) -> Result<InferenceRequest, InvalidEnvelope> {
+    let (operation, body) = (Operation::Converse(dialect), body.into());
+    match dialect {
+        Dialect::Gemini => InferenceRequest::addressed(operation, body, Address { model: "pool".into(), stream: false }),
+        _ => InferenceRequest::read(operation, body),
+    }
+}
+
 #[test]
 fn a_request_of_one_protocol_keeps_every_byte_but_the_models() {
     for seed in 0..BODIES {
         let (dialect, sent, arrived) = requests(seed, (r#""p\u006fol""#, r#""gpt-4o""#));
-        let request = InferenceRequest::read(Operation::Converse(dialect), sent.into()).unwrap();
+        let request = read(dialect, sent).unwrap();
         let body = request.body_for("gpt-4o", &ParameterDefaults::default());
         assert_eq!(body, Bytes::from(arrived), "seed {seed}");
     }
@@ -50,19 +66,33 @@ async fn over_sockets_too_every_byte_arrives_in_both_directions() {
     for seed in 0..OVER_SOCKETS {
         let mut odd = OddJson::seeded(seed);
         let dialect = DIALECTS[odd.below(DIALECTS.len())];
-        let (path, known, model, upstream) = match dialect {
+        let stopped = ("candidates", r#"[{"finishReason":"STOP"}]"#);
+        let ((path, asked), known, model, upstream) = match dialect {
             Dialect::Chat => {
-                ("/v1/chat/completions", ("choices", r#"[{"finish_reason":"stop"}]"#), "\"openai\"", &border.openai)
+                let known = vec![("choices", r#"[{"finish_reason":"stop"}]"#)];
+                (("/v1/chat/completions", "/v1/chat/completions"), known, "\"openai\"", &border.openai)
             }
-            Dialect::Responses => ("/v1/responses", ("object", "\"response\""), "\"openai\"", &border.openai),
-            _ => ("/v1/messages", ("type", "\"message\""), "\"anthropic\"", &border.anthropic),
+            Dialect::Responses => {
+                (("/v1/responses", "/v1/responses"), vec![("object", "\"response\"")], "\"openai\"", &border.openai)
+            }
+            Dialect::Gemini => {
+                let paths = ("/v1beta/models/gemini:generateContent", "/v1/models/model:generateContent");
+                (paths, vec![stopped], "", &border.gemini)
+            }
+            Dialect::Cohere => {
+                let known = vec![("finish_reason", "\"COMPLETE\""), ("message", r#"{"role":"assistant"}"#)];
+                (("/v2/chat", "/v1/chat"), known, "\"cohere\"", &border.cohere)
+            }
+            Dialect::Messages | Dialect::Bedrock => {
+                (("/v1/messages", "/v1/messages"), vec![("type", "\"message\"")], "\"anthropic\"", &border.anthropic)
+            }
         };
-        let answer = odd.object_with(&[known]);
+        let answer = odd.object_with(&known);
         upstream.enqueue(says("application/json", &answer));
         let (_, sent, arrived) = requests(seed, (model, "\"model\""));
         let answered = exchange(border.address, &post(path, sent.as_bytes(), "")).await;
         assert_eq!((answered.status, answered.body), (200, answer.into_bytes()), "seed {seed}");
         let got = upstream.requests().pop().unwrap();
-        assert_eq!((got.path.as_str(), String::from_utf8(got.body).unwrap()), (path, arrived), "seed {seed}");
+        assert_eq!((got.path.as_str(), String::from_utf8(got.body).unwrap()), (asked, arrived), "seed {seed}");
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tidegate_domain::inference::{Dialect, Operation};
 
-use super::{anthropic, openai, recorded};
+use super::{anthropic, cohere, gemini, openai, recorded};
 
 #[expect(unreachable_pub, reason = "the tests of the other layers share it")]
 #[path = "../../../../tests/support/random_json.rs"]
@@ -12,7 +12,8 @@ mod random_json;
 use random_json::OddJson;
 
 /// The protocols whose bytes are passed on.
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
+const DIALECTS: [Dialect; 5] =
+    [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
 const ANSWERS: u64 = 100_000;
 
 /// What an answer of the dialect must have to be one.
@@ -35,11 +36,27 @@ fn answer(odd: &mut OddJson, dialect: Dialect) -> String {
                 ("output", &format!("[{item}]")),
             ])
         }
-        _ => {
+        Dialect::Gemini => {
+            let candidate = candidate(odd, &text, "\"STOP\"");
+            let usage = odd.object_with(&[("promptTokenCount", "1")]);
+            odd.object_with(&[("candidates", &format!("[{candidate}]")), ("usageMetadata", &usage)])
+        }
+        Dialect::Cohere => {
+            let message = odd.object_with(&[("role", "\"assistant\""), ("content", &format!("\"{text}\""))]);
+            odd.object_with(&[("finish_reason", "\"COMPLETE\""), ("message", &message), ("usage", "{}")])
+        }
+        Dialect::Messages | Dialect::Bedrock => {
             let block = odd.object_with(&[("type", "\"text\""), ("text", &format!("\"{text}\""))]);
             odd.object_with(&[("type", "\"message\""), ("content", &format!("[{block}]")), ("usage", "{}")])
         }
     }
+}
+
+/// A candidate of Google's that says a text.
+fn candidate(odd: &mut OddJson, text: &str, reason: &str) -> String {
+    let part = odd.object_with(&[("text", &format!("\"{text}\""))]);
+    let content = odd.object_with(&[("parts", &format!("[{part}]")), ("role", "\"model\"")]);
+    odd.object_with(&[("content", &content), ("finishReason", reason), ("index", "0")])
 }
 
 #[test]
@@ -51,7 +68,9 @@ fn whole_answers_of_one_protocol_are_passed_on_byte_for_byte() {
         let operation = Operation::Converse(dialect);
         let passed = match dialect {
             Dialect::Chat | Dialect::Responses => openai::whole(body.clone(), operation),
-            _ => anthropic::whole(body.clone(), operation),
+            Dialect::Gemini => gemini::whole(body.clone(), operation),
+            Dialect::Cohere => cohere::whole(body.clone()),
+            Dialect::Messages | Dialect::Bedrock => anthropic::whole(body.clone(), operation),
         };
         assert_eq!(passed.expect("it is an answer").body, body, "seed {seed}");
     }
@@ -75,7 +94,24 @@ fn events(odd: &mut OddJson, dialect: Dialect) -> Vec<String> {
             let response = odd.object_with(&[("status", "\"completed\""), ("error", "null")]);
             vec![begun, said, odd.object_with(&[("type", "\"response.completed\""), ("response", &response)])]
         }
-        _ => {
+        Dialect::Gemini => {
+            let event = |odd: &mut OddJson, text: &str, reason: &str| {
+                let candidate = candidate(odd, text, reason);
+                odd.object_with(&[("candidates", &format!("[{candidate}]"))])
+            };
+            let said = format!("{} ", odd.text());
+            vec![event(odd, &said, "null"), event(odd, "", "\"STOP\"")]
+        }
+        Dialect::Cohere => {
+            let begun = odd.object_with(&[("type", "\"message-start\""), ("id", "\"i\"")]);
+            let content = odd.object_with(&[("text", &text)]);
+            let message = odd.object_with(&[("content", &content)]);
+            let delta = odd.object_with(&[("message", &message)]);
+            let said = odd.object_with(&[("type", "\"content-delta\""), ("delta", &delta)]);
+            let delta = odd.object_with(&[("finish_reason", "\"COMPLETE\"")]);
+            vec![begun, said, odd.object_with(&[("type", "\"message-end\""), ("delta", &delta)])]
+        }
+        Dialect::Messages | Dialect::Bedrock => {
             let begun =
                 odd.object_with(&[("type", "\"message_start\""), ("message", r#"{"usage":{"input_tokens":1}}"#)]);
             let delta = odd.object_with(&[("type", "\"text_delta\""), ("text", &text)]);

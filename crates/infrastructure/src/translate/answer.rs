@@ -56,7 +56,7 @@ pub(crate) enum Event<'a> {
     Text(&'a str),
     /// More of what the model thinks.
     Reasoning(&'a str),
-    /// The proof of what it thought so far.
+    /// The proof of what it thought so far, whole.
     Signature(&'a str),
     /// What the model thought, readable only to its maker.
     SealedReasoning(&'a str),

@@ -2,6 +2,7 @@
 //! stream and no way there and back changes anything.
 
 mod fixtures;
+mod proofs;
 mod round_trip;
 mod streams;
 

@@ -9,7 +9,7 @@ use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::json;
 
-use crate::provider::connecting::base64;
+use crate::base64;
 
 /// How long an assertion holds; Google allows no longer.
 const LIFETIME: Duration = Duration::from_hours(1);
@@ -53,7 +53,7 @@ impl SigningKey {
 
 /// Base64 for URLs, without padding (RFC 4648, section 5).
 fn base64_url(bytes: &[u8]) -> String {
-    base64(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
+    base64::encode(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 #[cfg(test)]
@@ -70,22 +70,7 @@ pub(super) mod tests {
     pub(in crate::provider::vertex) fn fresh_key() -> (String, KeyPair) {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-        (format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64(der.as_ref())), pair)
-    }
-
-    /// The bytes of what [`base64_url`] wrote.
-    fn decoded(text: &str) -> Vec<u8> {
-        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-        for letter in text.bytes() {
-            let digit = DIGITS.iter().position(|known| *known == letter).unwrap();
-            (bits, count) = ((bits << 6) | u32::try_from(digit).unwrap(), count + 6);
-            if count >= 8 {
-                count -= 8;
-                bytes.push(u8::try_from((bits >> count) & 0xff).unwrap());
-            }
-        }
-        bytes
+        (format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64::encode(der.as_ref())), pair)
     }
 
     #[test]
@@ -96,7 +81,7 @@ pub(super) mod tests {
         let assertion = key.assertion(("me@p.iam", "https://t/token"), now).unwrap();
         let parts: Vec<_> = assertion.split('.').collect();
         let [header, claims, signature] = parts[..] else { panic!("{assertion}") };
-        let read = |part| serde_json::from_slice::<serde_json::Value>(&decoded(part)).unwrap();
+        let read = |part| serde_json::from_slice::<serde_json::Value>(&base64::decode(part).unwrap()).unwrap();
         assert_eq!(read(header), json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}));
         let expected = json!({
             "iss": "me@p.iam", "aud": "https://t/token", "scope": SCOPE, "iat": 1_000_000, "exp": 1_003_600
@@ -104,8 +89,8 @@ pub(super) mod tests {
         assert_eq!(read(claims), expected);
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
         let said = format!("{header}.{claims}");
-        assert!(public.verify(said.as_bytes(), &decoded(signature)).is_ok());
-        assert!(public.verify(b"something else", &decoded(signature)).is_err());
+        assert!(public.verify(said.as_bytes(), &base64::decode(signature).unwrap()).is_ok());
+        assert!(public.verify(b"something else", &base64::decode(signature).unwrap()).is_err());
     }
 
     #[test]

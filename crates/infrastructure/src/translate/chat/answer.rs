@@ -44,9 +44,9 @@ struct CallWire {
     extra_content: Option<ExtraWire>,
 }
 
-/// What Google's endpoint for this dialect says beside.
+/// What Google's endpoint for this dialect says beside a call.
 #[derive(Deserialize)]
-struct ExtraWire {
+pub(super) struct ExtraWire {
     google: Option<GoogleWire>,
 }
 
@@ -106,12 +106,20 @@ fn parts_of(message: MessageWire) -> Vec<Part> {
     let calls = tool_calls.unwrap_or_default().into_iter().enumerate().flat_map(|(at, call)| {
         let CallWire { id, function: FunctionWire { name, arguments }, extra_content } = call;
         let id = id.unwrap_or_else(|| format!("call_{at}"));
-        let proof = extra_content.and_then(|extra| extra.google?.thought_signature);
-        let thought = proof.map(|proof| Content::Reasoning { text: String::new(), signature: Some(marked(&proof)) });
+        let proof = extra_content.as_ref().and_then(ExtraWire::proof);
+        let thought = proof.map(|proof| Content::Reasoning { text: String::new(), signature: Some(proof) });
         let call = Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() });
         thought.into_iter().chain([call])
     });
     said.into_iter().flatten().chain(calls).map(Part::from).collect()
+}
+
+impl ExtraWire {
+    /// The proof of the thought that the call came of, marked as Google's.
+    pub(super) fn proof(&self) -> Option<String> {
+        let proof = self.google.as_ref()?.thought_signature.as_deref()?;
+        (!proof.is_empty()).then(|| marked(proof))
+    }
 }
 
 impl UsageWire {
@@ -205,7 +213,7 @@ fn write_calls(list: &mut List<'_>, parts: &[Part]) {
     let mut proof = None;
     for part in parts {
         match &part.content {
-            Content::Reasoning { signature, .. } => proof = signature.as_deref(),
+            Content::Reasoning { signature, .. } => proof = signature.as_deref().or(proof),
             Content::ToolCall(call) => list.object(|object| {
                 write_call_fields(object, call);
                 write_proof(object, proof.take());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::answer::{UsageWire, stop_of};
+use super::answer::{ExtraWire, UsageWire, stop_of};
 use crate::translate::{
     answer::{Event, Sink},
     json,
@@ -61,6 +61,7 @@ struct CallWire<'a> {
     id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     function: Option<FunctionWire<'a>>,
+    extra_content: Option<ExtraWire>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +123,9 @@ impl StreamReader {
         let function = call.function.as_ref();
         if !self.calls.contains(&index) {
             self.calls.push(index);
+            if let Some(proof) = call.extra_content.as_ref().and_then(ExtraWire::proof) {
+                sink.take(Event::Signature(&proof));
+            }
             let made_up = format!("call_{index}");
             let id = call.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&made_up);
             let name = function.and_then(|function| function.name.as_deref()).unwrap_or_default();

@@ -84,10 +84,11 @@ pub(super) fn stop_of(reason: &str) -> Stop {
     }
 }
 
-/// The word for why the model stopped. There is none for a refusal: its text says it.
+/// The word for why the model stopped. There is none for an answer that was blocked; whoever reads any other but this one takes it for whole.
 pub(super) fn finish_reason(stop: &Stop) -> &'static str {
     match stop {
-        Stop::Done | Stop::Refused => "COMPLETE",
+        Stop::Done => "COMPLETE",
+        Stop::Refused => "ERROR",
         Stop::Sequence(_) => "STOP_SEQUENCE",
         Stop::Length => "MAX_TOKENS",
         Stop::ToolCalls => "TOOL_CALL",

@@ -216,16 +216,12 @@ fn write_part(list: &mut List<'_>, content: &Content) {
     match content {
         Content::Text(text) | Content::Refusal(text) => write_text(list, text),
         Content::Reasoning { text, signature } => {
-            let proof = signature.as_deref().and_then(signed);
+            let proof = signature.as_deref().filter(|proof| !proof.is_empty()).map(signed);
             if proof.is_some() || !text.is_empty() {
                 write_thought(list, text, proof.as_deref());
             }
         }
-        Content::SealedReasoning(data) => {
-            if let Some(proof) = sealed(data) {
-                write_thought(list, "", Some(&proof));
-            }
-        }
+        Content::SealedReasoning(data) => write_thought(list, "", Some(&sealed(data))),
         Content::ToolCall(call) => write_call_part(list, call),
         // No reader of an answer makes them.
         Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::ToolResult(_) => {}

@@ -55,7 +55,7 @@ fn read_part(
     (parts, calls): (&mut Vec<Part>, &mut Calls),
     dropped: &mut Dropped,
 ) -> Result<(), Unfit> {
-    let signature = fields.text("thoughtSignature")?;
+    let signature = fields.text("thoughtSignature")?.filter(|signature| proof::is_one(signature));
     let is_thought = fields.read("thought", "a boolean")?.unwrap_or(false);
     let said = read_content(&mut fields, calls, dropped)?;
     for key in ["videoMetadata", "executableCode", "codeExecutionResult", "toolCall", "toolResponse"] {
@@ -63,7 +63,13 @@ fn read_part(
     }
     fields.finish(dropped);
     match (said, signature) {
-        (Some(Content::Text(text)), Some(signature)) if is_thought => parts.push(proof::read(text, &signature).into()),
+        (Some(Content::Text(text)), Some(signature)) if is_thought => {
+            let mut thought = proof::read(text, &signature);
+            if let Content::Reasoning { text, .. } = &mut thought {
+                text.insert_str(0, &take_unproven(parts));
+            }
+            parts.push(thought.into());
+        }
         (Some(Content::Text(text)), None) if is_thought => {
             parts.push(Content::Reasoning { text, signature: None }.into());
         }
@@ -74,6 +80,17 @@ fn read_part(
         }
     }
     Ok(())
+}
+
+/// Takes the thoughts without a proof that stand last: a stream tells a thought in pieces, of which the last is its proof.
+fn take_unproven(parts: &mut Vec<Part>) -> String {
+    let is_unproven = |part: &Part| matches!(part.content, Content::Reasoning { signature: None, .. });
+    let start = parts.iter().rposition(|part| !is_unproven(part)).map_or(0, |at| at + 1);
+    let told = parts.drain(start..).filter_map(|part| match part.content {
+        Content::Reasoning { text, .. } => Some(text),
+        _ => None,
+    });
+    told.collect()
 }
 
 fn read_content(fields: &mut Fields<'_>, calls: &mut Calls, dropped: &mut Dropped) -> Result<Option<Content>, Unfit> {

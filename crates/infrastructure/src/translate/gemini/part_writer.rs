@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
-use super::proof::googles;
+use super::proof::{UNPROVEN, googles};
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     json::{List, Object, object_or_empty},
@@ -43,7 +43,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Writes the parts of the turn at `path`. A proof of thinking stands on the part that came of it.
+/// Writes the parts of the turn at `path`. A proof of thinking stands on the part that came of it. Calls in parallel came of one thought:
+/// newer models refuse a turn whose first call has no proof, which is so where another model made it or its caller cannot keep proofs.
 pub(super) fn write_parts<'a>(
     list: &mut List<'_>,
     (parts, path): (&[&'a Part], &str),
@@ -56,7 +57,7 @@ pub(super) fn write_parts<'a>(
     if parts.iter().any(|part| matches!(part.content, Content::Document { name: Some(_), .. })) {
         dropped.note(format!("{path}.content[].filename"));
     }
-    let mut proof = None;
+    let (mut proof, mut unproven) = (None, Some(UNPROVEN));
     for part in names.in_order(parts) {
         match &part.content {
             Content::Reasoning { signature, .. } if signature.as_deref().and_then(googles).is_some() => {
@@ -65,6 +66,10 @@ pub(super) fn write_parts<'a>(
             // Without a proof of Google's a thought is not taken back.
             thought @ (Content::Reasoning { .. } | Content::SealedReasoning(_)) => {
                 dropped.note(format!("{path}.content[].{}", thought.thought_word()));
+            }
+            call @ Content::ToolCall(_) => {
+                let unproven = unproven.take();
+                write_part(list, (call, proof.take().or(unproven)), (names, path))?;
             }
             content => write_part(list, (content, proof.take()), (names, path))?,
         }

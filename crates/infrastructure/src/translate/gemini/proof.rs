@@ -12,6 +12,13 @@ const MARK: &str = "google:";
 const SIGNED: &str = "dGlkZWdhdGU6";
 /// The same for what was thought and only its maker can read: `tidegate!`.
 const SEALED: &str = "dGlkZWdhdGUh";
+/// How long both are.
+const MARK_LENGTH: usize = 9;
+
+/// What Google takes in place of a proof, on a call that none of its models made.
+pub(super) const UNPROVEN: &str = "skip_thought_signature_validator";
+/// What of this kind callers may send: the Gemini API takes either, Vertex AI the first.
+const PLACEHOLDERS: [&str; 2] = [UNPROVEN, "context_engineering_is_the_way_to_go"];
 
 /// A proof of Google's, for other dialects.
 pub(in crate::translate) fn marked(signature: &str) -> String {
@@ -28,57 +35,72 @@ pub(in crate::translate) fn is_googles(proof: &str) -> bool {
     googles(proof).is_some()
 }
 
-/// What a signature in Google's words proves, `text` being what was thought.
-pub(super) fn read(text: String, signature: &str) -> Content {
-    if let Some(data) = signature.strip_prefix(SEALED) {
-        return Content::SealedReasoning(data.to_owned());
-    }
-    let proof = signature.strip_prefix(SIGNED).map_or_else(|| marked(signature), str::to_owned);
-    Content::Reasoning { text, signature: Some(proof) }
+/// Whether a signature in Google's words proves anything.
+pub(super) fn is_one(signature: &str) -> bool {
+    !signature.is_empty() && !PLACEHOLDERS.contains(&signature)
 }
 
-/// A proof in Google's words; `None` if it is no base64, which SDKs would choke on.
-pub(super) fn signed(proof: &str) -> Option<String> {
-    match googles(proof) {
-        Some(own) => Some(own.to_owned()),
-        None => is_base64(proof).then(|| format!("{SIGNED}{proof}")),
+/// What a signature in Google's words proves, `text` being what was thought.
+pub(super) fn read(text: String, signature: &str) -> Content {
+    if let Some(data) = given_out(signature, SEALED) {
+        return Content::SealedReasoning(data);
     }
+    Content::Reasoning { text, signature: Some(given_out(signature, SIGNED).unwrap_or_else(|| marked(signature))) }
+}
+
+/// What was given out under that mark.
+fn given_out(signature: &str, mark: &str) -> Option<String> {
+    let bytes = signature.starts_with(mark).then(|| base64::decode(signature)).flatten()?;
+    String::from_utf8(bytes).ok()?.get(MARK_LENGTH..).map(str::to_owned)
+}
+
+/// A proof in Google's words.
+pub(super) fn signed(proof: &str) -> String {
+    googles(proof).map_or_else(|| base64::encode(format!("tidegate:{proof}").as_bytes()), str::to_owned)
 }
 
 /// What only its maker can read, in Google's words.
-pub(super) fn sealed(data: &str) -> Option<String> {
-    is_base64(data).then(|| format!("{SEALED}{data}"))
-}
-
-/// RFC 4648, section 4.
-fn is_base64(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    let is_padded = text.len().is_multiple_of(4) && text.len() - digits.len() <= 2;
-    is_padded && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+pub(super) fn sealed(data: &str) -> String {
+    base64::encode(format!("tidegate!{data}").as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(proof: &str, signature: &str) {
+        let Content::Reasoning { text, signature: read } = read("so".to_owned(), signature) else { panic!("{proof}") };
+        assert_eq!((text.as_str(), read.as_deref()), ("so", Some(proof)));
+    }
+
     #[test]
     fn a_proof_comes_back_to_its_maker_as_it_was() {
-        for proof in ["EqQBCkgI", "c2ln", marked("AAAA").as_str()] {
-            let Content::Reasoning { text, signature } = read("so".to_owned(), &signed(proof).unwrap()) else {
-                panic!()
-            };
-            assert_eq!((text.as_str(), signature.as_deref()), ("so", Some(proof)));
+        for proof in ["EqQBCkgI", "c2ln+/==", "encrypted:gAAAA-_x", "", marked("AAAA").as_str()] {
+            check(proof, &signed(proof));
         }
-        let Content::SealedReasoning(data) = read(String::new(), &sealed("ZGF0YQ==").unwrap()) else { panic!() };
+        let Content::SealedReasoning(data) = read(String::new(), &sealed("ZGF0YQ==")) else { panic!() };
         assert_eq!(data, "ZGF0YQ==");
         assert_eq!(googles(&marked("AAAA")), Some("AAAA"));
         assert!(!is_googles("EqQBCkgI"));
     }
 
     #[test]
-    fn what_is_no_base64_is_not_given_out() {
-        for text in ["", "a", "abc", "ab c", "====", "a===", "ab-_"] {
-            assert_eq!((signed(text), sealed(text)), (None, None), "{text}");
-        }
+    fn what_is_given_out_is_the_same_in_both_alphabets_and_shows_its_mark() {
+        let signature = signed("c2ln+/==");
+        assert!(signature.starts_with(SIGNED) && sealed("d").starts_with(SEALED));
+        assert!(!signature.contains(['+', '/']));
+        check("c2ln+/==", signature.trim_end_matches('='));
+    }
+
+    #[test]
+    fn a_mark_that_nobody_set_is_googles_own() {
+        check("google:dGlkZWdhdGU6*", "dGlkZWdhdGU6*");
+    }
+
+    #[test]
+    fn what_stands_in_for_a_proof_is_none() {
+        assert!(is_one("AAAA"));
+        assert!(["", UNPROVEN, "context_engineering_is_the_way_to_go"].into_iter().all(|signature| !is_one(signature)));
     }
 }

@@ -35,16 +35,8 @@ impl StreamWriter {
             Event::Begin { id, model, .. } => (self.id, self.model) = ((*id).to_owned(), (*model).to_owned()),
             Event::Text(text) | Event::Refusal(text) => self.say(out, |list| write_text(list, text)),
             Event::Reasoning(text) => self.say(out, |list| write_thought(list, text, None)),
-            Event::Signature(proof) => {
-                if let Some(proof) = signed(proof) {
-                    self.say(out, |list| write_thought(list, "", Some(&proof)));
-                }
-            }
-            Event::SealedReasoning(data) => {
-                if let Some(proof) = sealed(data) {
-                    self.say(out, |list| write_thought(list, "", Some(&proof)));
-                }
-            }
+            Event::Signature(proof) => self.say(out, |list| write_thought(list, "", Some(&signed(proof)))),
+            Event::SealedReasoning(data) => self.say(out, |list| write_thought(list, "", Some(&sealed(data)))),
             Event::ToolCall { index, id, name } => {
                 let call = ToolCall { id: (*id).to_owned(), name: (*name).to_owned(), arguments: String::new() };
                 self.calls.push((*index, call));

@@ -48,6 +48,8 @@ impl StreamWriter {
             Event::Signature(signature) => {
                 self.within(Block::Thinking, out);
                 self.delta("signature_delta", ("signature", signature), out);
+                // What is thought next has a proof of its own.
+                self.close(out);
             }
             Event::SealedReasoning(data) => {
                 self.close(out);

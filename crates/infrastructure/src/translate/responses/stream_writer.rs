@@ -142,11 +142,13 @@ impl StreamWriter {
         });
     }
 
+    /// Ends a thought with its proof: what is thought next has one of its own.
     fn sign(&mut self, proof: &str, out: &mut BytesMut) {
         self.within(Content::Reasoning { text: String::new(), signature: None }, out);
         if let Some(Open { content: Content::Reasoning { signature, .. }, .. }) = &mut self.open {
-            signature.get_or_insert_default().push_str(proof);
+            *signature = Some(proof.to_owned());
         }
+        self.close(Status::Completed, out);
     }
 
     /// Ends the item that is open, and says once more what it said.
