@@ -108,7 +108,7 @@ fn part(dialect: Dialect, field: &str) -> Option<(&str, &'static [&'static str])
         (".content[].thinking", Gemini) => &[".parts[].thought", ".parts[].thoughtSignature"],
         (".content[].signature", Chat) => &[".tool_calls[].extra_content"],
         (".content[].signature" | ".content[].data", Responses) => &[".encrypted_content"],
-        (".content[].signature", Gemini) => &[".parts[].thoughtSignature"],
+        (".content[].signature" | ".content[].data", Gemini) => &[".parts[].thoughtSignature"],
         _ => return None,
     };
     Some((path, words))

@@ -4,7 +4,7 @@
 //! given out in other words, and one of another maker's is marked where it is given out in Google's. Google's are bytes in
 //! base64, and SDKs decode them: a mark must be base64 as well.
 
-use crate::translate::conversation::Content;
+use crate::{base64, translate::conversation::Content};
 
 /// What marks a proof of Google's among others.
 const MARK: &str = "google:";
