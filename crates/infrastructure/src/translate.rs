@@ -16,6 +16,7 @@
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `words` | what a caller calls a field that has no place elsewhere |
+//! | `logprobs` | how likely the tokens of an answer were |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
 
 mod answer;
@@ -26,6 +27,7 @@ mod conversation;
 mod fields;
 mod gemini;
 mod json;
+mod logprobs;
 mod messages;
 mod responses;
 mod stream;

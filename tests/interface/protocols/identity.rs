@@ -9,8 +9,7 @@ use super::{Border, says};
 use crate::wire::{exchange, post};
 
 /// The protocols that callers speak.
-const DIALECTS: [Dialect; 5] =
-    [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
+const DIALECTS: [Dialect; 5] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
 const BODIES: u64 = 100_000;
 const OVER_SOCKETS: u64 = 200;
 
@@ -20,7 +19,8 @@ fn request(odd: &mut OddJson, dialect: Dialect, model: &str) -> String {
     if dialect == Dialect::Gemini {
         let part = odd.object_with(&[("text", &format!("\"{said}\""))]);
         let content = odd.object_with(&[("role", "\"user\""), ("parts", &format!("[{part}]"))]);
-        let settings = odd.object_with(&[("maxOutputTokens", ["null", "7", "1.0e1"][odd.below(3)])]);
+        let limit = ["null", "7", "1.0e1"][odd.below(3)];
+        let settings = odd.object_with(&[("maxOutputTokens", limit)]);
         let settings = ("generationConfig", settings.as_str());
         return odd.object_with(&[("contents", &format!("[{content}]")), settings, ("model", "7"), ("stream", "null")]);
     }
@@ -45,7 +45,9 @@ fn requests(seed: u64, (sent, arrived): (&str, &str)) -> (Dialect, String, Strin
 fn read(dialect: Dialect, body: String) -> Result<InferenceRequest, InvalidEnvelope> {
     let (operation, body) = (Operation::Converse(dialect), body.into());
     match dialect {
-        Dialect::Gemini => InferenceRequest::addressed(operation, body, Address { model: "pool".into(), stream: false }),
+        Dialect::Gemini => {
+            InferenceRequest::addressed(operation, body, Address { model: "pool".into(), stream: false })
+        }
         _ => InferenceRequest::read(operation, body),
     }
 }

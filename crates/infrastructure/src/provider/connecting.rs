@@ -91,7 +91,8 @@ impl Proxy {
 
 /// Credentials as the scheme `Basic` shows them (RFC 7617).
 fn basic(credentials: &SecretString) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Basic {}", base64::encode(credentials.expose_secret().as_bytes()))).ok()?;
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {}", base64::encode(credentials.expose_secret().as_bytes()))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

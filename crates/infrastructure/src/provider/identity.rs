@@ -12,8 +12,7 @@ mod random_json;
 use random_json::OddJson;
 
 /// The protocols whose bytes are passed on.
-const DIALECTS: [Dialect; 5] =
-    [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
+const DIALECTS: [Dialect; 5] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini, Dialect::Cohere];
 const ANSWERS: u64 = 100_000;
 
 /// What an answer of the dialect must have to be one.

@@ -2,7 +2,7 @@
 
 use tidegate_domain::inference::Usage;
 
-use super::conversation::Part;
+use super::{conversation::Part, logprobs::TokenLogprob};
 use crate::provider::usage::Wording;
 
 /// A whole answer: one turn of the model's.
@@ -48,10 +48,12 @@ impl<W: Wording> From<W> for Tokens {
 
 /// What one piece of a streamed answer says. Pieces of one part follow each other; a piece of another kind, or of another
 /// tool call, begins the next part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Event<'a> {
     /// The answer begins.
     Begin { id: &'a str, model: &'a str, created: Option<u64> },
+    /// How likely the tokens of the text are that comes next.
+    Logprobs(&'a [TokenLogprob]),
     /// More of a text.
     Text(&'a str),
     /// More of what the model thinks.

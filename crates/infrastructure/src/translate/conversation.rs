@@ -9,6 +9,8 @@
 use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
+use super::logprobs::{LogprobsWish, TokenLogprob};
+
 /// Any JSON, in its own spelling.
 pub(crate) type Json = Box<RawValue>;
 
@@ -26,6 +28,8 @@ pub(crate) struct Conversation {
     /// The most tokens to generate, reasoning included.
     pub(crate) max_tokens: Option<u64>,
     pub(crate) stop: Vec<String>,
+    /// Whether, and how, to tell how likely the tokens of the answer were.
+    pub(crate) logprobs: Option<LogprobsWish>,
     /// What the caller calls its own user.
     pub(crate) user: Option<String>,
     pub(crate) stream: bool,
@@ -77,11 +81,13 @@ pub(crate) struct Part {
     pub(crate) content: Content,
     /// Anthropic's `cache_control`: the prompt up to here is to be kept.
     pub(crate) cache: Option<Json>,
+    /// How likely the tokens of a text were, in an answer to whoever asked for that.
+    pub(crate) logprobs: Vec<TokenLogprob>,
 }
 
 impl From<Content> for Part {
     fn from(content: Content) -> Self {
-        Self { content, cache: None }
+        Self { content, cache: None, logprobs: Vec::new() }
     }
 }
 

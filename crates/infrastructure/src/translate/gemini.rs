@@ -3,6 +3,7 @@
 //! The model stands in the path, and so does whether a stream is asked for: neither is part of what is read and written here.
 
 mod answer;
+mod logprobs;
 mod part_reader;
 mod part_writer;
 mod proof;

@@ -2,6 +2,7 @@
 //! stream and no way there and back changes anything.
 
 mod fixtures;
+mod logprobs;
 mod proofs;
 mod round_trip;
 mod streams;
@@ -162,7 +163,6 @@ fn what_google_cannot_be_told_or_does_by_itself_is_refused_by_its_field() {
         gemini(&format!(r#""generationConfig":{{{settings}}}"#), &format!("generationConfig.{field}"));
     };
     settings(r#""candidateCount":2"#, "candidateCount");
-    settings(r#""responseLogprobs":true"#, "responseLogprobs");
     settings(r#""responseModalities":["IMAGE"]"#, "responseModalities");
     settings(r#""responseMimeType":"text/x.enum""#, "responseMimeType");
     settings(r#""topK":1.5"#, "topK");
@@ -368,8 +368,6 @@ fn what_openai_keeps_or_does_by_itself_is_refused_by_its_field() {
     responses(r#""prompt":{"id":"p"}"#, "prompt");
     responses(r#""background":true"#, "background");
     responses(r#""stop":["END"]"#, "stop");
-    responses(r#""top_logprobs":2"#, "top_logprobs");
-    responses(r#""include":["message.output_text.logprobs"]"#, "include[0]");
     responses(r#""tools":[{"type":"web_search"}]"#, "tools[0].type");
     responses(r#""tool_choice":{"type":"web_search"}"#, "tool_choice.type");
     responses(r#""text":{"format":{"type":"grammar"}}"#, "text.format.type");

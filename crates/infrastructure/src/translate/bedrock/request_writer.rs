@@ -36,6 +36,7 @@ fn refuse(conversation: &Conversation) -> Result<(), Unfit> {
         return Err(Unfit::field("response_format.type", problem));
     }
     conversation.refuse_one_call_at_a_time()?;
+    conversation.refuse_logprobs()?;
     let has_tools = !conversation.tools.is_empty();
     if has_tools && conversation.tool_choice == Some(ToolChoice::None) && conversation.turns.iter().any(has_called) {
         let problem = "forbids tools that were called before, which this model's provider cannot be told";

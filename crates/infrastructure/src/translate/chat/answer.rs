@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tidegate_domain::inference::Usage;
 
 use super::request_writer::{call_of, write_call_fields};
@@ -10,22 +11,32 @@ use crate::translate::{
     conversation::{Content, Part, ToolCall},
     gemini::{googles, marked},
     json::{self, List, Object, body, object},
+    logprobs::{TokenLogprob, read_tokens, write_tokens},
 };
 
 #[derive(Deserialize)]
-struct AnswerWire {
+struct AnswerWire<'a> {
     #[serde(default)]
     id: Option<String>,
     model: Option<String>,
     created: Option<u64>,
-    choices: Vec<ChoiceWire>,
+    #[serde(borrow)]
+    choices: Vec<ChoiceWire<'a>>,
     usage: Option<UsageWire>,
 }
 
 #[derive(Deserialize)]
-struct ChoiceWire {
+struct ChoiceWire<'a> {
     message: MessageWire,
     finish_reason: Option<String>,
+    #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct LogprobsWire<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +94,7 @@ struct CompletionDetailsWire {
 
 /// Reads the first choice of an answer; whoever asked in another dialect asked for one.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
-    let AnswerWire { id, model, created, choices, usage } = json::read(body)?;
+    let AnswerWire { id, model, created, choices, usage } = json::read::<AnswerWire<'_>>(body)?;
     let mut answer = Answer {
         id: id.unwrap_or_default(),
         model: model.unwrap_or_default(),
@@ -91,10 +102,19 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
         tokens: usage.map(UsageWire::tokens).unwrap_or_default(),
         ..Answer::default()
     };
-    let Some(ChoiceWire { message, finish_reason }) = choices.into_iter().next() else { return Ok(answer) };
+    let Some(ChoiceWire { message, finish_reason, logprobs }) = choices.into_iter().next() else { return Ok(answer) };
     answer.stop = finish_reason.as_deref().and_then(stop_of);
     answer.parts = parts_of(message);
+    if let Some(text) = answer.parts.iter_mut().find(|part| matches!(part.content, Content::Text(_))) {
+        text.logprobs = logprobs.map(logprobs_of).unwrap_or_default();
+    }
     Ok(answer)
+}
+
+/// How likely the tokens of a text were.
+pub(super) fn logprobs_of(logprobs: &RawValue) -> Vec<TokenLogprob> {
+    let wire: Option<LogprobsWire<'_>> = serde_json::from_str(logprobs.get()).ok();
+    wire.and_then(|wire| wire.content).map(read_tokens).unwrap_or_default()
 }
 
 fn parts_of(message: MessageWire) -> Vec<Part> {
@@ -173,13 +193,25 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
             choices.object(|choice| {
                 choice.put("index", &0);
                 choice.object("message", |message| write_message(message, &answer.parts));
-                choice.put("logprobs", &None::<()>);
+                write_logprobs(choice, answer.parts.iter().flat_map(|part| &part.logprobs));
                 choice.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
             });
         });
         root.object("usage", |usage| write_usage(usage, answer.tokens));
     });
     out
+}
+
+/// Writes how likely the tokens of a choice were, if that is told.
+pub(super) fn write_logprobs<'a>(choice: &mut Object<'_>, tokens: impl Iterator<Item = &'a TokenLogprob>) {
+    let mut tokens = tokens.peekable();
+    if tokens.peek().is_none() {
+        return choice.put("logprobs", &None::<()>);
+    }
+    choice.object("logprobs", |logprobs| {
+        logprobs.list("content", |list| write_tokens(list, tokens));
+        logprobs.put("refusal", &None::<()>);
+    });
 }
 
 fn write_message(message: &mut Object<'_>, parts: &[Part]) {

@@ -94,7 +94,7 @@ fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Par
         _ => return Err(fields.wrong("type", "names a kind of content that this model's provider does not take")),
     };
     fields.finish(dropped);
-    Ok(Part { content, cache })
+    Ok(Part { cache, ..content.into() })
 }
 
 /// Reads an image.

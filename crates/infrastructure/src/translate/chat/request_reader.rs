@@ -7,6 +7,7 @@ use super::message_reader::read_message;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE, elements},
+    logprobs::LogprobsWish,
 };
 
 /// Fields that tell OpenAI how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
@@ -34,6 +35,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         sampling: read_sampling(&mut fields)?,
         max_tokens: None,
         stop: read_stop(&mut fields)?,
+        logprobs: read_logprobs(&mut fields)?,
         user: fields.text("user")?,
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
     };
@@ -52,8 +54,6 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
 /// What changes the answer and exists nowhere else.
 fn refuse(fields: &mut Fields<'_>) -> Result<(), Unfit> {
     fields.refuse_unless("n", &["1"], "must be 1: this model's provider answers once")?;
-    fields.refuse_unless("logprobs", &["false"], NOWHERE)?;
-    fields.refuse_unless("top_logprobs", &["0"], NOWHERE)?;
     fields.refuse_unless("logit_bias", &["{}"], NOWHERE)?;
     fields.refuse_unless("modalities", &[r#"["text"]"#], NOWHERE)?;
     for key in ["audio", "web_search_options", "functions", "function_call"] {
@@ -143,6 +143,15 @@ fn read_sampling(fields: &mut Fields<'_>) -> Result<Sampling, Unfit> {
         presence_penalty: fields.read("presence_penalty", "a number")?,
         frequency_penalty: fields.read("frequency_penalty", "a number")?,
     })
+}
+
+fn read_logprobs(fields: &mut Fields<'_>) -> Result<Option<LogprobsWish>, Unfit> {
+    if fields.read("logprobs", "a boolean")?.unwrap_or(false) {
+        let top = fields.read("top_logprobs", "a whole number")?.unwrap_or(0);
+        return Ok(Some(LogprobsWish { top, path: fields.at("logprobs") }));
+    }
+    fields.refuse_unless("top_logprobs", &["0"], "must stand beside 'logprobs', which is true")?;
+    Ok(None)
 }
 
 /// One sequence or several.

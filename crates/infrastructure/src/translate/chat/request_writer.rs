@@ -32,6 +32,10 @@ pub(in crate::translate) fn write_request(
         if !conversation.stop.is_empty() {
             root.put("stop", &conversation.stop);
         }
+        if let Some(wish) = &conversation.logprobs {
+            root.put("logprobs", &true);
+            root.put_some("top_logprobs", (wish.top > 0).then_some(wish.top));
+        }
         root.put_some("user", conversation.user.as_ref());
         if conversation.stream {
             root.put("stream", &true);

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::answer::{ExtraWire, UsageWire, stop_of};
+use super::answer::{ExtraWire, UsageWire, logprobs_of, stop_of};
 use crate::translate::{
     answer::{Event, Sink},
     json,
@@ -38,6 +39,8 @@ struct ChoiceWire<'a> {
     delta: Option<DeltaWire<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    logprobs: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,9 @@ impl StreamReader {
     }
 
     fn read_choice(&mut self, choice: &ChoiceWire<'_>, sink: &mut impl Sink) {
+        if let Some(logprobs) = choice.logprobs {
+            sink.take(Event::Logprobs(&logprobs_of(logprobs)));
+        }
         if let Some(delta) = &choice.delta {
             let filled = |text: &'_ Option<Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
             let thought = if filled(&delta.reasoning_content) { &delta.reasoning_content } else { &delta.reasoning };

@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 
-use super::answer::{finish_reason, write_proof, write_usage};
+use super::answer::{finish_reason, write_logprobs, write_proof, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
     json::{Object, object},
+    logprobs::TokenLogprob,
 };
 
 /// How far a stream is written.
@@ -21,6 +22,8 @@ pub(in crate::translate) struct StreamWriter {
     bare: Option<u32>,
     /// The proof of what was thought before the next call.
     proof: Option<String>,
+    /// How likely the tokens of the text were that comes next.
+    logprobs: Vec<TokenLogprob>,
     tokens: Tokens,
 }
 
@@ -35,6 +38,7 @@ impl StreamWriter {
             calls: Vec::new(),
             bare: None,
             proof: None,
+            logprobs: Vec::new(),
             tokens: Tokens::default(),
         }
     }
@@ -54,6 +58,7 @@ impl StreamWriter {
                 self.proof = None;
                 self.delta(out, |delta| delta.put("content", text));
             }
+            Event::Logprobs(tokens) => self.logprobs.extend_from_slice(tokens),
             Event::Reasoning(text) => self.delta(out, |delta| delta.put("reasoning_content", text)),
             Event::Refusal(text) => self.delta(out, |delta| delta.put("refusal", text)),
             // Proofs have a place at calls only, sealed thoughts have none.
@@ -96,11 +101,11 @@ impl StreamWriter {
         }
     }
 
-    fn delta(&self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn delta(&mut self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
         self.choice(out, None, fill);
     }
 
-    fn call(&self, index: u32, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn call(&mut self, index: u32, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
         let at = self.calls.iter().position(|known| *known == index).unwrap_or_default();
         self.delta(out, |delta| {
             delta.list("tool_calls", |list| {
@@ -112,17 +117,18 @@ impl StreamWriter {
         });
     }
 
-    fn finish(&self, stop: &Stop, out: &mut BytesMut) {
+    fn finish(&mut self, stop: &Stop, out: &mut BytesMut) {
         self.choice(out, Some(finish_reason(stop)), |_| {});
     }
 
-    fn choice(&self, out: &mut BytesMut, finish: Option<&str>, fill: impl FnOnce(&mut Object<'_>)) {
+    fn choice(&mut self, out: &mut BytesMut, finish: Option<&str>, fill: impl FnOnce(&mut Object<'_>)) {
+        let logprobs = std::mem::take(&mut self.logprobs);
         self.event(out, |chunk| {
             chunk.list("choices", |choices| {
                 choices.object(|choice| {
                     choice.put("index", &0);
                     choice.object("delta", fill);
-                    choice.put("logprobs", &None::<()>);
+                    write_logprobs(choice, logprobs.iter());
                     choice.put("finish_reason", &finish);
                 });
             });

@@ -19,6 +19,7 @@ pub(in crate::translate) fn write_request(
     dropped: &mut Dropped,
 ) -> Result<BytesMut, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
+    conversation.refuse_logprobs()?;
     if !conversation.tools.is_empty() && !matches!(conversation.format, Format::Text) {
         let problem = "cannot be asked for together with tools: this model's provider takes the one or the other";
         return Err(Unfit::field("response_format", problem));

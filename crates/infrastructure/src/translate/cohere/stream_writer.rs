@@ -39,8 +39,8 @@ impl StreamWriter {
             Event::Begin { id, .. } => begin(id, out),
             Event::Text(text) | Event::Refusal(text) => self.say(Block::Text, text, out),
             Event::Reasoning(text) => self.say(Block::Thinking, text, out),
-            // Proofs and sealed thoughts have no place here.
-            Event::Signature(_) | Event::SealedReasoning(_) => {}
+            // Proofs and sealed thoughts have no place here, and nobody who asks here asked how likely tokens were.
+            Event::Signature(_) | Event::SealedReasoning(_) | Event::Logprobs(_) => {}
             Event::ToolCall { index, id, name } => {
                 self.close(out);
                 self.open = Some(Block::Call(*index, false));

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tidegate_domain::inference::Usage;
 
 use super::{
+    logprobs::{Mean, read_result, write_result},
     part_writer::write_call,
     proof::{marked, sealed, signed},
 };
@@ -16,6 +17,7 @@ use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
     json::{List, Object, body, object},
+    logprobs::TokenLogprob,
 };
 
 /// An answer, or a piece of a streamed one: both have the same shape.
@@ -40,6 +42,8 @@ pub(super) struct CandidateWire<'a> {
     content: Option<ContentWire<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    logprobs_result: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +109,12 @@ impl<'a> AnswerWire<'a> {
         }
     }
 
+    /// How likely the tokens of the first candidate were, if that is told.
+    pub(super) fn logprobs(&self) -> Vec<TokenLogprob> {
+        let result = self.candidates.first().and_then(|candidate| candidate.logprobs_result);
+        result.map(read_result).unwrap_or_default()
+    }
+
     /// What the first candidate says; whoever asked in another dialect asked for one.
     pub(super) fn parts(&self) -> &[PartWire<'a>] {
         let content = self.candidates.first().and_then(|candidate| candidate.content.as_ref());
@@ -135,6 +145,9 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
     let mut calls = 0;
     for part in wire.parts() {
         read_part(part, (id, &mut calls), &mut parts);
+    }
+    if let Some(text) = parts.iter_mut().find(|part| matches!(part.content, Content::Text(_))) {
+        text.logprobs = wire.logprobs();
     }
     let Some(stop) = wire.stop(calls > 0) else {
         return Err(serde_json::Error::custom("no candidate that has finished"));
@@ -182,15 +195,23 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
     let mut out = body();
     object(&mut out, |root| {
         let stop = answer.stop.as_ref().unwrap_or(&Stop::Done);
-        write_candidate(root, Some(stop), |list| answer.parts.iter().for_each(|part| write_part(list, &part.content)));
+        let tokens: Vec<TokenLogprob> = answer.parts.iter().flat_map(|part| &part.logprobs).cloned().collect();
+        let mut mean = Mean::default();
+        mean.add(&tokens);
+        let fill = |list: &mut List<'_>| answer.parts.iter().for_each(|part| write_part(list, &part.content));
+        write_candidate(root, (Some(stop), &tokens, &mean), fill);
         write_usage(root, answer.tokens);
         write_identity(root, (&answer.id, &answer.model));
     });
     out
 }
 
-/// Writes the one candidate, of an answer or of a piece of it.
-pub(super) fn write_candidate(root: &mut Object<'_>, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
+/// Writes the one candidate, of an answer or of a piece of it, with its tokens and, where it stops, the mean of all.
+pub(super) fn write_candidate(
+    root: &mut Object<'_>,
+    (stop, tokens, mean): (Option<&Stop>, &[TokenLogprob], &Mean),
+    fill: impl FnOnce(&mut List<'_>),
+) {
     root.list("candidates", |candidates| {
         candidates.object(|candidate| {
             candidate.object("content", |content| {
@@ -198,6 +219,10 @@ pub(super) fn write_candidate(root: &mut Object<'_>, stop: Option<&Stop>, fill: 
                 content.put("role", "model");
             });
             candidate.put_some("finishReason", stop.map(finish_reason));
+            if stop.is_some() {
+                mean.write(candidate);
+            }
+            write_result(candidate, tokens);
             candidate.put("index", &0);
         });
     });

@@ -2,7 +2,7 @@
 //!
 //! A maker takes back its own proofs only, and refuses a request with another's. So a proof of Google's is marked wherever it is
 //! given out in other words, and one of another maker's is marked where it is given out in Google's. Google's are bytes in
-//! base64, and SDKs decode them: a mark must be base64 as well.
+//! base64, and SDKs decode them, and may write them anew in another alphabet: mark and proof are encoded together.
 
 use crate::{base64, translate::conversation::Content};
 

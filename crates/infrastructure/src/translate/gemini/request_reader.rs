@@ -9,6 +9,7 @@ use super::{
 use crate::translate::{
     conversation::{Conversation, Format, Json, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
+    logprobs::LogprobsWish,
 };
 
 /// Fields that tell Google how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
@@ -121,12 +122,11 @@ fn read_settings(
     dropped: &mut Dropped,
 ) -> Result<(), Unfit> {
     settings.refuse_unless("candidateCount", &["1"], "must be 1: this model's provider answers once")?;
-    settings.refuse_unless("responseLogprobs", &["false"], NOWHERE)?;
-    settings.refuse_unless("logprobs", &["0"], NOWHERE)?;
     settings.refuse_unless("responseModalities", &["[]", r#"["TEXT"]"#], NOWHERE)?;
     for key in ["speechConfig", "imageConfig"] {
         settings.refuse(key, NOWHERE)?;
     }
+    conversation.logprobs = read_logprobs(&mut settings)?;
     conversation.format = read_format(&mut settings)?;
     conversation.reasoning = read_thinking(&mut settings, dropped)?;
     conversation.sampling = read_sampling(&mut settings)?;
@@ -134,6 +134,15 @@ fn read_settings(
     conversation.stop = settings.read("stopSequences", "a list of strings")?.unwrap_or_default();
     settings.finish(dropped);
     Ok(())
+}
+
+fn read_logprobs(settings: &mut Fields<'_>) -> Result<Option<LogprobsWish>, Unfit> {
+    if settings.read("responseLogprobs", "a boolean")?.unwrap_or(false) {
+        let top = settings.read("logprobs", "a whole number")?.unwrap_or(0);
+        return Ok(Some(LogprobsWish { top, path: settings.at("responseLogprobs") }));
+    }
+    settings.refuse_unless("logprobs", &["0"], "must stand beside 'responseLogprobs', which is true")?;
+    Ok(None)
 }
 
 fn read_format(settings: &mut Fields<'_>) -> Result<Format, Unfit> {

@@ -117,6 +117,10 @@ fn write_settings(settings: &mut Object<'_>, conversation: &Conversation) {
     if !conversation.stop.is_empty() {
         settings.put("stopSequences", &conversation.stop);
     }
+    if let Some(wish) = &conversation.logprobs {
+        settings.put("responseLogprobs", &true);
+        settings.put_some("logprobs", (wish.top > 0).then_some(wish.top));
+    }
     match &conversation.format {
         Format::Text => {}
         Format::JsonObject => settings.put("responseMimeType", "application/json"),

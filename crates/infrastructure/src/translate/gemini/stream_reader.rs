@@ -28,6 +28,10 @@ impl StreamReader {
             let model = wire.model_version.as_deref().unwrap_or_default();
             sink.take(Event::Begin { id: &self.id, model, created: None });
         }
+        let logprobs = wire.logprobs();
+        if !logprobs.is_empty() {
+            sink.take(Event::Logprobs(&logprobs));
+        }
         wire.parts().iter().for_each(|part| self.read_part(part, sink));
         if let Some(usage) = wire.usage_metadata {
             sink.take(Event::Tokens(usage.into()));

@@ -7,12 +7,14 @@ use bytes::BytesMut;
 
 use super::{
     answer::{write_call_part, write_candidate, write_identity, write_text, write_thought, write_usage},
+    logprobs::Mean,
     proof::{sealed, signed},
 };
 use crate::translate::{
     answer::{Event, Stop, Tokens},
     conversation::ToolCall,
     json::{List, object},
+    logprobs::TokenLogprob,
 };
 
 /// How far a stream is written.
@@ -22,6 +24,9 @@ pub(in crate::translate) struct StreamWriter {
     model: String,
     /// The calls that are not over, with their index upstream.
     calls: Vec<(u32, ToolCall)>,
+    /// How likely the tokens of the text are that comes next, and all of them in the mean.
+    logprobs: Vec<TokenLogprob>,
+    mean: Mean,
     tokens: Tokens,
     stop: Option<Stop>,
     /// Whether a piece came that had nowhere to go.
@@ -34,6 +39,10 @@ impl StreamWriter {
         match event {
             Event::Begin { id, model, .. } => (self.id, self.model) = ((*id).to_owned(), (*model).to_owned()),
             Event::Text(text) | Event::Refusal(text) => self.say(out, |list| write_text(list, text)),
+            Event::Logprobs(tokens) => {
+                self.mean.add(tokens);
+                self.logprobs.extend_from_slice(tokens);
+            }
             Event::Reasoning(text) => self.say(out, |list| write_thought(list, text, None)),
             Event::Signature(proof) => self.say(out, |list| write_thought(list, "", Some(&signed(proof)))),
             Event::SealedReasoning(data) => self.say(out, |list| write_thought(list, "", Some(&sealed(data)))),
@@ -75,10 +84,11 @@ impl StreamWriter {
     }
 
     /// Writes an event; one that stops the answer says what it cost.
-    fn event(&self, out: &mut BytesMut, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
+    fn event(&mut self, out: &mut BytesMut, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
+        let logprobs = std::mem::take(&mut self.logprobs);
         out.extend_from_slice(b"data: ");
         object(out, |event| {
-            write_candidate(event, stop, fill);
+            write_candidate(event, (stop, &logprobs, &self.mean), fill);
             if stop.is_some() {
                 write_usage(event, self.tokens);
             }

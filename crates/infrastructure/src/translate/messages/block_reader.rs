@@ -38,7 +38,7 @@ fn read_block(path: String, block: &RawValue, dropped: &mut Dropped) -> Result<P
     };
     // Citations point into documents for the reader; the text stands without them.
     fields.finish(dropped);
-    Ok(Part { content, cache })
+    Ok(Part { cache, ..content.into() })
 }
 
 fn read_source(fields: &mut Fields<'_>) -> Result<Source, Unfit> {

@@ -35,6 +35,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         },
         max_tokens: Some(max_tokens.ok_or_else(|| fields.wrong("max_tokens", "is missing"))?),
         stop: fields.read("stop_sequences", "a list of strings")?.unwrap_or_default(),
+        logprobs: None,
         user: read_user(&mut fields, dropped)?,
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
     };

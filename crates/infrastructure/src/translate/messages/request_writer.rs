@@ -22,6 +22,7 @@ pub(in crate::translate) fn write_request(
         let problem = "is a JSON mode without a schema, which this model's provider has not; give it a schema";
         return Err(Unfit::field("response_format.type", problem));
     }
+    conversation.refuse_logprobs()?;
     let mut written = Ok(());
     let mut out = body();
     object(&mut out, |root| {

@@ -37,6 +37,8 @@ impl StreamWriter {
     pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
         match event {
             Event::Begin { id, model, .. } => self.begin(id, model, out),
+            // Nobody who asks here asked for them.
+            Event::Logprobs(_) => {}
             Event::Text(text) | Event::Refusal(text) => {
                 self.within(Block::Text, out);
                 self.delta("text_delta", ("text", text), out);

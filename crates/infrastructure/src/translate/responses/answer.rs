@@ -6,8 +6,9 @@ use tidegate_domain::inference::Usage;
 use super::{Echo, SEALED, SIGNED};
 use crate::translate::{
     answer::{Answer, Stop},
-    conversation::{Content, ToolCall},
+    conversation::{Content, Part, ToolCall},
     json::{Object, body, object},
+    logprobs::{TokenLogprob, write_tokens},
 };
 
 /// How far an answer has come.
@@ -62,7 +63,7 @@ pub(super) fn write_response(root: &mut Object<'_>, (answer, echo): (&Answer, &E
             // What was cut was cut in its last item.
             let status = if at + 1 == answer.parts.len() { status } else { Status::Completed };
             let id = item_id(&answer.id, at, &part.content);
-            list.object(|item| write_item(item, (&id, status), &part.content));
+            list.object(|item| write_item(item, (&id, status), part));
         }
     });
     root.put("store", &false);
@@ -91,19 +92,19 @@ pub(super) fn item_id(response: &str, at: usize, content: &Content) -> String {
 }
 
 /// Writes the fields of an item that is over.
-pub(super) fn write_item(item: &mut Object<'_>, (id, status): (&str, Status), content: &Content) {
+pub(super) fn write_item(item: &mut Object<'_>, (id, status): (&str, Status), part: &Part) {
     item.put("id", id);
-    match content {
+    match &part.content {
         Content::ToolCall(call) => write_call(item, call, status.word(), arguments_of(call)),
         Content::Reasoning { text, signature } => {
             write_thought(item, text, signature.as_deref().map(|proof| (SIGNED, proof)));
         }
         Content::SealedReasoning(data) => write_thought(item, "", Some((SEALED, data))),
-        _ => {
+        content => {
             item.put("type", "message");
             item.put("status", status.word());
             item.put("role", "assistant");
-            item.list("content", |list| list.object(|part| write_part(part, content)));
+            item.list("content", |list| list.object(|object| write_part(object, content, &part.logprobs)));
         }
     }
 }
@@ -136,8 +137,8 @@ pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&s
     item.put_some("encrypted_content", proof.map(|(mark, proof)| format!("{mark}{proof}")));
 }
 
-/// Writes the fields of the part of a message.
-pub(super) fn write_part(part: &mut Object<'_>, content: &Content) {
+/// Writes the fields of the part of a message, with how likely its tokens were.
+pub(super) fn write_part(part: &mut Object<'_>, content: &Content, logprobs: &[TokenLogprob]) {
     match content {
         Content::Refusal(text) => {
             part.put("type", "refusal");
@@ -147,7 +148,7 @@ pub(super) fn write_part(part: &mut Object<'_>, content: &Content) {
             part.put("type", "output_text");
             part.put("text", text);
             part.list("annotations", |_| {});
-            part.list("logprobs", |_| {});
+            part.list("logprobs", |list| write_tokens(list, logprobs));
         }
         // No reader of an answer makes them, and those that are items are written as such.
         Content::Image { .. }

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::ENCRYPTED;
 use crate::provider::usage::ResponsesUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
+    logprobs::read_tokens,
 };
 
 /// What a response says of itself.
@@ -55,6 +57,7 @@ pub(super) struct ItemWire {
 struct PartWire {
     text: Option<String>,
     refusal: Option<String>,
+    logprobs: Option<Box<RawValue>>,
 }
 
 impl HeadWire<'_> {
@@ -82,7 +85,7 @@ impl HeadWire<'_> {
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
     let head: HeadWire<'_> = serde_json::from_slice(body)?;
     let OutputWire { output } = serde_json::from_slice(body)?;
-    let parts: Vec<Part> = output.into_iter().flat_map(contents_of).map(Part::from).collect();
+    let parts: Vec<Part> = output.into_iter().flat_map(parts_of).collect();
     let has_calls = parts.iter().any(|part| matches!(part.content, Content::ToolCall(_)));
     Ok(Answer {
         id: head.id.as_ref().to_owned(),
@@ -95,23 +98,24 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
 }
 
 /// What an item says; nothing for the items of tools that run at the provider, which only a same-protocol caller can ask for.
-fn contents_of(item: ItemWire) -> Vec<Content> {
+fn parts_of(item: ItemWire) -> Vec<Part> {
     let ItemWire { r#type, content, summary, encrypted_content, call_id, name, arguments } = item;
     match (&*r#type, call_id, name) {
         ("message", ..) => content.into_iter().flatten().filter_map(said).collect(),
         ("reasoning", ..) => {
             let text = thought(summary).or_else(|| thought(content)).unwrap_or_default();
-            sealed(text, encrypted_content).into_iter().collect()
+            sealed(text, encrypted_content).map(Part::from).into_iter().collect()
         }
         ("function_call", Some(id), Some(name)) => {
-            vec![Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() })]
+            vec![Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() }).into()]
         }
         _ => Vec::new(),
     }
 }
 
-fn said(PartWire { text, refusal }: PartWire) -> Option<Content> {
-    text.map(Content::Text).or(refusal.map(Content::Refusal))
+fn said(PartWire { text, refusal, logprobs }: PartWire) -> Option<Part> {
+    let content = text.map(Content::Text).or(refusal.map(Content::Refusal))?;
+    Some(Part { logprobs: logprobs.map(|tokens| read_tokens(&tokens)).unwrap_or_default(), ..content.into() })
 }
 
 /// What was thought, in paragraphs; none where that is not told.

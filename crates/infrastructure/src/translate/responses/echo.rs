@@ -4,7 +4,7 @@ use crate::translate::{conversation::Json, fields::Fields, json::Object};
 
 /// The fields that a response repeats, each with its default where SDKs insist on it. Not among them is what was asked for and is
 /// not done by way of a translation: storing, cutting, a tier of service.
-const REPEATED: [(&str, Option<&str>); 13] = [
+const REPEATED: [(&str, Option<&str>); 14] = [
     ("instructions", None),
     ("max_output_tokens", None),
     ("metadata", Some("{}")),
@@ -16,6 +16,7 @@ const REPEATED: [(&str, Option<&str>); 13] = [
     ("text", None),
     ("tool_choice", Some("\"auto\"")),
     ("tools", Some("[]")),
+    ("top_logprobs", None),
     ("top_p", None),
     ("user", None),
 ];

@@ -6,6 +6,7 @@ use super::item_reader::read_turns;
 use crate::translate::{
     conversation::{Content, Conversation, Format, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
+    logprobs::LogprobsWish,
 };
 
 /// Fields that tell OpenAI how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
@@ -20,6 +21,9 @@ const SERVICE: [&str; 9] = [
     "max_tool_calls",
     "moderation",
 ];
+
+/// How the log probabilities of an answer are asked for.
+const LOGPROBS: &str = r#""message.output_text.logprobs""#;
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
 pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
@@ -41,6 +45,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         },
         max_tokens: fields.read("max_output_tokens", "a whole number")?,
         stop: Vec::new(),
+        logprobs: read_logprobs(&mut fields)?,
         user: fields.text("user")?,
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
     };
@@ -57,15 +62,17 @@ fn refuse(fields: &mut Fields<'_>) -> Result<(), Unfit> {
         fields.refuse(key, NOWHERE)?;
     }
     fields.refuse_unless("background", &["false"], NOWHERE)?;
-    fields.refuse_unless("top_logprobs", &["0"], NOWHERE)?;
     fields.refuse("stop", "is no field of Responses; ask by Chat Completions, which has it, or leave it out")?;
-    for (path, what) in fields.list("include")? {
-        // Whatever else can be included belongs to tools of OpenAI's own or is given anyway.
-        if what.get() == r#""message.output_text.logprobs""# {
-            return Err(Unfit::field(&path, NOWHERE));
-        }
-    }
     Ok(())
+}
+
+/// Whatever else can be included belongs to tools of OpenAI's own or is given anyway.
+fn read_logprobs(fields: &mut Fields<'_>) -> Result<Option<LogprobsWish>, Unfit> {
+    let included = fields.list("include")?.into_iter();
+    let path = included.filter(|(_, what)| what.get() == LOGPROBS).map(|(path, _)| path).next();
+    let top: u64 = fields.read("top_logprobs", "a whole number")?.unwrap_or(0);
+    let path = path.or_else(|| (top > 0).then(|| fields.at("top_logprobs")));
+    Ok(path.map(|path| LogprobsWish { top, path }))
 }
 
 /// What is not done here and missed only by who relies on it: that the answer is kept, that a long input is cut.

@@ -37,6 +37,7 @@ pub(in crate::translate) fn write_request(
         write_tools(root, (conversation, &TOOL_WORDS), dropped);
         write_format(root, &conversation.format);
         write_reasoning(root, &conversation.reasoning);
+        write_included(root, conversation);
         root.put_some("temperature", conversation.sampling.temperature);
         root.put_some("top_p", conversation.sampling.top_p);
         if conversation.sampling.top_k.is_some() {
@@ -110,7 +111,7 @@ fn write_message(list: &mut List<'_>, parts: &[Part], turn: &Turn) -> Result<(),
 /// What the model said is told back in the words of an answer; everybody else's parts are input.
 fn write_said(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit> {
     if turn.role == Role::Assistant && matches!(part.content, Content::Text(_) | Content::Refusal(_)) {
-        list.object(|object| write_part(object, &part.content));
+        list.object(|object| write_part(object, &part.content, &[]));
         return Ok(());
     }
     write_input(list, part, turn)
@@ -209,9 +210,16 @@ fn write_format(root: &mut Object<'_>, format: &Format) {
     }
 }
 
-/// Whoever has the model think gets its thoughts sealed, to send them back: nothing is kept for it.
 fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning) {
     let Some(effort) = reasoning.effort_word() else { return };
     root.object("reasoning", |object| object.put("effort", effort));
-    root.put("include", &["reasoning.encrypted_content"]);
+}
+
+/// What is not told unasked. Whoever has the model think gets its thoughts sealed, to send them back: nothing is kept for it.
+fn write_included(root: &mut Object<'_>, conversation: &Conversation) {
+    let sealed = conversation.reasoning.effort_word().map(|_| "reasoning.encrypted_content");
+    let logprobs = conversation.logprobs.as_ref().map(|_| "message.output_text.logprobs");
+    let included: Vec<&str> = sealed.into_iter().chain(logprobs).collect();
+    root.put_some("include", (!included.is_empty()).then_some(included));
+    root.put_some("top_logprobs", conversation.logprobs.as_ref().map(|wish| wish.top).filter(|top| *top > 0));
 }

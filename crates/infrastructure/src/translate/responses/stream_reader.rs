@@ -9,7 +9,10 @@ use super::{
     ENCRYPTED,
     answer_reader::{HeadWire, ItemWire, PARAGRAPH},
 };
-use crate::translate::answer::{Event, Sink};
+use crate::translate::{
+    answer::{Event, Sink},
+    logprobs::read_tokens,
+};
 
 /// How far a stream is read.
 #[derive(Debug, Default)]
@@ -43,6 +46,8 @@ struct EventWire<'a> {
     response: Option<HeadWire<'a>>,
     #[serde(borrow)]
     item: Option<&'a RawValue>,
+    #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
 }
 
 impl<'a> EventWire<'a> {
@@ -66,7 +71,12 @@ impl StreamReader {
         match &*event.r#type {
             "response.output_item.added" => self.begin_item(event.output_index, event.item()?, sink),
             "response.output_item.done" => self.end_item(event.output_index, event.item()?, sink),
-            "response.output_text.delta" => sink.take(Event::Text(&event.text()?)),
+            "response.output_text.delta" => {
+                if let Some(tokens) = event.logprobs.filter(|tokens| tokens.get() != "[]") {
+                    sink.take(Event::Logprobs(&read_tokens(tokens)));
+                }
+                sink.take(Event::Text(&event.text()?));
+            }
             "response.refusal.delta" => sink.take(Event::Refusal(&event.text()?)),
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 self.has_thought = true;

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::translate::{
     answer::{Answer, Event},
-    conversation::{Content, ToolCall},
+    conversation::{Content, Part, ToolCall},
     json::{Object, object},
+    logprobs::{TokenLogprob, write_tokens},
 };
 
 /// How far a stream is written.
@@ -20,6 +21,8 @@ pub(in crate::translate) struct StreamWriter {
     answer: Answer,
     echo: Echo,
     open: Option<Open>,
+    /// How likely the tokens of the text are that comes next.
+    logprobs: Vec<TokenLogprob>,
     sequence: u64,
     has_lost: bool,
 }
@@ -28,7 +31,7 @@ pub(in crate::translate) struct StreamWriter {
 #[derive(Debug)]
 struct Open {
     id: String,
-    content: Content,
+    part: Part,
     /// The index of a call upstream.
     call: Option<u32>,
 }
@@ -52,6 +55,7 @@ impl StreamWriter {
                 self.within(Content::Text(String::new()), out);
                 self.more(text, "response.output_text.delta", out);
             }
+            Event::Logprobs(tokens) => self.logprobs.extend_from_slice(tokens),
             Event::Refusal(text) => {
                 self.within(Content::Refusal(String::new()), out);
                 self.more(text, "response.refusal.delta", out);
@@ -101,7 +105,7 @@ impl StreamWriter {
 
     /// Sees to it that an item of that kind is open.
     fn within(&mut self, empty: Content, out: &mut BytesMut) {
-        let is_open = |open: &Open| std::mem::discriminant(&open.content) == std::mem::discriminant(&empty);
+        let is_open = |open: &Open| std::mem::discriminant(&open.part.content) == std::mem::discriminant(&empty);
         if !self.open.as_ref().is_some_and(is_open) {
             self.begin(empty, None, out);
         }
@@ -118,34 +122,41 @@ impl StreamWriter {
                 begin_item(item, &content);
             });
         });
-        if let Some((kind, _, _)) = part_of(&content) {
+        let part = Part::from(content);
+        if let Some((kind, _, _)) = part_of(&part.content) {
             write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &content);
-                event.object("part", |part| write_any_part(part, &content));
+                locate(event, &id, at, &part.content);
+                event.object("part", |object| write_any_part(object, &part));
             });
         }
-        self.open = Some(Open { id, content, call });
+        self.open = Some(Open { id, part, call });
     }
 
     fn more(&mut self, text: &str, kind: &str, out: &mut BytesMut) {
         let at = self.answer.parts.len();
-        let Some(Open { id, content, .. }) = &mut self.open else { return };
+        let Some(Open { id, part: Part { content, logprobs, .. }, .. }) = &mut self.open else { return };
+        let mut tokens = Vec::new();
         match content {
-            Content::Text(said) | Content::Refusal(said) | Content::Reasoning { text: said, .. } => said.push_str(text),
+            Content::Text(said) => {
+                said.push_str(text);
+                tokens = std::mem::take(&mut self.logprobs);
+            }
+            Content::Refusal(said) | Content::Reasoning { text: said, .. } => said.push_str(text),
             Content::ToolCall(call) => call.arguments.push_str(text),
             _ => {}
         }
         write_event(out, kind, &mut self.sequence, |event| {
             locate(event, id, at, content);
             event.put("delta", text);
-            put_logprobs(event, content);
+            put_logprobs(event, content, &tokens);
         });
+        logprobs.append(&mut tokens);
     }
 
     /// Ends a thought with its proof: what is thought next has one of its own.
     fn sign(&mut self, proof: &str, out: &mut BytesMut) {
         self.within(Content::Reasoning { text: String::new(), signature: None }, out);
-        if let Some(Open { content: Content::Reasoning { signature, .. }, .. }) = &mut self.open {
+        if let Some(Open { part: Part { content: Content::Reasoning { signature, .. }, .. }, .. }) = &mut self.open {
             *signature = Some(proof.to_owned());
         }
         self.close(Status::Completed, out);
@@ -156,32 +167,35 @@ impl StreamWriter {
         if self.open.as_ref().is_some_and(Open::is_bare_call) {
             self.more("{}", "response.function_call_arguments.delta", out);
         }
-        let Some(Open { id, content, .. }) = self.open.take() else { return };
+        let Some(Open { id, mut part, .. }) = self.open.take() else { return };
         let at = self.answer.parts.len();
-        if let Some((kind, key, text)) = done(&content) {
+        if matches!(part.content, Content::Text(_)) {
+            part.logprobs.append(&mut self.logprobs);
+        }
+        if let Some((kind, key, text)) = done(&part.content) {
             write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &content);
+                locate(event, &id, at, &part.content);
                 event.put(key, text);
-                put_logprobs(event, &content);
+                put_logprobs(event, &part.content, &part.logprobs);
             });
         }
-        if let Some((_, kind, _)) = part_of(&content) {
+        if let Some((_, kind, _)) = part_of(&part.content) {
             write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &content);
-                event.object("part", |part| write_any_part(part, &content));
+                locate(event, &id, at, &part.content);
+                event.object("part", |object| write_any_part(object, &part));
             });
         }
         write_event(out, "response.output_item.done", &mut self.sequence, |event| {
             event.put("output_index", &at);
-            event.object("item", |item| write_item(item, (&id, status), &content));
+            event.object("item", |item| write_item(item, (&id, status), &part));
         });
-        self.answer.parts.push(content.into());
+        self.answer.parts.push(part);
     }
 }
 
 impl Open {
     fn is_bare_call(&self) -> bool {
-        matches!(&self.content, Content::ToolCall(call) if call.arguments.is_empty())
+        matches!(&self.part.content, Content::ToolCall(call) if call.arguments.is_empty())
     }
 }
 
@@ -218,9 +232,9 @@ fn locate(event: &mut Object<'_>, id: &str, at: usize, content: &Content) {
 }
 
 /// What events about a text have besides.
-fn put_logprobs(event: &mut Object<'_>, content: &Content) {
+fn put_logprobs(event: &mut Object<'_>, content: &Content, tokens: &[TokenLogprob]) {
     if let Content::Text(_) = content {
-        event.list("logprobs", |_| {});
+        event.list("logprobs", |list| write_tokens(list, tokens));
     }
 }
 
@@ -241,12 +255,12 @@ fn begin_item(item: &mut Object<'_>, content: &Content) {
 }
 
 /// Writes a part with what it says so far.
-fn write_any_part(part: &mut Object<'_>, content: &Content) {
-    if let Content::Reasoning { text, .. } = content {
-        part.put("type", "summary_text");
-        part.put("text", text);
+fn write_any_part(object: &mut Object<'_>, part: &Part) {
+    if let Content::Reasoning { text, .. } = &part.content {
+        object.put("type", "summary_text");
+        object.put("text", text);
     } else {
-        write_part(part, content);
+        write_part(object, &part.content, &part.logprobs);
     }
 }
 

@@ -3,6 +3,7 @@
 mod bedrock;
 mod cohere;
 mod google;
+mod logprobs;
 
 use super::Dialect;
 
@@ -27,17 +28,17 @@ const fn responses(name: &'static str, text: &'static str) -> Text {
 
 /// Every request.
 pub(super) fn requests() -> impl Iterator<Item = &'static Text> {
-    REQUESTS.iter().chain(cohere::REQUESTS).chain(google::REQUESTS)
+    REQUESTS.iter().chain(cohere::REQUESTS).chain(google::REQUESTS).chain(logprobs::REQUESTS)
 }
 
 /// Every whole answer.
 pub(super) fn answers() -> impl Iterator<Item = &'static Text> {
-    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS).chain(google::ANSWERS)
+    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS).chain(google::ANSWERS).chain(logprobs::ANSWERS)
 }
 
 /// Every streamed answer.
 pub(super) fn streams() -> impl Iterator<Item = &'static Text> {
-    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS).chain(google::STREAMS)
+    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS).chain(google::STREAMS).chain(logprobs::STREAMS)
 }
 
 const REQUESTS: &[Text] = &[

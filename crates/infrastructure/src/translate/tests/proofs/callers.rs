@@ -33,9 +33,7 @@ pub(super) fn said_back(caller: Dialect, answer: &Value) -> Value {
         Dialect::Gemini | Dialect::Bedrock => {
             let said = &answer["candidates"][0]["content"];
             let calls = said["parts"].as_array().unwrap().iter().filter_map(|part| part.get("functionCall"));
-            let result = |call: &Value| {
-                json!({ "functionResponse": { "id": call["id"], "name": call["name"], "response": { "sum": 5 } } })
-            };
+            let result = |call: &Value| json!({ "functionResponse": { "id": call["id"], "name": call["name"], "response": { "sum": 5 } } });
             let results: Vec<Value> = calls.map(result).collect();
             json!({ "contents": [{ "parts": [{ "text": "q" }] }, said, { "parts": results }] })
         }

@@ -37,7 +37,8 @@ pub(super) const ALL: [(Maker, Dialect); 6] = [
 
 /// An answer with a call for each proof.
 pub(super) fn answer_of(maker: Maker, dialect: Dialect, given: &[String]) -> Value {
-    let steps: Vec<Value> = given.iter().enumerate().flat_map(|(at, proof)| step(maker, dialect, (at, proof))).collect();
+    let steps: Vec<Value> =
+        given.iter().enumerate().flat_map(|(at, proof)| step(maker, dialect, (at, proof))).collect();
     match dialect {
         Dialect::Messages => {
             json!({ "id": "i", "type": "message", "model": "m", "content": steps, "stop_reason": "tool_use" })
@@ -89,7 +90,8 @@ pub(super) fn stream_of(maker: Maker, dialect: Dialect, given: &[String]) -> Str
         Dialect::Responses => responses_events(&answer),
         _ => gemini_events(&answer),
     };
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    let events: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    events.concat()
 }
 
 fn messages_events(answer: &Value) -> Vec<Value> {
@@ -116,9 +118,7 @@ fn bedrock_events(answer: &Value) -> Vec<Value> {
     let mut events = vec![json!({ "messageStart": { "role": "assistant" } })];
     for (index, block) in answer["output"]["message"]["content"].as_array().unwrap().iter().enumerate() {
         let reasoning = &block["reasoningContent"];
-        let delta = |delta: Value| {
-            json!({ "contentBlockDelta": { "contentBlockIndex": index, "delta": { "reasoningContent": delta } } })
-        };
+        let delta = |delta: Value| json!({ "contentBlockDelta": { "contentBlockIndex": index, "delta": { "reasoningContent": delta } } });
         if block["toolUse"].is_object() {
             let start = json!({ "contentBlockIndex": index, "start": block });
             events.push(json!({ "contentBlockStart": start }));
