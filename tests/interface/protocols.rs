@@ -6,12 +6,13 @@ mod gemini;
 mod identity;
 mod media;
 mod responses;
+mod thinking;
 mod vertex;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use layered_tests::{
-    served::{Served, serve},
+    served::serve,
     upstream::{Behaviour, FaultyUpstream},
 };
 use serde_json::{Value, json};
@@ -57,18 +58,15 @@ impl Border {
                 ..provider(name, Protocol::OpenAi, upstream.base_url())
             }
         };
-        let gateway = Gateway::builder()
-            .provider(only(Dialect::Chat, &chat))
-            .provider(only(Dialect::Responses, &responses))
-            .provider(provider("openai", Protocol::OpenAi, openai.base_url()))
-            .provider(provider("anthropic", Protocol::Anthropic, anthropic.base_url()))
-            .provider(provider("gemini", Protocol::Gemini, gemini.base_url()))
-            .provider(provider("cohere", Protocol::Cohere, cohere.base_url()))
-            .configuration(configuration())
-            .build()
-            .await
-            .unwrap();
-        let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
+        let providers = [
+            only(Dialect::Chat, &chat),
+            only(Dialect::Responses, &responses),
+            provider("openai", Protocol::OpenAi, openai.base_url()),
+            provider("anthropic", Protocol::Anthropic, anthropic.base_url()),
+            provider("gemini", Protocol::Gemini, gemini.base_url()),
+            provider("cohere", Protocol::Cohere, cohere.base_url()),
+        ];
+        let address = gateway(providers, pools()).await;
         Self { openai, chat, responses, anthropic, gemini, cohere, address }
     }
 
@@ -89,17 +87,22 @@ fn provider(name: &str, protocol: Protocol, base_url: String) -> ProviderSetting
 
 /// A pool with one instance of each provider.
 fn pool(name: &str, providers: &[&str]) -> Declared<Pool> {
-    let member = |provider: &&str| {
-        let model = format!("{provider}:model");
-        PoolMember::Instance(InstanceSpec::new(InstanceId::new(provider).unwrap(), model.parse().unwrap()))
+    let models: Vec<String> = providers.iter().map(|provider| format!("{provider}:model")).collect();
+    pool_of(name, providers.iter().copied().zip(models.iter().map(String::as_str)))
+}
+
+/// A pool of instances, each with an id and a model.
+fn pool_of<'a>(name: &str, instances: impl IntoIterator<Item = (&'a str, &'a str)>) -> Declared<Pool> {
+    let member = |(id, model): (&str, &str)| {
+        PoolMember::Instance(InstanceSpec::new(InstanceId::new(id).unwrap(), model.parse().unwrap()))
     };
-    let members = providers.iter().map(member).collect();
+    let members = instances.into_iter().map(member).collect();
     let pool = Pool::new(PoolName::new(name).unwrap(), members, PoolPolicy::default()).unwrap();
     Declared { value: pool, file: "tidegate.toml".into() }
 }
 
-fn configuration() -> Configuration {
-    let pools = vec![
+fn pools() -> Vec<Declared<Pool>> {
+    vec![
         pool("openai", &["openai"]),
         pool("chat", &["chat"]),
         pool("responses", &["responses"]),
@@ -108,8 +111,15 @@ fn configuration() -> Configuration {
         pool("cohere", &["cohere"]),
         pool("both", &["anthropic", "openai"]),
         pool("mixed", &["gemini", "openai"]),
-    ];
-    Configuration { pools, ..Configuration::default() }
+        pool_of("claudes", [("older", "anthropic:claude-sonnet-4-5"), ("newer", "anthropic:claude-opus-5")]),
+    ]
+}
+
+/// Where a gateway serves that has these providers and pools.
+async fn gateway(providers: impl Into<Vec<ProviderSettings>>, pools: Vec<Declared<Pool>>) -> SocketAddr {
+    let configuration = Configuration { pools, ..Configuration::default() };
+    let gateway = Gateway::builder().providers(providers.into()).configuration(configuration).build().await.unwrap();
+    serve(&gateway, Arc::new(String::new)).unwrap().address
 }
 
 fn says(media_type: &str, body: &str) -> Behaviour {

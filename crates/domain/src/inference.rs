@@ -6,6 +6,7 @@
 
 mod address;
 mod answer;
+mod claude;
 mod client;
 mod complaint;
 mod continuation;
@@ -26,6 +27,7 @@ mod unfit;
 
 pub use address::Address;
 pub use answer::{AnswerStream, Reply, Signals, StreamChunk, Usage, WholeAnswer};
+pub use claude::is_adaptive_claude;
 pub use client::{BuildClientError, Call, ClientFactory, LlmClient, Succession};
 pub use complaint::Complaint;
 pub use continuation::{Identity, Part, Partial, Prefill};
@@ -37,5 +39,5 @@ pub use quota::{Allowance, Quota};
 pub use request::{ASSUMED_ANSWER_TOKENS, InferenceRequest};
 pub use request_id::RequestId;
 pub use stream_failure::StreamFailure;
-pub use translation::Translation;
+pub use translation::{Rewording, Translation};
 pub use unfit::{Dropped, Unfit};

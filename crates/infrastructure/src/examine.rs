@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use tidegate_domain::{
     fault::FaultKind,
-    inference::{Dialect, InferenceRequest, Operation},
+    inference::{Address, Dialect, InferenceRequest, Operation},
 };
 
 use crate::{
@@ -24,12 +24,10 @@ const ASKED: &[u8] = br#"{"model":"m","metadata":{},"stream":true,"stream_option
 pub fn examine(text: &[u8]) {
     for from in Dialect::ALL {
         for to in Dialect::ALL.into_iter().filter(|to| *to != from) {
-            if let Ok(request) = InferenceRequest::read(Operation::Converse(from), Bytes::copy_from_slice(text)) {
+            if let Some(request) = request_in(from, Bytes::copy_from_slice(text)) {
                 let _ = translate::request(&request, from, to);
             }
-            let Ok(request) = InferenceRequest::read(Operation::Converse(to), Bytes::from_static(ASKED)) else {
-                continue;
-            };
+            let Some(request) = request_in(to, Bytes::from_static(ASKED)) else { continue };
             let asked = Asked { request: &request, at: 7, id: "id", model: "model" };
             let _ = translate::answer(text, (from, to), asked);
             let whole = stream(text, (from, to), asked, usize::MAX);
@@ -38,6 +36,20 @@ pub fn examine(text: &[u8]) {
             }
         }
     }
+}
+
+/// The body as a request, for the model `m` where the dialect names that elsewhere; `None` if it is none.
+fn request_in(dialect: Dialect, body: Bytes) -> Option<InferenceRequest> {
+    let operation = Operation::Converse(dialect);
+    let request = match dialect {
+        Dialect::Gemini | Dialect::Bedrock => {
+            InferenceRequest::addressed(operation, body, Address { model: "m".into(), stream: true })
+        }
+        Dialect::Chat | Dialect::Responses | Dialect::Messages | Dialect::Cohere => {
+            InferenceRequest::read(operation, body)
+        }
+    };
+    request.ok()
 }
 
 /// What a caller gets of a stream that arrives in pieces of that size, and how it failed. `None` if no stream is translated.
@@ -64,18 +76,12 @@ fn stream(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::examine;
+    use crate::corpus::seeds;
 
     #[test]
     fn the_corpus_of_the_fuzz_target_holds() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/translate");
-        let mut count = 0;
-        for file in std::fs::read_dir(corpus).unwrap() {
-            examine(&std::fs::read(file.unwrap().path()).unwrap());
-            count += 1;
-        }
+        let count = seeds("translate").map(|seed| examine(&seed)).count();
         assert!(count >= 9, "{count} texts");
     }
 }

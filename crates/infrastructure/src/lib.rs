@@ -20,6 +20,9 @@
 mod base64;
 pub mod clock;
 pub mod config;
+#[cfg(test)]
+#[path = "../../../fuzz/fuzz_targets/corpus.rs"]
+mod corpus;
 #[cfg(any(test, fuzzing))]
 pub mod examine;
 pub mod migrate;

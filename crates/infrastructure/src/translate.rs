@@ -15,6 +15,7 @@
 //! | `chat`, `cohere`, `gemini`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
 //! | `stream` | a stream on its way from one dialect into another |
+//! | `schema` | a schema as some providers demand it |
 //! | `words` | what a caller calls a field that has no place elsewhere |
 //! | `logprobs` | how likely the tokens of an answer were |
 //! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
@@ -30,6 +31,7 @@ mod json;
 mod logprobs;
 mod messages;
 mod responses;
+mod schema;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,9 @@ mod words;
 use bytes::{Bytes, BytesMut};
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
-    inference::{Address, Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Translation, Unfit},
+    inference::{
+        Address, Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Rewording, Translation, Unfit,
+    },
 };
 
 use self::conversation::Conversation;
@@ -59,16 +63,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         Dialect::Gemini => gemini::read_request(body, &mut dropped)?,
         Dialect::Bedrock => return Err(Unfit::Operation(request.operation())),
     };
-    let (model, stream) = (request.envelope().model(), request.envelope().stream());
-    conversation.stream = stream;
-    let mut lost = Dropped::default();
-    let written = write_request(&conversation, (to, model), &mut lost).map_err(|unfit| match unfit {
-        Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
-        Unfit::Operation(_) => unfit,
-    })?;
-    for field in lost.fields() {
-        dropped.note(words::in_words_of(from, field, body));
-    }
+    conversation.stream = request.envelope().stream();
     for (name, _) in request.headers() {
         dropped.note(name);
     }
@@ -76,6 +71,37 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         let problem = "is a budget, which of Bedrock's models only Claude can be given";
         Unfit::field(&words::in_words_of(from, "thinking_budget", body), problem)
     });
+    let usual = reworded((request, &conversation), (from, to), (&dropped, Dropped::default()))?;
+    let mut lost = Dropped::default();
+    // Both are spoken by Claude.
+    let is_reworded = matches!(to, Dialect::Messages | Dialect::Bedrock) && conversation.make_adaptive(&mut lost);
+    let adaptive = if is_reworded {
+        Some(Box::new(reworded((request, &conversation), (from, to), (&dropped, lost))?))
+    } else {
+        None
+    };
+    let Rewording { request, dropped } = usual;
+    Ok(Translation { request, dropped, particular, adaptive })
+}
+
+/// The request as a conversation is written in the dialect `to`, without what its reader has `dropped` and what else is `lost`.
+fn reworded(
+    (request, conversation): (&InferenceRequest, &Conversation),
+    (from, to): (Dialect, Dialect),
+    (dropped, mut lost): (&Dropped, Dropped),
+) -> Result<Rewording, Unfit> {
+    let (body, model, stream) = (request.body(), request.envelope().model(), request.envelope().stream());
+    let written = write_request(conversation, (to, model), &mut lost).map_err(|unfit| match unfit {
+        Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
+        Unfit::Operation(_) => unfit,
+    })?;
+    if conversation.verbosity.is_some() && to != Dialect::Responses {
+        lost.note("verbosity");
+    }
+    let mut dropped = dropped.clone();
+    for field in lost.fields() {
+        dropped.note(words::in_words_of(from, field, body));
+    }
     // A body that was just written is one that can be read.
     let (operation, written) = (Operation::Converse(to), written.freeze());
     let request = match to {
@@ -87,7 +113,7 @@ pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) ->
         }
     };
     let request = request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
-    Ok(Translation { request, dropped, particular })
+    Ok(Rewording { request, dropped })
 }
 
 /// Writes it in the dialect, for the model of that name. What it names is not yet in the words of the caller.

@@ -1,20 +1,15 @@
 //! Callers of every protocol before Amazon Bedrock, which nobody asks in its own words.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use layered_tests::{
     frames,
-    served::{Served, serve},
     upstream::{Behaviour, FaultyUpstream, Step},
 };
 use serde_json::{Value, json};
-use tidegate::{
-    Gateway,
-    domain::config::Configuration,
-    infrastructure::provider::{AwsCredentials, Protocol, ProviderSettings},
-};
+use tidegate::infrastructure::provider::{AwsCredentials, Protocol, ProviderSettings};
 
-use super::{CHAT, MESSAGES, asked, data, pool, provider, says};
+use super::{CHAT, MESSAGES, asked, data, gateway, pool, provider, says};
 use crate::wire::{Answer, exchange, post};
 
 const RESPONSES: &str = "/v1/responses";
@@ -46,15 +41,8 @@ impl Border {
             ..key.clone()
         };
         let pools = vec![pool("aws", &["aws"]), pool("key", &["key"]), pool("both", &["aws", "openai"])];
-        let gateway = Gateway::builder()
-            .provider(aws)
-            .provider(key)
-            .provider(provider("openai", Protocol::OpenAi, stand_in.base_url()))
-            .configuration(Configuration { pools, ..Configuration::default() })
-            .build()
-            .await
-            .unwrap();
-        let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
+        let stranger = provider("openai", Protocol::OpenAi, stand_in.base_url());
+        let address = gateway([aws, key, stranger], pools).await;
         Self { bedrock, address, _stand_in: stand_in }
     }
 

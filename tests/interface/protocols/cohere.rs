@@ -1,22 +1,15 @@
 //! Callers of Cohere's, and Cohere as somebody to be asked.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use layered_tests::{
-    served::{Served, serve},
-    upstream::{Behaviour, FaultyUpstream},
-};
+use layered_tests::upstream::{Behaviour, FaultyUpstream};
 use serde_json::{Value, json};
 use tidegate::{
-    Gateway,
-    domain::{
-        config::Configuration,
-        inference::{Dialect, Operation},
-    },
+    domain::inference::{Dialect, Operation},
     infrastructure::provider::{Protocol, ProviderSettings},
 };
 
-use super::{CHAT, MESSAGES, asked, data, events, message, message_events, pool, provider, says};
+use super::{CHAT, MESSAGES, asked, data, events, gateway, message, message_events, pool, provider, says};
 use crate::wire::{Answer, exchange, post};
 
 const COHERE: &str = "/v2/chat";
@@ -40,15 +33,12 @@ impl Border {
         };
         let pools = ["cohere", "anthropic", "chat"].map(|name| pool(name, &[name]));
         let pools = pools.into_iter().chain([pool("both", &["cohere", "chat"])]).collect();
-        let gateway = Gateway::builder()
-            .provider(provider("cohere", Protocol::Cohere, format!("http://{}/v2", cohere.address())))
-            .provider(provider("anthropic", Protocol::Anthropic, anthropic.base_url()))
-            .provider(only_chat)
-            .configuration(Configuration { pools, ..Configuration::default() })
-            .build()
-            .await
-            .unwrap();
-        let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
+        let providers = [
+            provider("cohere", Protocol::Cohere, format!("http://{}/v2", cohere.address())),
+            provider("anthropic", Protocol::Anthropic, anthropic.base_url()),
+            only_chat,
+        ];
+        let address = gateway(providers, pools).await;
         Self { cohere, anthropic, chat, address }
     }
 

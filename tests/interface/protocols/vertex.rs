@@ -1,19 +1,12 @@
 //! Callers of every protocol before Vertex AI: Google's words, below a project and a location, with a token.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use layered_tests::{
-    served::{Served, serve},
-    upstream::{Behaviour, FaultyUpstream},
-};
+use layered_tests::upstream::{Behaviour, FaultyUpstream};
 use serde_json::{Value, json};
-use tidegate::{
-    Gateway,
-    domain::config::Configuration,
-    infrastructure::provider::{GoogleCloud, GoogleCredentials, Protocol, ProviderSettings},
-};
+use tidegate::infrastructure::provider::{GoogleCloud, GoogleCredentials, Protocol, ProviderSettings};
 
-use super::{CHAT, MESSAGES, asked, data, gemini, pool, provider, says};
+use super::{CHAT, MESSAGES, asked, data, gateway, gemini, pool, provider, says};
 use crate::wire::{Answer, exchange, post};
 
 const MODEL: &str = "/v1/projects/p/locations/global/publishers/google/models/model";
@@ -45,14 +38,7 @@ impl Border {
             ..provider("vertex", Protocol::Vertex, vertex.base_url())
         };
         let pools = vec![pool("vertex", &["vertex"]), pool("both", &["vertex", "openai"])];
-        let gateway = Gateway::builder()
-            .provider(settings)
-            .provider(provider("openai", Protocol::OpenAi, stand_in.base_url()))
-            .configuration(Configuration { pools, ..Configuration::default() })
-            .build()
-            .await
-            .unwrap();
-        let Served { address, .. } = serve(&gateway, Arc::new(String::new)).unwrap();
+        let address = gateway([settings, provider("openai", Protocol::OpenAi, stand_in.base_url())], pools).await;
         vertex.enqueue(token);
         Self { vertex, address, _stand_in: stand_in }
     }

@@ -4,20 +4,28 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::value::RawValue;
 
-use super::{InferenceRequest, Parameter, ParameterDefaults, request::push_field};
+use super::{
+    DefaultValues, InferenceRequest, Parameter, ParameterDefaults, defaults::effort_of, is_adaptive_claude,
+    request::push_field,
+};
 
 /// A default: the object that it stands in, its key there, and its value as JSON.
 type Slot<'a> = (Parameter, &'static str, &'a str);
 
 impl InferenceRequest {
-    /// What fills in the defaults that the caller left open: changes within the objects that are there, and those that are not in
-    /// front.
+    /// What fills in the defaults that the caller left open, for `model`: changes within the objects that are there, and those that are
+    /// not in front.
     pub(super) fn converse_defaults(
         &self,
         defaults: &ParameterDefaults,
+        model: &str,
         front: &mut String,
     ) -> Vec<(Range<usize>, String)> {
-        let slots: Vec<Slot<'_>> = defaults.rendered().filter_map(slot).collect();
+        let slots: Vec<Slot<'_>> = if is_adaptive_claude(model) {
+            defaults.rendered().filter_map(|default| adaptive_slot(default, defaults.values())).collect()
+        } else {
+            defaults.rendered().filter_map(slot).collect()
+        };
         let objects = slots.chunk_by(|(one, ..), (next, ..)| one == next);
         objects.filter_map(|slots| self.filled(slots, front)).collect()
     }
@@ -61,10 +69,22 @@ fn slot((parameter, value): (Parameter, &str)) -> Option<Slot<'_>> {
     }
 }
 
+/// Where a default stands for a model that thinks as it sees fit: how tokens are drawn is not said, and a budget is an effort.
+fn adaptive_slot<'a>(default: (Parameter, &'a str), values: &DefaultValues) -> Option<Slot<'a>> {
+    match (default.0, values) {
+        (Parameter::Temperature | Parameter::TopP, _) => None,
+        (Parameter::Thinking, DefaultValues { reasoning_effort: Some(_), .. }) => None,
+        (Parameter::Thinking, DefaultValues { thinking_budget: Some(budget @ 1..), .. }) => {
+            Some((Parameter::OutputConfig, "effort", effort_of(*budget)))
+        }
+        _ => slot(default),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::{Address, DefaultValues, Dialect, Operation, ReasoningEffort};
+    use crate::inference::{Address, Dialect, Operation, ReasoningEffort};
 
     #[track_caller]
     fn check(body: &'static str, expected: &str) {
@@ -111,5 +131,25 @@ mod tests {
         let expected =
             r#"{"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":100}},"messages":[]}"#;
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_claude_that_thinks_as_it_sees_fit_is_told_an_effort_and_nothing_of_how_tokens_are_drawn() {
+        let sent = |values: DefaultValues| {
+            let values = DefaultValues { temperature: Some(0.5), top_p: Some(0.5), max_tokens: Some(7), ..values };
+            let address = Address { model: "m".into(), stream: false };
+            let operation = Operation::Converse(Dialect::Bedrock);
+            let request = InferenceRequest::addressed(operation, r#"{"messages":[]}"#.into(), address).unwrap();
+            let sent = request.body_for("us.anthropic.claude-opus-5-v1:0", &ParameterDefaults::new(values));
+            String::from_utf8(sent.to_vec()).unwrap()
+        };
+        let limit = r#""inferenceConfig":{"maxTokens":7}"#;
+        let budget = DefaultValues { thinking_budget: Some(4096), ..DefaultValues::default() };
+        assert_eq!(sent(budget), format!(r#"{{{limit},"outputConfig":{{"effort":"medium"}},"messages":[]}}"#));
+        let both = DefaultValues { reasoning_effort: Some(ReasoningEffort::Low), ..budget };
+        assert_eq!(sent(both), format!(r#"{{{limit},"outputConfig":{{"effort":"low"}},"messages":[]}}"#));
+        let off = DefaultValues { thinking_budget: Some(0), ..DefaultValues::default() };
+        let disabled = r#""additionalModelRequestFields":{"thinking":{"type":"disabled"}}"#;
+        assert_eq!(sent(off), format!(r#"{{{limit},{disabled},"messages":[]}}"#));
     }
 }

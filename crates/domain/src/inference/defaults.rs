@@ -2,7 +2,7 @@
 
 mod spelling;
 
-pub(super) use self::spelling::spelt;
+pub(super) use self::spelling::{effort_of, spelt};
 use super::{Envelope, Parameter};
 
 /// An enum of words, each with its spelling.

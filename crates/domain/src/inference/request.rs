@@ -180,13 +180,13 @@ impl InferenceRequest {
     pub(super) fn edits(&self, model: &str, defaults: &ParameterDefaults) -> (Vec<(Range<usize>, String)>, String) {
         let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
-            if let Some((key, value)) = spelt((self, defaults), (parameter, value)) {
+            for (key, value) in spelt((self, defaults), model, (parameter, value)).into_iter().flatten() {
                 push_field(&mut front, key, &value);
             }
         }
         let mut edits = Vec::with_capacity(3);
         if self.operation == Operation::Converse(Dialect::Bedrock) {
-            edits.extend(self.converse_defaults(defaults, &mut front));
+            edits.extend(self.converse_defaults(defaults, model, &mut front));
         }
         if self.operation == Operation::Converse(Dialect::Gemini) {
             edits.extend(self.missing_settings(defaults, &mut front));

@@ -44,9 +44,12 @@ pub struct Dropped(Vec<Box<str>>);
 const MAX_NAMED: usize = 16;
 
 impl Dropped {
-    /// Notes a field.
+    /// Notes a field; once, where several things in it are dropped one after the other.
     pub fn note(&mut self, field: impl Into<Box<str>>) {
-        self.0.push(field.into());
+        let field = field.into();
+        if self.0.last() != Some(&field) {
+            self.0.push(field);
+        }
     }
 
     /// Whether nothing was dropped.

@@ -70,8 +70,9 @@ impl ProviderClient {
     }
 
     async fn ask_in(&self, (from, to): (Dialect, Dialect), call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
-        let Translation { request, .. } = translated(call.request, (from, to))
+        let translation = translated(call.request, (from, to))
             .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
+        let (request, _) = translation.for_model(call.model);
         let must_limit = to == Dialect::Messages && request.envelope().span(Parameter::MaxTokens).is_none();
         let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
         let defaults = if must_limit {
@@ -109,10 +110,10 @@ impl LlmClient for ProviderClient {
 
     fn fits(&self, request: &InferenceRequest, model: &str) -> Result<Dropped, Unfit> {
         let Some(dialects) = self.translation(request)? else { return Ok(Dropped::default()) };
-        let Translation { dropped, particular, .. } = translated(request, dialects)?;
-        match particular {
+        let translation = translated(request, dialects)?;
+        match &translation.particular {
             Some(unfit) if !bedrock::may_be_claude(model) => Err(unfit.clone()),
-            _ => Ok(dropped.clone()),
+            _ => Ok(translation.for_model(model).1.clone()),
         }
     }
 

@@ -124,16 +124,8 @@ pub fn waits(text: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-
-    /// Examines every seed of a target, and everything that is left of it when its end is cut off.
-    fn examine_all(target: &str, examine: fn(&[u8])) -> usize {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-        let seeds = std::fs::read_dir(corpus).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
-        seeds.map(|seed| (0..=seed.len()).for_each(|end| examine(&seed[..end]))).count()
-    }
+    use crate::corpus::examine_all;
 
     #[test]
     fn no_event_is_read_otherwise_in_pieces() {

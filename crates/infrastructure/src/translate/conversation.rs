@@ -32,6 +32,10 @@ pub(crate) struct Conversation {
     pub(crate) logprobs: Option<LogprobsWish>,
     /// What the caller calls its own user.
     pub(crate) user: Option<String>,
+    /// How wordy the answer is to be, in OpenAI's words.
+    pub(crate) verbosity: Option<Json>,
+    /// What Chat Completions tells OpenAI about running its service, and Responses in the same words: keys and values.
+    pub(crate) service: Vec<(&'static str, Json)>,
     pub(crate) stream: bool,
 }
 
@@ -43,6 +47,27 @@ impl Conversation {
         }
         let problem = "is not to be had: this model's provider cannot be told to call one tool at a time";
         Err(Unfit::field("parallel_tool_calls", problem))
+    }
+
+    /// Makes it what [adaptive](tidegate_domain::inference::is_adaptive_claude) models can be told: an effort and no budget, not that they
+    /// must not think, and nothing of how tokens are drawn. Whether that changes anything.
+    pub(crate) fn make_adaptive(&mut self, dropped: &mut Dropped) -> bool {
+        let Sampling { temperature, top_p, top_k, .. } = &mut self.sampling;
+        let (temperature, top_p, top_k) = (temperature.take(), top_p.take(), top_k.take());
+        let is_set = |value: Option<f64>| value.is_some_and(|value| value != 1.0);
+        let lost = [("temperature", is_set(temperature)), ("top_p", is_set(top_p)), ("top_k", top_k.is_some())];
+        lost.into_iter().filter(|(_, is_lost)| *is_lost).for_each(|(key, _)| dropped.note(key));
+        let was_drawn = temperature.is_some() || top_p.is_some() || top_k.is_some();
+        let reasoning = &mut self.reasoning;
+        let was_told = reasoning.thinking.is_some() || reasoning.effort.is_some();
+        if reasoning.thinking == Some(Thinking::Off) {
+            dropped.note("reasoning_effort");
+            *reasoning = Reasoning::default();
+        } else if was_told {
+            *reasoning =
+                Reasoning { effort: reasoning.amount().map(str::to_owned), thinking: Some(Thinking::Adaptive) };
+        }
+        was_drawn || was_told
     }
 }
 
@@ -60,6 +85,17 @@ impl Turn {
     pub(crate) fn note_cache(&self, dropped: &mut Dropped) {
         if self.parts.iter().any(|part| part.cache.is_some()) {
             dropped.note(format!("{}.content[].cache_control", self.path));
+        }
+    }
+
+    /// Notes that documents have lost their names: those whose bytes are where `has_none` says that there is no place for one.
+    pub(crate) fn note_names(&self, has_none: impl Fn(&Source) -> bool, dropped: &mut Dropped) {
+        let is_lost = |part: &Part| match &part.content {
+            Content::Document { source, name: Some(_) } => has_none(source),
+            _ => false,
+        };
+        if self.parts.iter().any(is_lost) {
+            dropped.note(format!("{}.content[].filename", self.path));
         }
     }
 }
@@ -239,7 +275,7 @@ impl Reasoning {
             (_, Some("low")) => Some(2048),
             (_, Some("high")) => Some(16_384),
             (_, Some("xhigh" | "max")) => Some(32_768),
-            (Some(Thinking::Open), None) | (_, Some(_)) => Some(8192),
+            (Some(Thinking::Open | Thinking::Adaptive), None) | (_, Some(_)) => Some(8192),
         }
     }
 
@@ -248,16 +284,29 @@ impl Reasoning {
         matches!(self.thinking, Some(Thinking::Budget(_)))
     }
 
-    /// The effort, for dialects that know no budget: it stands as it is, and a budget becomes the one that it amounts to.
-    pub(crate) fn effort_word(&self) -> Option<&str> {
+    /// The effort: as it stands, or the one that a budget amounts to.
+    fn amount(&self) -> Option<&str> {
         match (&self.effort, self.thinking) {
             (Some(effort), _) => Some(effort),
-            (None, Some(Thinking::Off | Thinking::Open) | None) => None,
+            (None, Some(Thinking::Off | Thinking::Open | Thinking::Adaptive) | None) => None,
             (None, Some(Thinking::Budget(tokens))) => Some(match tokens {
                 ..=2048 => "low",
                 2049..=8192 => "medium",
                 8193.. => "high",
             }),
+        }
+    }
+
+    /// The effort in OpenAI's words, which know no budget, and nothing above `high` that every model has. Not to think at all is said
+    /// as the caller said it, or left out: some models have no word for it.
+    pub(crate) fn effort_word(&self, dropped: &mut Dropped) -> Option<&str> {
+        match (self.amount(), self.thinking) {
+            (Some("max"), _) => Some("high"),
+            (None, Some(Thinking::Off)) => {
+                dropped.note("reasoning_effort");
+                None
+            }
+            (effort, _) => effort,
         }
     }
 }
@@ -270,6 +319,8 @@ pub(crate) enum Thinking {
     Open,
     /// For so many tokens.
     Budget(u64),
+    /// As long as it sees fit, guided by the effort alone: Claude's newer models can be told nothing else.
+    Adaptive,
 }
 
 /// How tokens are drawn.

@@ -46,6 +46,8 @@ fn setting(dialect: Dialect, field: &str) -> Option<&'static [&'static str]> {
         ("parallel_tool_calls", Messages) => &["tool_choice.disable_parallel_tool_use"],
         ("tool_choice", Gemini) => &["toolConfig.functionCallingConfig.mode"],
         ("temperature", Gemini) => &["generationConfig.temperature"],
+        ("top_p", Cohere) => &["p"],
+        ("top_p", Gemini) => &["generationConfig.topP"],
         ("top_k", Cohere) => &["k"],
         ("top_k", Gemini) => &["generationConfig.topK"],
         ("seed", Gemini) => &["generationConfig.seed"],
@@ -68,9 +70,10 @@ fn setting(dialect: Dialect, field: &str) -> Option<&'static [&'static str]> {
 /// The fields of what is said at a path, with that path.
 fn part(dialect: Dialect, field: &str) -> Option<(&str, &'static [&'static str])> {
     use Dialect::{Chat, Cohere, Gemini, Messages, Responses};
-    const PARTS: [&str; 10] = [
+    const PARTS: [&str; 11] = [
         ".content[].type",
         ".content[].cache_control",
+        ".content[].detail",
         ".content[].filename",
         ".content[].file_id",
         ".content[].tool_call_id",
@@ -89,6 +92,8 @@ fn part(dialect: Dialect, field: &str) -> Option<(&str, &'static [&'static str])
         (".content[].type", Gemini) => &[".parts[]"],
         // One turn of a response may be several items, of which the first is named.
         (".content[].type", Responses) => &[".content[].type", ".output[].type", ".type"],
+        (".content[].detail", Chat | Cohere) => &[".content[].image_url.detail"],
+        (".content[].detail", Responses) => &[".content[].detail", ".output[].detail"],
         (".content[].filename", Chat) => &[".content[].file.filename"],
         (".content[].filename", Messages) => &[".content[].title"],
         (".content[].filename", Cohere) => &[".content[].document.id"],

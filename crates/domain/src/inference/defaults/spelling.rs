@@ -2,17 +2,35 @@
 
 use std::borrow::Cow;
 
-use super::{ParameterDefaults, ReasoningEffort, ToolChoice};
-use crate::inference::{Dialect, InferenceRequest, Operation, Parameter};
+use super::{DefaultValues, ParameterDefaults, ReasoningEffort, ToolChoice};
+use crate::inference::{Dialect, InferenceRequest, Operation, Parameter, is_adaptive_claude};
 
 /// The fewest tokens that Messages takes as a budget to think.
 const LEAST_BUDGET: u32 = 1024;
 
-/// The field of `request` that says the default `value` of `parameter`; `None` if it cannot be said there.
+/// A field: its key, and its value as JSON.
+type Field<'a> = (&'static str, Cow<'a, str>);
+
+/// The fields of `request` that tell `model` the default `value` of `parameter`; none if it cannot be said there.
 pub(in crate::inference) fn spelt<'a>(
     (request, defaults): (&InferenceRequest, &ParameterDefaults),
+    model: &str,
     (parameter, value): (Parameter, &'a str),
-) -> Option<(&'static str, Cow<'a, str>)> {
+) -> [Option<Field<'a>>; 2] {
+    let is_messages = request.operation() == Operation::Converse(Dialect::Messages);
+    match parameter {
+        Parameter::Temperature | Parameter::TopP if is_messages && is_adaptive_claude(model) => [None, None],
+        Parameter::ReasoningEffort | Parameter::Thinking if is_messages && is_adaptive_claude(model) => {
+            adaptive((request, defaults), parameter)
+        }
+        _ => [spelt_alone((request, defaults), (parameter, value)), None],
+    }
+}
+
+fn spelt_alone<'a>(
+    (request, defaults): (&InferenceRequest, &ParameterDefaults),
+    (parameter, value): (Parameter, &'a str),
+) -> Option<Field<'a>> {
     let as_it_is = Some((parameter.key(), Cow::Borrowed(value)));
     let is_shared = matches!(parameter, Parameter::Temperature | Parameter::MaxTokens | Parameter::TopP);
     match request.operation() {
@@ -47,7 +65,7 @@ pub(in crate::inference) fn spelt<'a>(
     }
 }
 
-fn in_responses(parameter: Parameter, value: &str) -> Option<(&'static str, Cow<'_, str>)> {
+fn in_responses(parameter: Parameter, value: &str) -> Option<Field<'_>> {
     let (key, value) = match parameter {
         Parameter::Temperature | Parameter::TopP | Parameter::ToolChoice => (parameter.key(), Cow::Borrowed(value)),
         Parameter::MaxTokens => (Parameter::MaxOutputTokens.key(), Cow::Borrowed(value)),
@@ -62,7 +80,7 @@ fn in_responses(parameter: Parameter, value: &str) -> Option<(&'static str, Cow<
 fn in_cohere<'a>(
     (request, defaults): (&InferenceRequest, &ParameterDefaults),
     (parameter, value): (Parameter, &'a str),
-) -> Option<(&'static str, Cow<'a, str>)> {
+) -> Option<Field<'a>> {
     let is_silent = |parameter| request.value(parameter).is_none();
     let thinking = |value: &str| value.replace("budget_tokens", "token_budget");
     match parameter {
@@ -105,6 +123,50 @@ fn choice_in_gemini(value: &str) -> String {
     format!(r#"{{"functionCallingConfig":{{"mode":"{mode}"}}}}"#)
 }
 
+/// The effort that a budget amounts to, as JSON.
+pub(in crate::inference) fn effort_of(budget: u32) -> &'static str {
+    match budget {
+        ..=2048 => r#""low""#,
+        2049..=8192 => r#""medium""#,
+        8193.. => r#""high""#,
+    }
+}
+
+/// How a Claude that thinks as it sees fit is told to: by an effort, beside whatever else the caller has of that, and before a call that is
+/// forced by nothing but that.
+fn adaptive<'a>(
+    (request, defaults): (&InferenceRequest, &ParameterDefaults),
+    parameter: Parameter,
+) -> [Option<Field<'a>>; 2] {
+    const THINKING: &str = r#"{"type":"adaptive","display":"summarized"}"#;
+    let DefaultValues { reasoning_effort, thinking_budget, .. } = *defaults.values();
+    let effort = match (reasoning_effort, thinking_budget) {
+        // Where both are given, one of them says it.
+        (_, Some(_)) if parameter == Parameter::ReasoningEffort => return [None, None],
+        (_, Some(0)) | (Some(ReasoningEffort::None), None) => {
+            return [Some((Parameter::Thinking.key(), super::thinking(0).into())), None];
+        }
+        (None | Some(ReasoningEffort::None), Some(budget)) => effort_of(budget),
+        (Some(ReasoningEffort::Minimal | ReasoningEffort::Low), _) => effort_of(0),
+        (Some(ReasoningEffort::Medium), _) => r#""medium""#,
+        (Some(ReasoningEffort::High), _) => r#""high""#,
+        (None, None) => return [None, None],
+    };
+    let is_open = request.value(Parameter::MessagesOutput).is_none();
+    let thinking = (!is_forced(request, defaults)).then_some((Parameter::Thinking.key(), THINKING.into()));
+    [thinking, is_open.then(|| (Parameter::MessagesOutput.key(), format!(r#"{{"effort":{effort}}}"#).into()))]
+}
+
+/// Whether a tool must be called.
+fn is_forced(request: &InferenceRequest, defaults: &ParameterDefaults) -> bool {
+    match request.value(Parameter::ToolChoice) {
+        Some(choice) => [r#""any""#, r#""tool""#].into_iter().any(|kind| choice.contains(kind)),
+        None => {
+            defaults.values().tool_choice == Some(ToolChoice::Required) && request.value(Parameter::Tools).is_some()
+        }
+    }
+}
+
 /// An effort is a budget there, which is part of the answer and takes at most half of it. A budget of its own outweighs it, and a
 /// call that is forced leaves no thought before it.
 fn thinking_for_effort(request: &InferenceRequest, defaults: &ParameterDefaults) -> Option<String> {
@@ -113,19 +175,15 @@ fn thinking_for_effort(request: &InferenceRequest, defaults: &ParameterDefaults)
     if wanted == 0 {
         return Some(super::thinking(0));
     }
-    let forced = match request.value(Parameter::ToolChoice) {
-        Some(choice) => [r#""any""#, r#""tool""#].into_iter().any(|kind| choice.contains(kind)),
-        None => values.tool_choice == Some(ToolChoice::Required) && request.value(Parameter::Tools).is_some(),
-    };
     let most = request.asked_answer().or(values.max_tokens)?;
     let budget = wanted.min(most / 2);
-    (!forced && budget >= LEAST_BUDGET).then(|| super::thinking(budget))
+    (!is_forced(request, defaults) && budget >= LEAST_BUDGET).then(|| super::thinking(budget))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::{DefaultValues, ResponseFormat};
+    use crate::inference::ResponseFormat;
 
     #[track_caller]
     fn check(dialect: Dialect, fields: &str, expected: &str) {
@@ -198,6 +256,32 @@ mod tests {
         check(Dialect::Messages, r#","max_tokens":2000,"temperature":1"#, "");
         check(Dialect::Messages, r#","max_tokens":9000,"temperature":1,"thinking":{"type":"disabled"}"#, "");
         check(Dialect::Messages, r#","max_tokens":9000,"temperature":1,"tool_choice":{"type":"any"}"#, "");
+    }
+
+    #[track_caller]
+    fn check_adaptive(fields: &str, values: DefaultValues, expected: &str) {
+        let values = DefaultValues { temperature: Some(0.5), top_p: Some(0.5), ..values };
+        let body = format!(r#"{{"model":"f"{fields}}}"#);
+        let request = InferenceRequest::read(Operation::Converse(Dialect::Messages), body.into()).unwrap();
+        let sent = request.body_for("claude-opus-5", &ParameterDefaults::new(values));
+        assert_eq!(std::str::from_utf8(&sent).unwrap(), format!(r#"{{{expected}"model":"claude-opus-5"{fields}}}"#));
+    }
+
+    #[test]
+    fn a_claude_that_thinks_as_it_sees_fit_is_told_an_effort_and_nothing_of_how_tokens_are_drawn() {
+        let effort = |effort| DefaultValues { reasoning_effort: Some(effort), ..DefaultValues::default() };
+        let budget = DefaultValues { thinking_budget: Some(9000), ..DefaultValues::default() };
+        let thinking = r#""thinking":{"type":"adaptive","display":"summarized"},"#;
+        let high = r#""output_config":{"effort":"high"},"#;
+        check_adaptive("", effort(ReasoningEffort::High), &format!("{thinking}{high}"));
+        check_adaptive("", budget, &format!("{thinking}{high}"));
+        let both = DefaultValues { thinking_budget: Some(9000), ..effort(ReasoningEffort::Minimal) };
+        check_adaptive("", both, &format!(r#"{thinking}"output_config":{{"effort":"low"}},"#));
+        check_adaptive("", effort(ReasoningEffort::None), r#""thinking":{"type":"disabled"},"#);
+        check_adaptive(r#","output_config":{"format":{}}"#, budget, thinking);
+        check_adaptive(r#","tool_choice":{"type":"any"}"#, budget, high);
+        check_adaptive(r#","thinking":{"type":"enabled"}"#, effort(ReasoningEffort::High), "");
+        check_adaptive("", DefaultValues::default(), "");
     }
 
     #[test]

@@ -29,7 +29,12 @@ impl BlockWriter<'_> {
     fn write_block(&mut self, list: &mut List<'_>, content: &Content, path: &str) -> Result<(), Unfit> {
         match content {
             Content::Text(text) | Content::Refusal(text) => list.object(|block| block.put("text", text)),
-            Content::Image { source, .. } => return write_image(list, source, path),
+            Content::Image { source, detail } => {
+                if detail.is_some() {
+                    self.dropped.note(format!("{path}.content[].detail"));
+                }
+                return write_image(list, source, path);
+            }
             Content::Document { source, name } => return self.write_document(list, (source, name.as_deref()), path),
             Content::Audio { data, format } => list.object(|block| {
                 block.object("audio", |audio| {

@@ -7,6 +7,7 @@ use super::block_writer::{BlockWriter, write_cache_point};
 use crate::translate::{
     conversation::{Content, Conversation, Format, Part, Reasoning, Role, Thinking, Tool, ToolChoice, Turn},
     json::{List, Object, body, object},
+    schema::closed,
 };
 
 /// Writes a request; its model stands in the path.
@@ -102,6 +103,7 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
             spec.put("name", &tool.name);
             spec.put_some("description", tool.description.as_ref().filter(|text| !text.is_empty()));
             spec.object("inputSchema", |schema| match &tool.parameters {
+                Some(parameters) if tool.strict == Some(true) => schema.put_json("json", &closed(parameters)),
                 Some(parameters) => schema.put("json", parameters),
                 None => schema.put_json("json", r#"{"type":"object","properties":{}}"#),
             });
@@ -130,11 +132,11 @@ fn write_sampling(root: &mut Object<'_>, conversation: &Conversation, dropped: &
     sampling.note_seed_and_penalties(dropped);
 }
 
-/// The form of the answer, whose schema is a text here, and the effort.
+/// The form of the answer, whose schema is a text here and has no open objects, and the effort.
 fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
     let effort = effort_of(&conversation.reasoning);
     let schema = match &conversation.format {
-        Format::JsonSchema { name, description, schema, .. } => Some((name, description, schema.get())),
+        Format::JsonSchema { name, description, schema, .. } => Some((name, description, closed(schema))),
         Format::Text | Format::JsonObject => None,
     };
     if effort.is_none() && schema.is_none() {
@@ -146,7 +148,7 @@ fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
                 format.put("type", "json_schema");
                 format.object("structure", |structure| {
                     structure.object("jsonSchema", |object| {
-                        object.put("schema", schema);
+                        object.put("schema", &schema);
                         object.put_some("name", name.as_ref());
                         object.put_some("description", description.as_ref());
                     });

@@ -101,7 +101,8 @@ fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Par
 pub(in crate::translate) fn read_image(fields: &mut Fields<'_>) -> Result<Content, Unfit> {
     let Some(mut image) = fields.object("image_url")? else { return Err(fields.wrong("image_url", "is missing")) };
     let url = image.required_text("url")?;
-    let detail = image.text("detail")?;
+    // To leave it to the model is to say nothing.
+    let detail = image.text("detail")?.filter(|detail| detail != "auto");
     Ok(Content::Image { source: source_of(&url).unwrap_or(Source::Url(url)), detail })
 }
 

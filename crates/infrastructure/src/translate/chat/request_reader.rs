@@ -10,16 +10,10 @@ use crate::translate::{
     logprobs::LogprobsWish,
 };
 
-/// Fields that tell OpenAI how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
-const SERVICE: [&str; 7] = [
-    "model",
-    "stream_options",
-    "service_tier",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "metadata",
-];
+/// Fields that tell OpenAI how to run its own service, in this dialect and in Responses; they mean nothing to anybody else and change
+/// nothing of what is asked.
+const SERVICE: [&str; 5] =
+    ["service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "metadata"];
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
 pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
@@ -37,6 +31,8 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         stop: read_stop(&mut fields)?,
         logprobs: read_logprobs(&mut fields)?,
         user: fields.text("user")?,
+        verbosity: fields.json("verbosity"),
+        service: SERVICE.into_iter().filter_map(|key| Some((key, fields.json(key)?))).collect(),
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
     };
     let older = fields.read("max_tokens", "a whole number")?;
@@ -44,7 +40,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
     if conversation.turns.is_empty() {
         return Err(fields.wrong("messages", "is missing or empty"));
     }
-    for key in SERVICE {
+    for key in ["model", "stream_options"] {
         fields.ignore(key);
     }
     fields.finish(dropped);
@@ -130,8 +126,8 @@ fn read_format(fields: &mut Fields<'_>) -> Result<Format, Unfit> {
 
 fn read_reasoning(fields: &mut Fields<'_>) -> Result<Reasoning, Unfit> {
     let effort = fields.text("reasoning_effort")?;
-    let is_off = effort.as_deref() == Some("none");
-    Ok(Reasoning { thinking: is_off.then_some(Thinking::Off), effort: effort.filter(|_| !is_off) })
+    let thinking = (effort.as_deref() == Some("none")).then_some(Thinking::Off);
+    Ok(Reasoning { effort, thinking })
 }
 
 fn read_sampling(fields: &mut Fields<'_>) -> Result<Sampling, Unfit> {

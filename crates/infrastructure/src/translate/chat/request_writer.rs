@@ -26,7 +26,7 @@ pub(in crate::translate) fn write_request(
         });
         write_tools(root, (conversation, &TOOL_WORDS), dropped);
         write_format(root, &conversation.format);
-        root.put_some("reasoning_effort", conversation.reasoning.effort_word());
+        root.put_some("reasoning_effort", conversation.reasoning.effort_word(dropped));
         write_sampling(root, &conversation.sampling, dropped);
         root.put_some("max_completion_tokens", conversation.max_tokens);
         if !conversation.stop.is_empty() {
@@ -47,6 +47,7 @@ pub(in crate::translate) fn write_request(
 
 fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
     turn.note_cache(dropped);
+    turn.note_names(|source| matches!(source, Source::Text(_)), dropped);
     match turn.role {
         Role::System => write_said(list, "system", turn),
         Role::User => {
@@ -180,7 +181,7 @@ fn write_file(list: &mut List<'_>, data: &str, name: Option<&str>) {
 fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
     let is_call = |part: &&Part| call_of(part).is_some();
     let is_thought = |part: &&Part| matches!(part.content, Content::Reasoning { .. } | Content::SealedReasoning(_));
-    if let Some(thought) = turn.parts.iter().find(|part| is_thought(part)) {
+    for thought in turn.parts.iter().filter(is_thought) {
         dropped.note(format!("{}.content[].{}", turn.path, thought.content.thought_word()));
     }
     let calls: Vec<&ToolCall> = turn.parts.iter().filter_map(call_of).collect();

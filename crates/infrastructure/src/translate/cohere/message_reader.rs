@@ -18,7 +18,11 @@ pub(super) fn read_message(path: String, message: &RawValue, dropped: &mut Dropp
         "assistant" => (Role::Assistant, read_assistant(&mut fields, dropped)?),
         "tool" => {
             let call = fields.required_text("tool_call_id")?;
-            let parts = read_content(&mut fields, dropped)?.into_iter().map(spoken).collect();
+            let parts = read_content(&mut fields, dropped)?;
+            if parts.iter().any(|part| matches!(part.content, Content::Document { name: Some(_), .. })) {
+                dropped.note(format!("{path}.content[].document.id"));
+            }
+            let parts = parts.into_iter().map(spoken).collect();
             (Role::User, vec![Content::ToolResult(ToolResult { call, parts, is_error: false }).into()])
         }
         _ => return Err(fields.wrong("role", "must be 'system', 'user', 'assistant' or 'tool'")),

@@ -11,6 +11,7 @@ use crate::translate::{
 /// Writes what a turn says; the results of tools are messages of their own.
 pub(super) fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
     turn.note_cache(dropped);
+    turn.note_names(|_| true, dropped);
     let mut said: Vec<&Part> = Vec::new();
     for part in &turn.parts {
         match &part.content {

@@ -7,6 +7,7 @@ use super::message_reader::read_message;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
+    schema::is_strict,
 };
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
@@ -62,11 +63,17 @@ fn read_tool((path, tool): (String, &RawValue), strict: Option<bool>, dropped: &
     let mut fields = Fields::of(path, tool)?;
     fields.refuse_unless("type", &[r#""function""#], "must be 'function'")?;
     let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
+    let parameters = function.json("parameters");
+    let can_be_strict = parameters.as_deref().is_none_or(is_strict);
+    if strict == Some(true) && !can_be_strict {
+        dropped.note("strict_tools");
+    }
     let tool = Tool {
         name: function.required_text("name")?,
         description: function.text("description")?,
-        parameters: function.json("parameters"),
-        strict,
+        parameters,
+        // Elsewhere, a strict tool has a schema without open objects.
+        strict: strict.filter(|_| can_be_strict),
         cache: None,
     };
     function.finish(dropped);
@@ -90,7 +97,11 @@ fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format,
         // `schema` is how the schema was called first.
         "json_object" => match format.json("json_schema").or_else(|| format.json("schema")) {
             None => Format::JsonObject,
-            Some(schema) => Format::JsonSchema { name: None, description: None, schema, strict: Some(true) },
+            Some(schema) => {
+                // That it is kept to goes without saying here; elsewhere not every schema can be strict.
+                let strict = is_strict(&schema).then_some(true);
+                Format::JsonSchema { name: None, description: None, schema, strict }
+            }
         },
         _ => return Err(format.wrong("type", "must be 'text' or 'json_object'")),
     };

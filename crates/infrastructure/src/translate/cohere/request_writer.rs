@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::message_writer::write_turn;
 use crate::translate::{
-    conversation::{Conversation, Format, Reasoning, Thinking, Tool, ToolChoice},
+    conversation::{Conversation, Format, Thinking, Tool, ToolChoice},
     json::{List, Object, body, object},
 };
 
@@ -33,7 +33,7 @@ pub(in crate::translate) fn write_request(
         });
         write_tools(root, conversation, dropped);
         write_format(root, &conversation.format);
-        write_thinking(root, &conversation.reasoning);
+        write_thinking(root, conversation);
         write_sampling(root, conversation, dropped);
         root.put_some("max_tokens", conversation.max_tokens);
         if !conversation.stop.is_empty() {
@@ -102,12 +102,14 @@ fn write_format(root: &mut Object<'_>, format: &Format) {
     });
 }
 
-/// An effort becomes the budget that it amounts to.
-fn write_thinking(root: &mut Object<'_>, reasoning: &Reasoning) {
+/// An effort becomes the budget that it amounts to, and leaves half of the answer for what is said; a budget stands as it is.
+fn write_thinking(root: &mut Object<'_>, Conversation { reasoning, max_tokens, .. }: &Conversation) {
+    let room = max_tokens.map_or(u64::MAX, |most| most / 2).max(1);
     let (kind, budget) = match (reasoning.thinking, reasoning.budget()) {
         (Some(Thinking::Off), _) => ("disabled", None),
         (Some(Thinking::Open), _) if reasoning.effort.is_none() => ("enabled", None),
-        (_, Some(budget)) => ("enabled", Some(budget)),
+        (Some(Thinking::Budget(budget)), _) => ("enabled", Some(budget)),
+        (_, Some(budget)) => ("enabled", Some(budget.min(room))),
         (_, None) => return,
     };
     root.object("thinking", |thinking| {

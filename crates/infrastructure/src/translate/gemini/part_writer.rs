@@ -57,6 +57,9 @@ pub(super) fn write_parts<'a>(
     if parts.iter().any(|part| matches!(part.content, Content::Document { name: Some(_), .. })) {
         dropped.note(format!("{path}.content[].filename"));
     }
+    if parts.iter().any(|part| matches!(part.content, Content::Image { detail: Some(_), .. })) {
+        dropped.note(format!("{path}.content[].detail"));
+    }
     let (mut proof, mut unproven) = (None, Some(UNPROVEN));
     for part in names.in_order(parts) {
         match &part.content {

@@ -139,7 +139,7 @@ fn write_thinking(settings: &mut Object<'_>, Reasoning { effort, thinking }: &Re
             return settings.object("thinkingConfig", |config| config.put("thinkingBudget", &0));
         }
         (Some(Thinking::Budget(tokens)), _) => i64::try_from(*tokens).unwrap_or(i64::MAX),
-        (Some(Thinking::Open), None) => -1,
+        (Some(Thinking::Open | Thinking::Adaptive), None) => -1,
         (_, Some("minimal" | "low")) => 1024,
         (_, Some("high" | "xhigh" | "max")) => MOST_BUDGET,
         (_, Some(_)) => 8192,

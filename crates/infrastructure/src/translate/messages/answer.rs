@@ -88,6 +88,14 @@ pub(super) fn write_stop(object: &mut Object<'_>, stop: &Stop) {
     object.put("stop_sequence", &sequence);
 }
 
+/// Why the model stopped, where what it said is a refusal: elsewhere that is the ordinary end of one.
+pub(super) fn stop_with(stop: Option<&Stop>, has_refused: bool) -> &Stop {
+    match stop {
+        None | Some(Stop::Done) if has_refused => &Stop::Refused,
+        stop => stop.unwrap_or(&Stop::Done),
+    }
+}
+
 /// Writes an answer.
 pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
     let mut out = body();
@@ -97,7 +105,8 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
         root.put("role", "assistant");
         root.put("model", &answer.model);
         root.list("content", |list| answer.parts.iter().for_each(|part| write_part(list, &part.content)));
-        write_stop(root, answer.stop.as_ref().unwrap_or(&Stop::Done));
+        let has_refused = answer.parts.iter().any(|part| matches!(part.content, Content::Refusal(_)));
+        write_stop(root, stop_with(answer.stop.as_ref(), has_refused));
         root.object("usage", |usage| write_usage(usage, answer.tokens));
     });
     out

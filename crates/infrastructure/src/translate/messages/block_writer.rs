@@ -30,7 +30,12 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
     };
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => block("text", &mut |object| object.put("text", text)),
-        Content::Image { source, .. } => block("image", &mut |object| write_source(object, source)),
+        Content::Image { source, detail } => {
+            block("image", &mut |object| write_source(object, source));
+            if detail.is_some() {
+                dropped.note(format!("{path}.content[].detail"));
+            }
+        }
         Content::Document { source, name } => block("document", &mut |object| {
             write_source(object, source);
             object.put_some("title", name.as_ref());

@@ -38,6 +38,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         logprobs: None,
         user: read_user(&mut fields, dropped)?,
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
+        ..Conversation::default()
     };
     for key in SERVICE {
         fields.ignore(key);

@@ -5,8 +5,9 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::block_writer::write_blocks;
 use crate::translate::{
-    conversation::{Conversation, Format, Part, Role, Tool, ToolChoice},
+    conversation::{Conversation, Format, Part, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
     json::{List, Object, body, object},
+    schema::closed,
 };
 
 /// The fewest tokens that a budget for thinking may have.
@@ -31,8 +32,8 @@ pub(in crate::translate) fn write_request(
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation);
         write_output(root, conversation);
-        write_thinking(root, conversation, dropped);
-        write_sampling(root, conversation, dropped);
+        let thinks = write_thinking(root, conversation, dropped);
+        write_sampling(root, (conversation, thinks), dropped);
         if !conversation.stop.is_empty() {
             root.put("stop_sequences", &conversation.stop);
         }
@@ -46,12 +47,11 @@ pub(in crate::translate) fn write_request(
     written.map(|()| out)
 }
 
-/// Leading instructions become `system`; those within the conversation stay where they are. Neighbours of one side become one
-/// message, since the results of parallel calls must stand in one.
+/// Instructions become `system`, wherever they stand: among messages only some models take them, and not in every place. Neighbours of one
+/// side become one message, since the results of parallel calls must stand in one.
 fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) -> Result<(), Unfit> {
-    let turns = &conversation.turns;
-    let leading = turns.iter().take_while(|turn| turn.role == Role::System).count();
-    let (instructions, spoken) = turns.split_at(leading);
+    let (instructions, spoken): (Vec<&Turn>, Vec<&Turn>) =
+        conversation.turns.iter().partition(|turn| turn.role == Role::System);
     let mut written = Ok(());
     let blocks: Vec<&Part> = instructions.iter().flat_map(|turn| &turn.parts).collect();
     if !blocks.is_empty() {
@@ -64,7 +64,7 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
                 continue;
             }
             list.object(|message| {
-                message.put("role", role_word(side[0].role));
+                message.put("role", if side[0].role == Role::Assistant { "assistant" } else { "user" });
                 message.list("content", |content| {
                     let side_written = write_blocks(content, &parts, &side[0].path, dropped);
                     if written.is_ok() {
@@ -75,14 +75,6 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
         }
     });
     written
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    }
 }
 
 fn write_tools(root: &mut Object<'_>, conversation: &Conversation) {
@@ -114,6 +106,7 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
         object.put("name", &tool.name);
         object.put_some("description", tool.description.as_ref());
         match &tool.parameters {
+            Some(parameters) if tool.strict == Some(true) => object.put_json("input_schema", &closed(parameters)),
             Some(parameters) => object.put("input_schema", parameters),
             None => object.put_json("input_schema", r#"{"type":"object","properties":{}}"#),
         }
@@ -122,43 +115,82 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
     });
 }
 
+/// The form of the answer, and the effort of whoever is told no budget.
 fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
-    let Format::JsonSchema { schema, .. } = &conversation.format else { return };
-    root.object("output_config", |output| {
-        output.object("format", |format| {
-            format.put("type", "json_schema");
-            format.put("schema", schema);
-        });
-    });
-}
-
-/// An effort becomes the budget that it amounts to, below the most tokens of the answer, which it is part of. Models know
-/// budgets for longer than they know efforts.
-fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
-    let Some(wanted) = conversation.reasoning.budget() else { return };
-    let room = conversation.max_tokens.map_or(u64::MAX, |most| most / 2);
-    let budget = wanted.min(room);
-    // A call that is forced leaves no thought before it.
-    let is_forced = matches!(conversation.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
-    if budget < LEAST_BUDGET || is_forced {
-        dropped.note("reasoning_effort");
+    let reasoning = &conversation.reasoning;
+    let effort = reasoning.effort.as_deref().filter(|_| reasoning.thinking == Some(Thinking::Adaptive));
+    let schema = match &conversation.format {
+        Format::JsonSchema { schema, .. } => Some(closed(schema)),
+        Format::Text | Format::JsonObject => None,
+    };
+    if effort.is_none() && schema.is_none() {
         return;
     }
-    root.object("thinking", |object| {
-        object.put("type", "enabled");
-        object.put("budget_tokens", &budget);
+    root.object("output_config", |output| {
+        if let Some(schema) = &schema {
+            output.object("format", |format| {
+                format.put("type", "json_schema");
+                format.put_json("schema", schema);
+            });
+        }
+        // There is none below `low`.
+        output.put_some("effort", effort.map(|effort| if effort == "minimal" { "low" } else { effort }));
     });
 }
 
-/// The provider takes temperatures from 0 to 1.
-fn write_sampling(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) {
-    let sampling = &conversation.sampling;
-    if sampling.temperature.is_some_and(|temperature| temperature > 1.0) {
-        dropped.note("temperature");
-    } else {
-        root.put_some("temperature", sampling.temperature);
+/// For how many tokens to think: an effort becomes the budget that it amounts to, below the most tokens of the answer, which it is part
+/// of. `Err` where that was asked for and cannot be, `Ok(None)` where nothing was asked for.
+fn budget_of(conversation: &Conversation) -> Result<Option<u64>, ()> {
+    let Some(wanted) = conversation.reasoning.budget() else { return Ok(None) };
+    let room = conversation.max_tokens.map_or(u64::MAX, |most| most / 2);
+    let budget = wanted.min(room);
+    if budget < LEAST_BUDGET || is_forced(conversation) { Err(()) } else { Ok(Some(budget)) }
+}
+
+/// A call that is forced leaves no thought before it.
+fn is_forced(conversation: &Conversation) -> bool {
+    matches!(conversation.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)))
+}
+
+/// Whether the model thinks for a budget.
+fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut Dropped) -> bool {
+    if conversation.reasoning.thinking == Some(Thinking::Adaptive) {
+        if !is_forced(conversation) {
+            root.object("thinking", |object| {
+                object.put("type", "adaptive");
+                // Left to itself, it would think without saying what.
+                object.put("display", "summarized");
+            });
+        }
+        return false;
     }
-    root.put_some("top_p", sampling.top_p);
-    root.put_some("top_k", sampling.top_k);
-    sampling.note_seed_and_penalties(dropped);
+    let Ok(budget) = budget_of(conversation) else {
+        dropped.note("reasoning_effort");
+        return false;
+    };
+    if let Some(budget) = budget {
+        root.object("thinking", |object| {
+            object.put("type", "enabled");
+            object.put("budget_tokens", &budget);
+        });
+    }
+    budget.is_some()
+}
+
+/// The provider takes temperatures from 0 to 1, and one of temperature and share alone. Whoever thinks is told neither.
+fn write_sampling(root: &mut Object<'_>, (conversation, thinks): (&Conversation, bool), dropped: &mut Dropped) {
+    let Sampling { temperature, top_p, top_k, .. } = conversation.sampling;
+    let is_set = |value: Option<f64>| value.is_some_and(|value| value != 1.0);
+    let is_hot = temperature.is_some_and(|temperature| temperature > 1.0);
+    let (loses_temperature, loses_share) = (thinks || is_hot, thinks || (is_set(temperature) && !is_hot));
+    let lost = [
+        ("temperature", loses_temperature && is_set(temperature)),
+        ("top_p", loses_share && is_set(top_p)),
+        ("top_k", thinks && top_k.is_some()),
+    ];
+    root.put_some("temperature", temperature.filter(|_| !loses_temperature));
+    root.put_some("top_p", top_p.filter(|top_p| !loses_share && *top_p != 1.0));
+    root.put_some("top_k", top_k.filter(|_| !thinks));
+    lost.into_iter().filter(|(_, is_lost)| *is_lost).for_each(|(key, _)| dropped.note(key));
+    conversation.sampling.note_seed_and_penalties(dropped);
 }

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::answer::{write_stop, write_usage};
+use super::answer::{stop_with, write_stop, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
     json::{Object, object},
@@ -19,6 +19,7 @@ pub(in crate::translate) struct StreamWriter {
     index: u32,
     tokens: Tokens,
     stop: Option<Stop>,
+    has_refused: bool,
     /// Whether a piece came that had nowhere to go.
     has_lost: bool,
 }
@@ -40,6 +41,7 @@ impl StreamWriter {
             // Nobody who asks here asked for them.
             Event::Logprobs(_) => {}
             Event::Text(text) | Event::Refusal(text) => {
+                self.has_refused |= matches!(event, Event::Refusal(_));
                 self.within(Block::Text, out);
                 self.delta("text_delta", ("text", text), out);
             }
@@ -152,9 +154,9 @@ impl StreamWriter {
 
     fn end(&mut self, out: &mut BytesMut) {
         self.close(out);
-        let stop = self.stop.take().unwrap_or(Stop::Done);
+        let stop = stop_with(self.stop.as_ref(), self.has_refused);
         write_event(out, "message_delta", |event| {
-            event.object("delta", |delta| write_stop(delta, &stop));
+            event.object("delta", |delta| write_stop(delta, stop));
             event.object("usage", |usage| write_usage(usage, self.tokens));
         });
         write_event(out, "message_stop", |_| {});

@@ -48,6 +48,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
         logprobs: read_logprobs(&mut fields)?,
         user: fields.text("user")?,
         stream: fields.read("stream", "a boolean")?.unwrap_or(false),
+        ..Conversation::default()
     };
     for key in SERVICE {
         fields.ignore(key);
@@ -163,8 +164,8 @@ fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format,
 fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Reasoning, Unfit> {
     let Some(mut reasoning) = fields.object("reasoning")? else { return Ok(Reasoning::default()) };
     let effort = reasoning.text("effort")?;
-    let is_off = effort.as_deref() == Some("none");
+    let thinking = (effort.as_deref() == Some("none")).then_some(Thinking::Off);
     reasoning.ignore("summary");
     reasoning.finish(dropped);
-    Ok(Reasoning { thinking: is_off.then_some(Thinking::Off), effort: effort.filter(|_| !is_off) })
+    Ok(Reasoning { effort, thinking })
 }

@@ -35,9 +35,9 @@ pub(in crate::translate) fn write_request(
         });
         root.put("store", &false);
         write_tools(root, (conversation, &TOOL_WORDS), dropped);
-        write_format(root, &conversation.format);
-        write_reasoning(root, &conversation.reasoning);
-        write_included(root, conversation);
+        write_form(root, conversation);
+        let thinks = write_reasoning(root, &conversation.reasoning, dropped);
+        write_included(root, (conversation, thinks));
         root.put_some("temperature", conversation.sampling.temperature);
         root.put_some("top_p", conversation.sampling.top_p);
         if conversation.sampling.top_k.is_some() {
@@ -46,6 +46,7 @@ pub(in crate::translate) fn write_request(
         conversation.sampling.note_seed_and_penalties(dropped);
         root.put_some("max_output_tokens", conversation.max_tokens);
         root.put_some("user", conversation.user.as_ref());
+        conversation.service.iter().for_each(|(key, value)| root.put(key, value));
         if conversation.stream {
             root.put("stream", &true);
         }
@@ -56,6 +57,7 @@ pub(in crate::translate) fn write_request(
 /// The items of a turn: what is said in one go is a message; calls, their results and thoughts are items of their own.
 fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {
     turn.note_cache(dropped);
+    turn.note_names(|source| !matches!(source, Source::Base64 { .. }), dropped);
     for run in turn.parts.chunk_by(|one, next| is_said(&one.content) && is_said(&next.content)) {
         match &run[0].content {
             Content::ToolCall(call) => list.object(|item| write_call(item, call, "completed", arguments_of(call))),
@@ -192,32 +194,37 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
     });
 }
 
-fn write_format(root: &mut Object<'_>, format: &Format) {
-    match format {
-        Format::Text => {}
-        Format::JsonObject => root.object("text", |text| {
-            text.object("format", |format| format.put("type", "json_object"));
-        }),
-        Format::JsonSchema { name, description, schema, strict } => root.object("text", |text| {
-            text.object("format", |format| {
+/// The form of the answer, and how wordy it is.
+fn write_form(root: &mut Object<'_>, Conversation { format, verbosity, .. }: &Conversation) {
+    if matches!(format, Format::Text) && verbosity.is_none() {
+        return;
+    }
+    root.object("text", |text| {
+        match format {
+            Format::Text => {}
+            Format::JsonObject => text.object("format", |format| format.put("type", "json_object")),
+            Format::JsonSchema { name, description, schema, strict } => text.object("format", |format| {
                 format.put("type", "json_schema");
                 format.put("name", name.as_deref().unwrap_or("answer"));
                 format.put_some("description", description.as_ref());
                 format.put("schema", schema);
                 format.put_some("strict", *strict);
-            });
-        }),
-    }
+            }),
+        }
+        text.put_some("verbosity", verbosity.as_ref());
+    });
 }
 
-fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning) {
-    let Some(effort) = reasoning.effort_word() else { return };
+/// Whether an effort is said.
+fn write_reasoning(root: &mut Object<'_>, reasoning: &Reasoning, dropped: &mut Dropped) -> bool {
+    let Some(effort) = reasoning.effort_word(dropped) else { return false };
     root.object("reasoning", |object| object.put("effort", effort));
+    true
 }
 
 /// What is not told unasked. Whoever has the model think gets its thoughts sealed, to send them back: nothing is kept for it.
-fn write_included(root: &mut Object<'_>, conversation: &Conversation) {
-    let sealed = conversation.reasoning.effort_word().map(|_| "reasoning.encrypted_content");
+fn write_included(root: &mut Object<'_>, (conversation, thinks): (&Conversation, bool)) {
+    let sealed = thinks.then_some("reasoning.encrypted_content");
     let logprobs = conversation.logprobs.as_ref().map(|_| "message.output_text.logprobs");
     let included: Vec<&str> = sealed.into_iter().chain(logprobs).collect();
     root.put_some("include", (!included.is_empty()).then_some(included));

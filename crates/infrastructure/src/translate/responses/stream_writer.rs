@@ -62,7 +62,9 @@ impl StreamWriter {
             }
             Event::Reasoning(text) => {
                 self.within(Content::Reasoning { text: String::new(), signature: None }, out);
-                self.more(text, "response.reasoning_summary_text.delta", out);
+                if !text.is_empty() {
+                    self.more(text, "response.reasoning_summary_text.delta", out);
+                }
             }
             Event::Signature(proof) => self.sign(proof, out),
             Event::SealedReasoning(data) => {
@@ -122,17 +124,28 @@ impl StreamWriter {
                 begin_item(item, &content);
             });
         });
-        let part = Part::from(content);
-        if let Some((kind, _, _)) = part_of(&part.content) {
-            write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &part.content);
-                event.object("part", |object| write_any_part(object, &part));
-            });
+        self.open = Some(Open { id, part: Part::from(content), call });
+        // A thought may turn out to be nothing but its proof.
+        if !self.open.as_ref().is_some_and(Open::is_silent_thought) {
+            self.edge(Edge::Beginning, out);
         }
-        self.open = Some(Open { id, part, call });
+    }
+
+    /// Writes the beginning or the end of the part that the open item consists of, if it has one.
+    fn edge(&mut self, edge: Edge, out: &mut BytesMut) {
+        let Some(Open { id, part, .. }) = &self.open else { return };
+        let Some((beginning, end, _)) = part_of(&part.content) else { return };
+        let kind = if edge == Edge::Beginning { beginning } else { end };
+        write_event(out, kind, &mut self.sequence, |event| {
+            locate(event, id, self.answer.parts.len(), &part.content);
+            event.object("part", |object| write_any_part(object, part));
+        });
     }
 
     fn more(&mut self, text: &str, kind: &str, out: &mut BytesMut) {
+        if self.open.as_ref().is_some_and(Open::is_silent_thought) {
+            self.edge(Edge::Beginning, out);
+        }
         let at = self.answer.parts.len();
         let Some(Open { id, part: Part { content, logprobs, .. }, .. }) = &mut self.open else { return };
         let mut tokens = Vec::new();
@@ -162,29 +175,31 @@ impl StreamWriter {
         self.close(Status::Completed, out);
     }
 
+    /// Writes the event that repeats what the open item said.
+    fn said(&mut self, out: &mut BytesMut) {
+        let Some(Open { id, part: Part { content, logprobs, .. }, .. }) = &self.open else { return };
+        let Some((kind, key, text)) = done(content) else { return };
+        write_event(out, kind, &mut self.sequence, |event| {
+            locate(event, id, self.answer.parts.len(), content);
+            event.put(key, text);
+            put_logprobs(event, content, logprobs);
+        });
+    }
+
     /// Ends the item that is open, and says once more what it said.
     fn close(&mut self, status: Status, out: &mut BytesMut) {
         if self.open.as_ref().is_some_and(Open::is_bare_call) {
             self.more("{}", "response.function_call_arguments.delta", out);
         }
-        let Some(Open { id, mut part, .. }) = self.open.take() else { return };
+        if let Some(Open { part: Part { content: Content::Text(_), logprobs, .. }, .. }) = &mut self.open {
+            logprobs.append(&mut self.logprobs);
+        }
+        if !self.open.as_ref().is_some_and(Open::is_silent_thought) {
+            self.said(out);
+            self.edge(Edge::End, out);
+        }
+        let Some(Open { id, part, .. }) = self.open.take() else { return };
         let at = self.answer.parts.len();
-        if matches!(part.content, Content::Text(_)) {
-            part.logprobs.append(&mut self.logprobs);
-        }
-        if let Some((kind, key, text)) = done(&part.content) {
-            write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &part.content);
-                event.put(key, text);
-                put_logprobs(event, &part.content, &part.logprobs);
-            });
-        }
-        if let Some((_, kind, _)) = part_of(&part.content) {
-            write_event(out, kind, &mut self.sequence, |event| {
-                locate(event, &id, at, &part.content);
-                event.object("part", |object| write_any_part(object, &part));
-            });
-        }
         write_event(out, "response.output_item.done", &mut self.sequence, |event| {
             event.put("output_index", &at);
             event.object("item", |item| write_item(item, (&id, status), &part));
@@ -193,7 +208,19 @@ impl StreamWriter {
     }
 }
 
+/// Where a part begins, and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    Beginning,
+    End,
+}
+
 impl Open {
+    /// Whether it is a thought of which nothing was said yet.
+    fn is_silent_thought(&self) -> bool {
+        matches!(&self.part.content, Content::Reasoning { text, .. } if text.is_empty())
+    }
+
     fn is_bare_call(&self) -> bool {
         matches!(&self.part.content, Content::ToolCall(call) if call.arguments.is_empty())
     }
