@@ -54,8 +54,7 @@ impl Conversation {
     pub(crate) fn make_adaptive(&mut self, dropped: &mut Dropped) -> bool {
         let Sampling { temperature, top_p, top_k, .. } = &mut self.sampling;
         let (temperature, top_p, top_k) = (temperature.take(), top_p.take(), top_k.take());
-        let is_set = |value: Option<f64>| value.is_some_and(|value| value != 1.0);
-        let lost = [("temperature", is_set(temperature)), ("top_p", is_set(top_p)), ("top_k", top_k.is_some())];
+        let lost = [("temperature", is_unusual(temperature)), ("top_p", is_unusual(top_p)), ("top_k", top_k.is_some())];
         lost.into_iter().filter(|(_, is_lost)| *is_lost).for_each(|(key, _)| dropped.note(key));
         let was_drawn = temperature.is_some() || top_p.is_some() || top_k.is_some();
         let reasoning = &mut self.reasoning;
@@ -332,6 +331,11 @@ pub(crate) struct Sampling {
     pub(crate) seed: Option<i64>,
     pub(crate) presence_penalty: Option<f64>,
     pub(crate) frequency_penalty: Option<f64>,
+}
+
+/// Whether a temperature or a share of the likeliest tokens is another than 1, by which models draw them unless they are told.
+pub(crate) fn is_unusual(value: Option<f64>) -> bool {
+    value.is_some_and(|value| (value - 1.0).abs() > 0.0)
 }
 
 impl Sampling {

@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::block_writer::write_blocks;
 use crate::translate::{
-    conversation::{Conversation, Format, Part, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
+    conversation::{Conversation, Format, Part, Role, Sampling, Thinking, Tool, ToolChoice, Turn, is_unusual},
     json::{List, Object, body, object},
     schema::closed,
 };
@@ -180,16 +180,15 @@ fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &
 /// The provider takes temperatures from 0 to 1, and one of temperature and share alone. Whoever thinks is told neither.
 fn write_sampling(root: &mut Object<'_>, (conversation, thinks): (&Conversation, bool), dropped: &mut Dropped) {
     let Sampling { temperature, top_p, top_k, .. } = conversation.sampling;
-    let is_set = |value: Option<f64>| value.is_some_and(|value| value != 1.0);
     let is_hot = temperature.is_some_and(|temperature| temperature > 1.0);
-    let (loses_temperature, loses_share) = (thinks || is_hot, thinks || (is_set(temperature) && !is_hot));
+    let (loses_temperature, loses_share) = (thinks || is_hot, thinks || (is_unusual(temperature) && !is_hot));
     let lost = [
-        ("temperature", loses_temperature && is_set(temperature)),
-        ("top_p", loses_share && is_set(top_p)),
+        ("temperature", loses_temperature && is_unusual(temperature)),
+        ("top_p", loses_share && is_unusual(top_p)),
         ("top_k", thinks && top_k.is_some()),
     ];
     root.put_some("temperature", temperature.filter(|_| !loses_temperature));
-    root.put_some("top_p", top_p.filter(|top_p| !loses_share && *top_p != 1.0));
+    root.put_some("top_p", top_p.filter(|_| !loses_share && is_unusual(top_p)));
     root.put_some("top_k", top_k.filter(|_| !thinks));
     lost.into_iter().filter(|(_, is_lost)| *is_lost).for_each(|(key, _)| dropped.note(key));
     conversation.sampling.note_seed_and_penalties(dropped);
