@@ -18,7 +18,7 @@
 //! | `schema` | a schema as some providers demand it |
 //! | `words` | what a caller calls a field that has no place elsewhere |
 //! | `logprobs` | how likely the tokens of an answer were |
-//! | `fields`, `json` | reading objects without overlooking a field; writing them without a tree |
+//! | `fields`, `json`, `raw` | reading objects without overlooking a field; writing them without a tree; what stays as it was spelt |
 
 mod answer;
 mod bedrock;
@@ -30,6 +30,7 @@ mod gemini;
 mod json;
 mod logprobs;
 mod messages;
+mod raw;
 mod responses;
 mod schema;
 mod stream;
@@ -37,7 +38,7 @@ mod stream;
 mod tests;
 mod words;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
@@ -103,7 +104,7 @@ fn reworded(
         dropped.note(words::in_words_of(from, field, body));
     }
     // A body that was just written is one that can be read.
-    let (operation, written) = (Operation::Converse(to), written.freeze());
+    let (operation, written) = (Operation::Converse(to), Bytes::from(written));
     let request = match to {
         Dialect::Gemini | Dialect::Bedrock => {
             InferenceRequest::addressed(operation, written, Address { model: model.into(), stream })
@@ -121,7 +122,7 @@ fn write_request(
     conversation: &Conversation,
     (dialect, model): (Dialect, &str),
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     match dialect {
         Dialect::Chat => chat::write_request(conversation, model, dropped),
         Dialect::Messages => messages::write_request(conversation, model, dropped),
@@ -173,7 +174,7 @@ pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'
         Dialect::Gemini => gemini::write_answer(&answer),
         Dialect::Bedrock => return Err(malformed(Work::Ambiguous)),
     };
-    Ok(written.freeze())
+    Ok(written.into())
 }
 
 /// The fault with the upstream's own words, if it has any, as the caller's family words them.

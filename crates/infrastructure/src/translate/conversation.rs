@@ -6,13 +6,12 @@
 //!
 //! [`Unfit`]: tidegate_domain::inference::Unfit
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
-use super::logprobs::{LogprobsWish, TokenLogprob};
-
-/// Any JSON, in its own spelling.
-pub(crate) type Json = Box<RawValue>;
+use super::{
+    logprobs::{LogprobsWish, TokenLogprob},
+    raw::Json,
+};
 
 /// A request for the next turn.
 #[derive(Debug, Clone, Default)]

@@ -4,10 +4,15 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use tidegate_domain::inference::{Dropped, Unfit};
+use tidegate_domain::{
+    inference::{Dropped, Unfit},
+    json::{self, Scanner},
+};
 
-use super::conversation::{Content, Part};
+use super::{
+    conversation::{Content, Part},
+    raw::{Json, Raw},
+};
 
 /// What is wrong with a field that changes what is asked and has no counterpart.
 pub(super) const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
@@ -17,7 +22,7 @@ pub(super) const NOWHERE: &str = "cannot be said to this model's provider, which
 pub(super) struct Fields<'a> {
     /// Where the object stands, without a dot at its end; empty for the body itself.
     path: String,
-    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+    entries: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
 
 impl<'a> Fields<'a> {
@@ -28,20 +33,27 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of the object at `path`.
-    pub(super) fn of(path: String, value: &'a RawValue) -> Result<Self, Unfit> {
+    pub(super) fn of(path: String, value: Raw<'a>) -> Result<Self, Unfit> {
         Self::parse(path, value.get())
     }
 
     fn parse(path: String, json: &'a str) -> Result<Self, Unfit> {
-        match serde_json::from_str::<Entries<'a>>(json) {
-            Ok(Entries(entries)) => Ok(Self { path, entries }),
+        let mut entries = Vec::with_capacity(8);
+        let mut scanner = Scanner::of(json);
+        // A nested key that stands twice is left to the upstream.
+        let read = scanner.fields(|scanner, key| {
+            entries.push((key, Raw::of(scanner.value()?)));
+            Ok(())
+        });
+        match read.and_then(|()| scanner.end()) {
+            Ok(()) => Ok(Self { path, entries }),
             Err(_) => Err(Unfit::field(&path, "must be an object")),
         }
     }
 
     /// The path of the field `key`.
     pub(super) fn at(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() { key.to_owned() } else { [&self.path, ".", key].concat() }
     }
 
     /// The error of the field `key`.
@@ -50,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the value of `key`; `null` is none. One in camel case may stand there in snake case, as Google takes it.
-    pub(super) fn take(&mut self, key: &str) -> Option<&'a RawValue> {
+    pub(super) fn take(&mut self, key: &str) -> Option<Raw<'a>> {
         let at = self.entries.iter().position(|(known, _)| known == key || is_snake_case_of(known, key))?;
         let (_, value) = self.entries.swap_remove(at);
         (value.get() != "null").then_some(value)
@@ -65,7 +77,13 @@ impl<'a> Fields<'a> {
 
     /// A string.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, Unfit> {
-        self.read(key, "a string")
+        Ok(self.borrowed_text(key)?.map(Cow::into_owned))
+    }
+
+    fn borrowed_text(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, Unfit> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let text = json::text(value.get()).ok_or_else(|| self.wrong(key, "must be a string"))?;
+        Ok(Some(text))
     }
 
     /// A string that must be there.
@@ -75,15 +93,13 @@ impl<'a> Fields<'a> {
 
     /// The object at `key`.
     pub(super) fn object(&mut self, key: &str) -> Result<Option<Fields<'a>>, Unfit> {
-        let path = self.at(key);
-        self.take(key).map(|value| Fields::of(path, value)).transpose()
+        self.take(key).map(|value| Fields::of(self.at(key), value)).transpose()
     }
 
     /// The elements of the list at `key`, each with its path.
-    pub(super) fn list(&mut self, key: &str) -> Result<Vec<(String, &'a RawValue)>, Unfit> {
-        let path = self.at(key);
+    pub(super) fn list(&mut self, key: &str) -> Result<Vec<(String, Raw<'a>)>, Unfit> {
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
-        elements(&path, value)
+        elements(&self.at(key), value)
     }
 
     /// What is said at `key`: a text, or a list of what `what` names, each element read with its path.
@@ -91,21 +107,20 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &str,
         what: &str,
-        read: impl FnMut((String, &'a RawValue)) -> Result<Part, Unfit>,
+        read: impl FnMut((String, Raw<'a>)) -> Result<Part, Unfit>,
     ) -> Result<Vec<Part>, Unfit> {
-        let path = self.at(key);
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
         if value.get().starts_with('[') {
-            return elements(&path, value)?.into_iter().map(read).collect();
+            return elements(&self.at(key), value)?.into_iter().map(read).collect();
         }
-        let text: String = serde_json::from_str(value.get())
-            .map_err(|_| Unfit::field(&path, &format!("must be a string or a list of {what}")))?;
-        Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text).into()] })
+        let text =
+            json::text(value.get()).ok_or_else(|| self.wrong(key, &format!("must be a string or a list of {what}")))?;
+        Ok(if text.is_empty() { Vec::new() } else { vec![Content::Text(text.into_owned()).into()] })
     }
 
     /// Any JSON, in its own spelling.
-    pub(super) fn json(&mut self, key: &str) -> Option<Box<RawValue>> {
-        self.take(key).map(ToOwned::to_owned)
+    pub(super) fn json(&mut self, key: &str) -> Option<Json> {
+        self.take(key).map(Raw::to_json)
     }
 
     /// Refuses the field `key` unless it is absent or says one of `harmless`.
@@ -135,7 +150,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whatever is left, with its path.
-    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Cow<'a, str>, &'a RawValue)> {
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Cow<'a, str>, Raw<'a>)> {
         let Self { path, entries } = self;
         entries.into_iter().map(move |(key, value)| (format!("{path}.{key}"), key, value))
     }
@@ -165,42 +180,17 @@ fn is_snake_case_of(known: &str, key: &str) -> bool {
 }
 
 /// The elements of a list, each with its path.
-pub(super) fn elements<'a>(path: &str, value: &'a RawValue) -> Result<Vec<(String, &'a RawValue)>, Unfit> {
-    let elements: Vec<&'a RawValue> =
-        serde_json::from_str(value.get()).map_err(|_| Unfit::field(path, "must be a list"))?;
-    Ok(elements.into_iter().enumerate().map(|(at, element)| (format!("{path}[{at}]"), element)).collect())
-}
-
-/// The entries of an object, in their order. A nested key that stands twice is left to the upstream.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-
-        impl<'de> serde::de::Visitor<'de> for EntriesVisitor {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    entries.push((key, map.next_value()?));
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(EntriesVisitor)
+pub(super) fn elements<'a>(path: &str, value: Raw<'a>) -> Result<Vec<(String, Raw<'a>)>, Unfit> {
+    let mut elements = Vec::new();
+    let read = Scanner::of(value.get()).list(|scanner| {
+        elements.push((format!("{path}[{}]", elements.len()), Raw::of(scanner.value()?)));
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(elements),
+        Err(_) => Err(Unfit::field(path, "must be a list")),
     }
 }
-
-/// A key that borrows from the body unless it holds an escape.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -221,9 +211,9 @@ mod tests {
     fn a_key_in_camel_case_is_found_in_snake_case() {
         let mut fields =
             Fields::of_body(br#"{"max_output_tokens":1,"topp":2,"top_p":3,"max_tokens":4,"maxTokens":5}"#).unwrap();
-        assert_eq!(fields.take("maxOutputTokens").map(RawValue::get), Some("1"));
-        assert_eq!(fields.take("topP").map(RawValue::get), Some("3"));
-        assert_eq!(fields.take("max_tokens").map(RawValue::get), Some("4"));
+        assert_eq!(fields.take("maxOutputTokens").map(Raw::get), Some("1"));
+        assert_eq!(fields.take("topP").map(Raw::get), Some("3"));
+        assert_eq!(fields.take("max_tokens").map(Raw::get), Some("4"));
         assert!(fields.take("max_tokens").is_none());
     }
 

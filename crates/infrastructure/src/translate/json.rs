@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_domain::json::spells_itself;
@@ -10,121 +9,126 @@ use tidegate_domain::json::spells_itself;
 /// An object that is being written.
 #[derive(Debug)]
 pub(super) struct Object<'a> {
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
     is_empty: bool,
 }
 
 /// A list that is being written.
 #[derive(Debug)]
 pub(super) struct List<'a> {
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
     is_empty: bool,
 }
 
 /// Room for a body: most are written into it without being moved.
-pub(super) fn body() -> BytesMut {
-    BytesMut::with_capacity(1024)
+pub(super) fn body() -> Vec<u8> {
+    Vec::with_capacity(1024)
 }
 
 /// Writes an object.
-pub(super) fn object(out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
-    out.put_u8(b'{');
+pub(super) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    out.push(b'{');
     fill(&mut Object { out, is_empty: true });
-    out.put_u8(b'}');
+    out.push(b'}');
 }
 
 /// A value that can be written. Not serde's: nearly all of it is text, and most text is spelt as it reads, which a look at whole words tells.
 pub(super) trait Value {
     /// Writes it.
-    fn write(&self, out: &mut BytesMut);
+    fn write(&self, out: &mut Vec<u8>);
 }
 
 impl Value for str {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         if !spells_itself(self) {
             return by_serde(self, out);
         }
-        out.reserve(self.len() + 2);
-        out.put_u8(b'"');
-        out.put_slice(self.as_bytes());
-        out.put_u8(b'"');
+        write_plain(self, out);
     }
 }
 
 impl Value for String {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         self.as_str().write(out);
     }
 }
 
 impl Value for RawValue {
-    fn write(&self, out: &mut BytesMut) {
-        out.put_slice(self.get().as_bytes());
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.get().as_bytes());
     }
 }
 
 impl<T: Value + ?Sized> Value for &T {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         (**self).write(out);
     }
 }
 
 impl<T: Value + ?Sized> Value for Box<T> {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         (**self).write(out);
     }
 }
 
 impl<T: Value + ToOwned + ?Sized> Value for Cow<'_, T> {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         (**self).write(out);
     }
 }
 
 impl<T: Value> Value for Option<T> {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         match self {
             Some(value) => value.write(out),
-            None => out.put_slice(b"null"),
+            None => out.extend_from_slice(b"null"),
         }
     }
 }
 
 impl<T: Value> Value for Vec<T> {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         self.as_slice().write(out);
     }
 }
 
 impl<T: Value, const N: usize> Value for [T; N] {
-    fn write(&self, out: &mut BytesMut) {
+    fn write(&self, out: &mut Vec<u8>) {
         self.as_slice().write(out);
     }
 }
 
 impl<T: Value> Value for [T] {
-    fn write(&self, out: &mut BytesMut) {
-        out.put_u8(b'[');
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
         for (at, value) in self.iter().enumerate() {
             if at > 0 {
-                out.put_u8(b',');
+                out.push(b',');
             }
             value.write(out);
         }
-        out.put_u8(b']');
+        out.push(b']');
     }
 }
 
+/// Writes a string that spells itself.
+fn write_plain(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 /// Writes as serde does.
-fn by_serde(value: &(impl serde::Serialize + ?Sized), out: &mut BytesMut) {
+fn by_serde(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
     // Strings and numbers: writing them into memory does not fail.
-    let _ = serde_json::to_writer(out.writer(), value);
+    let _ = serde_json::to_writer(out, value);
 }
 
 macro_rules! by_serde {
     ($($kind:ty),*) => {
         $(impl Value for $kind {
-            fn write(&self, out: &mut BytesMut) {
+            fn write(&self, out: &mut Vec<u8>) {
                 by_serde(self, out);
             }
         })*
@@ -134,46 +138,60 @@ macro_rules! by_serde {
 by_serde!((), bool, i32, i64, u32, u64, usize, f64);
 
 impl Object<'_> {
-    fn key(&mut self, key: &str) {
+    /// A key of ours, which spells itself.
+    fn key(&mut self, key: &'static str) {
+        debug_assert!(spells_itself(key), "{key} needs an escape");
+        self.separate();
+        write_plain(key, self.out);
+        self.out.push(b':');
+    }
+
+    fn separate(&mut self) {
         if !self.is_empty {
-            self.out.put_u8(b',');
+            self.out.push(b',');
         }
         self.is_empty = false;
-        key.write(self.out);
-        self.out.put_u8(b':');
     }
 
     /// A field.
-    pub(super) fn put<T: Value + ?Sized>(&mut self, key: &str, field: &T) {
+    pub(super) fn put<T: Value + ?Sized>(&mut self, key: &'static str, field: &T) {
         self.key(key);
         field.write(self.out);
     }
 
     /// A field, if there is a value for it.
-    pub(super) fn put_some<T: Value>(&mut self, key: &str, field: Option<T>) {
+    pub(super) fn put_some<T: Value>(&mut self, key: &'static str, field: Option<T>) {
         if let Some(field) = field {
             self.put(key, &field);
         }
     }
 
     /// A field whose value is JSON already.
-    pub(super) fn put_json(&mut self, key: &str, json: &str) {
+    pub(super) fn put_json(&mut self, key: &'static str, json: &str) {
         self.key(key);
-        self.out.put_slice(json.as_bytes());
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    /// A field of the caller's, whose value is JSON already.
+    pub(super) fn put_foreign(&mut self, key: &str, json: &str) {
+        self.separate();
+        key.write(self.out);
+        self.out.push(b':');
+        self.out.extend_from_slice(json.as_bytes());
     }
 
     /// A field that is an object.
-    pub(super) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub(super) fn object(&mut self, key: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
         self.key(key);
         object(self.out, fill);
     }
 
     /// A field that is a list.
-    pub(super) fn list(&mut self, key: &str, fill: impl FnOnce(&mut List<'_>)) {
+    pub(super) fn list(&mut self, key: &'static str, fill: impl FnOnce(&mut List<'_>)) {
         self.key(key);
-        self.out.put_u8(b'[');
+        self.out.push(b'[');
         fill(&mut List { out: self.out, is_empty: true });
-        self.out.put_u8(b']');
+        self.out.push(b']');
     }
 }
 
@@ -181,7 +199,7 @@ impl List<'_> {
     /// An element that is an object.
     pub(super) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
         if !self.is_empty {
-            self.out.put_u8(b',');
+            self.out.push(b',');
         }
         self.is_empty = false;
         object(self.out, fill);
@@ -208,7 +226,7 @@ mod tests {
 
     #[test]
     fn fields_come_in_the_order_in_which_they_are_put() {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         object(&mut out, |root| {
             root.put("b", "x\"y");
             root.put_some("none", None::<u32>);
@@ -222,7 +240,7 @@ mod tests {
             root.object("o", |_| {});
         });
         let expected = "{'b':'x\\'y','t':'caf\u{e9}\\u0001','s':['a','b'],'j':1e400,'l':[{'a':1},{}],'o':{}}";
-        assert_eq!(out, expected.replace('\'', "\""));
+        assert_eq!(String::from_utf8(out).unwrap(), expected.replace('\'', "\""));
     }
 
     #[test]

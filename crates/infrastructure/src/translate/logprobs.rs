@@ -88,7 +88,6 @@ fn write_token(object: &mut Object<'_>, TokenLogprob { token, logprob, bytes, to
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
 
     use super::*;
     use crate::translate::json::object;
@@ -99,9 +98,9 @@ mod tests {
 
     #[track_caller]
     fn check(list: &str, expected: &str) {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         object(&mut out, |root| root.list("l", |list_out| write_tokens(list_out, &tokens(list))));
-        assert_eq!(out, format!(r#"{{"l":{expected}}}"#));
+        assert_eq!(String::from_utf8(out).unwrap(), format!(r#"{{"l":{expected}}}"#));
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! What some providers demand of a schema: that no object in it is open.
 
-use bytes::BytesMut;
-use serde_json::value::RawValue;
-
 use super::{
     fields::{Fields, elements},
     json::object,
+    raw::Raw,
 };
 
 /// Keys under which schemas stand by names of their own.
@@ -17,19 +15,19 @@ const MORE: &str = "additionalProperties";
 
 /// The schema with each of its objects closed that names its properties and does not say whether it may have others. What fits it fits the
 /// schema that it was. An object without properties stays as it is: closed, it would have to be empty.
-pub(super) fn closed(schema: &RawValue) -> String {
+pub(super) fn closed(schema: Raw<'_>) -> String {
     let Ok(fields) = Fields::of(String::new(), schema) else { return schema.get().to_owned() };
     let (mut names_properties, mut says_more) = (false, false);
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     object(&mut out, |root| {
         for (_, key, value) in fields.into_entries() {
             names_properties |= key == "properties" && value.get().len() > 2;
             says_more |= key == MORE;
             match &*key {
-                key if NAMED.contains(&key) => root.put_json(key, &each_closed(value)),
-                key if LISTED.contains(&key) => root.put_json(key, &all_closed(value)),
-                key @ ("items" | MORE | "not") => root.put_json(key, &closed(value)),
-                key => root.put(key, value),
+                key if NAMED.contains(&key) => root.put_foreign(key, &each_closed(value)),
+                key if LISTED.contains(&key) => root.put_foreign(key, &all_closed(value)),
+                key @ ("items" | MORE | "not") => root.put_foreign(key, &closed(value)),
+                key => root.put_foreign(key, value.get()),
             }
         }
         if names_properties && !says_more {
@@ -39,23 +37,23 @@ pub(super) fn closed(schema: &RawValue) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn each_closed(schemas: &RawValue) -> String {
+fn each_closed(schemas: Raw<'_>) -> String {
     let Ok(fields) = Fields::of(String::new(), schemas) else { return schemas.get().to_owned() };
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     object(&mut out, |root| {
-        fields.into_entries().for_each(|(_, key, schema)| root.put_json(&key, &closed(schema)));
+        fields.into_entries().for_each(|(_, key, schema)| root.put_foreign(&key, &closed(schema)));
     });
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn all_closed(schemas: &RawValue) -> String {
+fn all_closed(schemas: Raw<'_>) -> String {
     let Ok(schemas) = elements("", schemas) else { return schemas.get().to_owned() };
     let schemas: Vec<String> = schemas.into_iter().map(|(_, schema)| closed(schema)).collect();
     format!("[{}]", schemas.join(","))
 }
 
 /// Whether OpenAI would take it for a strict one: every object is closed and requires whatever it names.
-pub(super) fn is_strict(schema: &RawValue) -> bool {
+pub(super) fn is_strict(schema: Raw<'_>) -> bool {
     let Ok(value) = serde_json::from_str(schema.get()) else { return false };
     has_strict_objects(&value)
 }
@@ -76,13 +74,9 @@ fn has_strict_objects(schema: &serde_json::Value) -> bool {
 mod tests {
     use super::*;
 
-    fn schema(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
-    }
-
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        assert_eq!(closed(&schema(text)), expected);
+        assert_eq!(closed(Raw::of(text)), expected);
     }
 
     #[test]
@@ -128,7 +122,7 @@ mod tests {
             (&of(r#","required":["a"]"#), false),
             (r#"{"type":"array","items":{"type":"object"}}"#, false),
         ] {
-            assert_eq!(is_strict(&schema(text)), expected, "{text}");
+            assert_eq!(is_strict(Raw::of(text)), expected, "{text}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A stream on its way from one dialect into another.
 
-use bytes::BytesMut;
 use tidegate_domain::{
     fault::{Fault, Work},
     inference::{Dialect, StreamChunk},
@@ -19,7 +18,6 @@ use crate::provider::sse;
 pub(crate) struct StreamTranslator {
     reader: Reader,
     writer: Writer,
-    out: BytesMut,
     names: Names,
 }
 
@@ -74,7 +72,7 @@ impl StreamTranslator {
             Dialect::Bedrock => return None,
         };
         let names = Names { id: asked.id.into(), model: asked.model.into(), created: asked.at };
-        Some(Self { reader, writer, out: BytesMut::new(), names })
+        Some(Self { reader, writer, names })
     }
 
     /// Translates a chunk: whole events of the provider's dialect.
@@ -82,10 +80,10 @@ impl StreamTranslator {
     /// # Errors
     /// A fault if an event cannot be read, or what it says cannot be written.
     pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
-        let Self { reader, writer, out, names } = self;
+        let Self { reader, writer, names } = self;
         // Most events are no longer than twice their length in another dialect.
-        out.reserve(2 * chunk.bytes.len());
-        let mut sink = Written { writer, out, names };
+        let mut out = Vec::with_capacity(2 * chunk.bytes.len());
+        let mut sink = Written { writer, out: &mut out, names };
         let mut rest = &chunk.bytes[..];
         while !rest.is_empty() {
             let (event, behind) = rest.split_at(sse::first_event(rest));
@@ -113,13 +111,13 @@ impl StreamTranslator {
         if sink.writer.has_lost() {
             return Err(malformed(Work::Partial));
         }
-        Ok(StreamChunk { bytes: self.out.split().freeze(), signals: chunk.signals })
+        Ok(StreamChunk { bytes: out.into(), signals: chunk.signals })
     }
 }
 
 struct Written<'a> {
     writer: &'a mut Writer,
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
     names: &'a Names,
 }
 

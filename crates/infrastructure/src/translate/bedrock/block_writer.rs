@@ -3,9 +3,10 @@
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
-    conversation::{Content, Json, Part, Source, ToolCall, ToolResult},
+    conversation::{Content, Part, Source, ToolCall, ToolResult},
     json::{List, Object, object_or_empty},
     messages::may_be_anthropics,
+    raw::Json,
     responses::is_openais,
 };
 

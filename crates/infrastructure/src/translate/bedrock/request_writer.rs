@@ -1,6 +1,5 @@
 //! Writes a request.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::block_writer::{BlockWriter, write_cache_point};
@@ -14,7 +13,7 @@ use crate::translate::{
 pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     refuse(conversation)?;
     let mut written = Ok(());
     let mut out = body();
@@ -103,7 +102,7 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
             spec.put("name", &tool.name);
             spec.put_some("description", tool.description.as_ref().filter(|text| !text.is_empty()));
             spec.object("inputSchema", |schema| match &tool.parameters {
-                Some(parameters) if tool.strict == Some(true) => schema.put_json("json", &closed(parameters)),
+                Some(parameters) if tool.strict == Some(true) => schema.put_json("json", &closed(parameters.as_raw())),
                 Some(parameters) => schema.put("json", parameters),
                 None => schema.put_json("json", r#"{"type":"object","properties":{}}"#),
             });
@@ -136,7 +135,7 @@ fn write_sampling(root: &mut Object<'_>, conversation: &Conversation, dropped: &
 fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
     let effort = effort_of(&conversation.reasoning);
     let schema = match &conversation.format {
-        Format::JsonSchema { name, description, schema, .. } => Some((name, description, closed(schema))),
+        Format::JsonSchema { name, description, schema, .. } => Some((name, description, closed(schema.as_raw()))),
         Format::Text | Format::JsonObject => None,
     };
     if effort.is_none() && schema.is_none() {

@@ -1,12 +1,12 @@
 //! Reads a message of a request.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::Fields,
     gemini::marked,
+    raw::Raw,
 };
 
 /// Reads a message.
@@ -82,7 +82,7 @@ fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Pa
     fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
 }
 
-fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
     let cache = fields.json("cache_control");
     let content = match &*fields.required_text("type")? {

@@ -1,6 +1,5 @@
 //! Reads a request.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::message_reader::read_message;
@@ -8,6 +7,7 @@ use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE, elements},
     logprobs::LogprobsWish,
+    raw::Raw,
 };
 
 /// Fields that tell OpenAI how to run its own service, in this dialect and in Responses; they mean nothing to anybody else and change
@@ -154,7 +154,7 @@ fn read_logprobs(fields: &mut Fields<'_>) -> Result<Option<LogprobsWish>, Unfit>
 fn read_stop(fields: &mut Fields<'_>) -> Result<Vec<String>, Unfit> {
     let path = fields.at("stop");
     let Some(value) = fields.take("stop") else { return Ok(Vec::new()) };
-    let sequence = |path: &str, value: &RawValue| {
+    let sequence = |path: &str, value: Raw<'_>| {
         serde_json::from_str(value.get()).map_err(|_| Unfit::field(path, "must be a string"))
     };
     if !value.get().starts_with('[') {

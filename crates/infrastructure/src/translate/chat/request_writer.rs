@@ -1,6 +1,5 @@
 //! Writes a request.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
@@ -16,7 +15,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     let mut messages = Ok(());
     let mut out = body();
     object(&mut out, |root| {

@@ -1,7 +1,5 @@
 //! Writes a stream, event by event.
 
-use bytes::BytesMut;
-
 use super::answer::{finish_reason, write_logprobs, write_proof, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
@@ -44,7 +42,7 @@ impl StreamWriter {
     }
 
     /// Writes what an event comes to.
-    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, model, created } => {
                 (self.id, self.model) = ((*id).to_owned(), (*model).to_owned());
@@ -95,17 +93,17 @@ impl StreamWriter {
     }
 
     /// Gives the last call an empty object, if nobody gave it arguments: callers read them as JSON.
-    fn complete_call(&mut self, out: &mut BytesMut) {
+    fn complete_call(&mut self, out: &mut Vec<u8>) {
         if let Some(index) = self.bare.take() {
             self.call(index, out, |call| call.object("function", |function| function.put("arguments", "{}")));
         }
     }
 
-    fn delta(&mut self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn delta(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         self.choice(out, None, fill);
     }
 
-    fn call(&mut self, index: u32, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn call(&mut self, index: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         let at = self.calls.iter().position(|known| *known == index).unwrap_or_default();
         self.delta(out, |delta| {
             delta.list("tool_calls", |list| {
@@ -117,11 +115,11 @@ impl StreamWriter {
         });
     }
 
-    fn finish(&mut self, stop: &Stop, out: &mut BytesMut) {
+    fn finish(&mut self, stop: &Stop, out: &mut Vec<u8>) {
         self.choice(out, Some(finish_reason(stop)), |_| {});
     }
 
-    fn choice(&mut self, out: &mut BytesMut, finish: Option<&str>, fill: impl FnOnce(&mut Object<'_>)) {
+    fn choice(&mut self, out: &mut Vec<u8>, finish: Option<&str>, fill: impl FnOnce(&mut Object<'_>)) {
         let logprobs = std::mem::take(&mut self.logprobs);
         self.event(out, |chunk| {
             chunk.list("choices", |choices| {
@@ -135,7 +133,7 @@ impl StreamWriter {
         });
     }
 
-    fn event(&self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn event(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         out.extend_from_slice(b"data: ");
         object(out, |chunk| {
             chunk.put("id", &self.id);
@@ -147,7 +145,7 @@ impl StreamWriter {
         out.extend_from_slice(b"\n\n");
     }
 
-    fn end(&self, out: &mut BytesMut) {
+    fn end(&self, out: &mut Vec<u8>) {
         if self.wants_usage {
             self.event(out, |chunk| {
                 chunk.list("choices", |_| {});

@@ -1,6 +1,5 @@
 //! Reads and writes a whole answer.
 
-use bytes::BytesMut;
 use serde::Deserialize;
 use tidegate_domain::inference::Usage;
 
@@ -96,7 +95,7 @@ pub(super) fn finish_reason(stop: &Stop) -> &'static str {
 }
 
 /// Writes an answer.
-pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);

@@ -1,16 +1,16 @@
 //! Reads a message of a request.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     chat::{read_call, read_image},
     conversation::{Content, Part, Role, Source, ToolResult, Turn},
     fields::Fields,
+    raw::Raw,
 };
 
 /// Reads a message, which stands at `path`.
-pub(super) fn read_message(path: String, message: &RawValue, dropped: &mut Dropped) -> Result<Turn, Unfit> {
+pub(super) fn read_message(path: String, message: Raw<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
     let mut fields = Fields::of(path.clone(), message)?;
     let (role, parts) = match &*fields.required_text("role")? {
         "system" => (Role::System, read_content(&mut fields, dropped)?),
@@ -56,7 +56,7 @@ fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Pa
     fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
 }
 
-fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
     let content = match &*fields.required_text("type")? {
         "text" => Content::Text(fields.required_text("text")?),

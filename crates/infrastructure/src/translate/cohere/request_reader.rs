@@ -1,12 +1,12 @@
 //! Reads a request.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::message_reader::read_message;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
+    raw::Raw,
     schema::is_strict,
 };
 
@@ -59,12 +59,12 @@ fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool
     tools.into_iter().map(|(path, tool)| read_tool((path, tool), strict, dropped)).collect()
 }
 
-fn read_tool((path, tool): (String, &RawValue), strict: Option<bool>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
+fn read_tool((path, tool): (String, Raw<'_>), strict: Option<bool>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
     let mut fields = Fields::of(path, tool)?;
     fields.refuse_unless("type", &[r#""function""#], "must be 'function'")?;
     let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
     let parameters = function.json("parameters");
-    let can_be_strict = parameters.as_deref().is_none_or(is_strict);
+    let can_be_strict = parameters.as_ref().is_none_or(|parameters| is_strict(parameters.as_raw()));
     if strict == Some(true) && !can_be_strict {
         dropped.note("strict_tools");
     }
@@ -99,7 +99,7 @@ fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format,
             None => Format::JsonObject,
             Some(schema) => {
                 // That it is kept to goes without saying here; elsewhere not every schema can be strict.
-                let strict = is_strict(&schema).then_some(true);
+                let strict = is_strict(schema.as_raw()).then_some(true);
                 Format::JsonSchema { name: None, description: None, schema, strict }
             }
         },

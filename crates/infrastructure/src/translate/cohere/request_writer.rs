@@ -1,6 +1,5 @@
 //! Writes a request.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::message_writer::write_turn;
@@ -17,7 +16,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
     conversation.refuse_logprobs()?;
     if !conversation.tools.is_empty() && !matches!(conversation.format, Format::Text) {

@@ -2,8 +2,6 @@
 //!
 //! Here a stream is a sequence of contents and calls, each of which is started and ended. What it cost is said at its end.
 
-use bytes::BytesMut;
-
 use super::answer::{finish_reason, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
@@ -34,7 +32,7 @@ enum Block {
 
 impl StreamWriter {
     /// Writes what an event comes to.
-    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, .. } => begin(id, out),
             Event::Text(text) | Event::Refusal(text) => self.say(Block::Text, text, out),
@@ -74,7 +72,7 @@ impl StreamWriter {
         self.has_lost
     }
 
-    fn say(&mut self, block: Block, text: &str, out: &mut BytesMut) {
+    fn say(&mut self, block: Block, text: &str, out: &mut Vec<u8>) {
         let key = if block == Block::Thinking { "thinking" } else { "text" };
         if self.open != Some(block) {
             self.close(out);
@@ -91,14 +89,14 @@ impl StreamWriter {
         });
     }
 
-    fn arguments(&self, json: &str, out: &mut BytesMut) {
+    fn arguments(&self, json: &str, out: &mut Vec<u8>) {
         write_event(out, ("tool-call-delta", self.calls), |message| {
             message.object("tool_calls", |call| call.object("function", |function| function.put("arguments", json)));
         });
     }
 
     /// Ends what is open. A call without arguments gets an empty object: callers read them as JSON.
-    fn close(&mut self, out: &mut BytesMut) {
+    fn close(&mut self, out: &mut Vec<u8>) {
         let (kind, count) = match self.open.take() {
             None => return,
             Some(Block::Text | Block::Thinking) => ("content-end", &mut self.contents),
@@ -114,7 +112,7 @@ impl StreamWriter {
         write_data(out, kind, |event| event.put("index", &index));
     }
 
-    fn end(&mut self, out: &mut BytesMut) {
+    fn end(&mut self, out: &mut Vec<u8>) {
         self.close(out);
         let stop = self.stop.take().unwrap_or(Stop::Done);
         write_data(out, "message-end", |event| {
@@ -126,7 +124,7 @@ impl StreamWriter {
     }
 }
 
-fn begin(id: &str, out: &mut BytesMut) {
+fn begin(id: &str, out: &mut Vec<u8>) {
     write_data(out, "message-start", |event| {
         event.put("id", id);
         event.object("delta", |delta| {
@@ -141,14 +139,14 @@ fn begin(id: &str, out: &mut BytesMut) {
     });
 }
 
-fn write_event(out: &mut BytesMut, (kind, index): (&str, u32), fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, (kind, index): (&str, u32), fill: impl FnOnce(&mut Object<'_>)) {
     write_data(out, kind, |event| {
         event.put("index", &index);
         event.object("delta", |delta| delta.object("message", fill));
     });
 }
 
-fn write_data(out: &mut BytesMut, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_data(out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
 use serde::{Deserialize, de::Error};
 use serde_json::value::RawValue;
 use tidegate_domain::inference::Usage;
@@ -191,7 +190,7 @@ fn read_part(part: &PartWire<'_>, (answer, calls): (&str, &mut usize), parts: &m
 }
 
 /// Writes an answer.
-pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         let stop = answer.stop.as_ref().unwrap_or(&Stop::Done);

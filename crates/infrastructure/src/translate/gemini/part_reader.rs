@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::proof;
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     fields::{Fields, NOWHERE},
+    raw::Raw,
 };
 
 /// Where only Google fetches a file.
@@ -153,8 +153,7 @@ fn read_result(mut fields: Fields<'_>, calls: &mut Calls, dropped: &mut Dropped)
     let Some(call) = calls.answered(id.as_deref(), &name) else {
         return Err(fields.wrong("name", "answers no call that comes before it"));
     };
-    let response = fields.json("response");
-    let response = response.as_deref().map_or("{}", RawValue::get);
+    let response = fields.take("response").map_or("{}", Raw::get);
     let (text, is_error) = match serde_json::from_str(response) {
         Ok(ResultWire { output: Some(text), error: None }) => (text, false),
         Ok(ResultWire { output: None, error: Some(text) }) => (text, true),

@@ -7,9 +7,10 @@ use super::{
     schema::json_schema,
 };
 use crate::translate::{
-    conversation::{Conversation, Format, Json, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
+    conversation::{Conversation, Format, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
     logprobs::LogprobsWish,
+    raw::Json,
 };
 
 /// Fields that tell Google how to run its own service; they mean nothing elsewhere and change nothing of what is asked.

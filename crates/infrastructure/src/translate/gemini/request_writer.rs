@@ -1,6 +1,5 @@
 //! Writes a request.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::part_writer::{Names, write_parts};
@@ -16,16 +15,16 @@ const MOST_BUDGET: i64 = 24_576;
 pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
     let mut written = Ok(());
     let mut out = body();
     object(&mut out, |root| {
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation, dropped);
-        let mut settings = BytesMut::new();
+        let mut settings = Vec::new();
         object(&mut settings, |settings| write_settings(settings, conversation));
-        if settings != "{}" {
+        if settings != b"{}" {
             root.put_json("generationConfig", &String::from_utf8_lossy(&settings));
         }
     });

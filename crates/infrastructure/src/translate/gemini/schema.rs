@@ -3,22 +3,20 @@
 //! Google's `Schema` is a part of `OpenAPI` 3.0: types in capitals, `nullable` beside the type, and whole numbers that may be
 //! strings. What JSON schema has the same is copied as it was spelt.
 
-use bytes::BytesMut;
-use serde_json::value::RawValue;
 use tidegate_domain::inference::Unfit;
 
 use crate::translate::{
-    conversation::Json,
     fields::{Fields, elements},
     json::object,
+    raw::{Json, Raw},
 };
 
 /// The JSON schema that says the same as the schema at `path`.
-pub(super) fn json_schema(path: &str, schema: &RawValue) -> Result<Json, Unfit> {
-    RawValue::from_string(converted(path, schema)?).map_err(|_| Unfit::field(path, "must be a schema"))
+pub(super) fn json_schema(path: &str, schema: Raw<'_>) -> Result<Json, Unfit> {
+    Ok(Json::of(converted(path, schema)?))
 }
 
-fn converted(path: &str, schema: &RawValue) -> Result<String, Unfit> {
+fn converted(path: &str, schema: Raw<'_>) -> Result<String, Unfit> {
     let mut fields = Fields::of(path.to_owned(), schema)?;
     let is_nullable = fields.read("nullable", "a boolean")?.unwrap_or(false);
     // It orders what the model writes; JSON schema has no order.
@@ -46,20 +44,20 @@ fn converted(path: &str, schema: &RawValue) -> Result<String, Unfit> {
 /// An object whose fields are those of `fields`, each with the value that `convert` makes of it.
 fn of_fields(
     fields: Fields<'_>,
-    convert: impl Fn(&str, &str, &RawValue) -> Result<String, Unfit>,
+    convert: impl Fn(&str, &str, Raw<'_>) -> Result<String, Unfit>,
 ) -> Result<String, Unfit> {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     let mut read = Ok(());
     object(&mut out, |root| {
         read = fields
             .into_entries()
-            .try_for_each(|(path, key, value)| convert(&key, &path, value).map(|value| root.put_json(&key, &value)));
+            .try_for_each(|(path, key, value)| convert(&key, &path, value).map(|value| root.put_foreign(&key, &value)));
     });
     read.map(|()| String::from_utf8_lossy(&out).into_owned())
 }
 
 /// A type in small letters; with `null` where that is a value as well.
-fn read_type(value: &RawValue, is_nullable: bool) -> String {
+fn read_type(value: Raw<'_>, is_nullable: bool) -> String {
     let kind = value.get().to_ascii_lowercase();
     if is_nullable && kind.starts_with('"') { format!(r#"[{kind},"null"]"#) } else { kind }
 }
@@ -70,8 +68,7 @@ mod tests {
 
     #[track_caller]
     fn check(schema: &str, expected: &str) {
-        let schema = RawValue::from_string(schema.to_owned()).unwrap();
-        assert_eq!(json_schema("s", &schema).unwrap().get(), expected);
+        assert_eq!(json_schema("s", Raw::of(schema)).unwrap().get(), expected);
     }
 
     #[test]
@@ -97,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_no_schema_is_refused_by_its_path() {
-        let schema = RawValue::from_string(r#"{"properties":{"a":7}}"#.to_owned()).unwrap();
-        assert_eq!(json_schema("s", &schema).unwrap_err().param(), Some("s.properties.a"));
+        let schema = Raw::of(r#"{"properties":{"a":7}}"#);
+        assert_eq!(json_schema("s", schema).unwrap_err().param(), Some("s.properties.a"));
     }
 }

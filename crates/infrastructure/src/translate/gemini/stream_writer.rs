@@ -3,8 +3,6 @@
 //! Here a call comes whole or not at all: the pieces of its arguments are kept until it is over. The last event carries the
 //! reason to stop and what it cost; no other one says that the stream is over.
 
-use bytes::BytesMut;
-
 use super::{
     answer::{write_call_part, write_candidate, write_identity, write_text, write_thought, write_usage},
     logprobs::Mean,
@@ -35,7 +33,7 @@ pub(in crate::translate) struct StreamWriter {
 
 impl StreamWriter {
     /// Writes what an event comes to.
-    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, model, .. } => (self.id, self.model) = ((*id).to_owned(), (*model).to_owned()),
             Event::Text(text) | Event::Refusal(text) => self.say(out, |list| write_text(list, text)),
@@ -65,26 +63,26 @@ impl StreamWriter {
         self.has_lost
     }
 
-    fn say(&mut self, out: &mut BytesMut, fill: impl FnOnce(&mut List<'_>)) {
+    fn say(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut List<'_>)) {
         self.finish_calls(out);
         self.event(out, None, fill);
     }
 
-    fn finish_calls(&mut self, out: &mut BytesMut) {
+    fn finish_calls(&mut self, out: &mut Vec<u8>) {
         let calls = std::mem::take(&mut self.calls);
         if !calls.is_empty() {
             self.event(out, None, |list| calls.iter().for_each(|(_, call)| write_call_part(list, call)));
         }
     }
 
-    fn end(&mut self, out: &mut BytesMut) {
+    fn end(&mut self, out: &mut Vec<u8>) {
         self.finish_calls(out);
         let stop = self.stop.take().unwrap_or(Stop::Done);
         self.event(out, Some(&stop), |list| write_text(list, ""));
     }
 
     /// Writes an event; one that stops the answer says what it cost.
-    fn event(&mut self, out: &mut BytesMut, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
+    fn event(&mut self, out: &mut Vec<u8>, stop: Option<&Stop>, fill: impl FnOnce(&mut List<'_>)) {
         let logprobs = std::mem::take(&mut self.logprobs);
         out.extend_from_slice(b"data: ");
         object(out, |event| {

@@ -1,6 +1,5 @@
 //! Reads and writes a whole answer.
 
-use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -97,7 +96,7 @@ pub(super) fn stop_with(stop: Option<&Stop>, has_refused: bool) -> &Stop {
 }
 
 /// Writes an answer.
-pub(in crate::translate) fn write_answer(answer: &Answer) -> BytesMut {
+pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);

@@ -1,11 +1,11 @@
 //! Reads the blocks of a message.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     fields::Fields,
+    raw::Raw,
 };
 
 /// Reads the text, or the list of blocks, at `key`.
@@ -13,7 +13,7 @@ pub(super) fn read_blocks(fields: &mut Fields<'_>, key: &str, dropped: &mut Drop
     fields.content(key, "blocks", |(path, block)| read_block(path, block, dropped))
 }
 
-fn read_block(path: String, block: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+fn read_block(path: String, block: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, block)?;
     let cache = fields.json("cache_control");
     let content = match &*fields.required_text("type")? {

@@ -1,6 +1,5 @@
 //! Writes a request.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::block_writer::write_blocks;
@@ -18,7 +17,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     if matches!(conversation.format, Format::JsonObject) {
         let problem = "is a JSON mode without a schema, which this model's provider has not; give it a schema";
         return Err(Unfit::field("response_format.type", problem));
@@ -106,7 +105,9 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
         object.put("name", &tool.name);
         object.put_some("description", tool.description.as_ref());
         match &tool.parameters {
-            Some(parameters) if tool.strict == Some(true) => object.put_json("input_schema", &closed(parameters)),
+            Some(parameters) if tool.strict == Some(true) => {
+                object.put_json("input_schema", &closed(parameters.as_raw()))
+            }
             Some(parameters) => object.put("input_schema", parameters),
             None => object.put_json("input_schema", r#"{"type":"object","properties":{}}"#),
         }
@@ -120,7 +121,7 @@ fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
     let reasoning = &conversation.reasoning;
     let effort = reasoning.effort.as_deref().filter(|_| reasoning.thinking == Some(Thinking::Adaptive));
     let schema = match &conversation.format {
-        Format::JsonSchema { schema, .. } => Some(closed(schema)),
+        Format::JsonSchema { schema, .. } => Some(closed(schema.as_raw())),
         Format::Text | Format::JsonObject => None,
     };
     if effort.is_none() && schema.is_none() {

@@ -3,8 +3,6 @@
 //! Here a stream is a sequence of blocks that are opened and closed. What it cost is said at its end: at its beginning nobody
 //! knows.
 
-use bytes::BytesMut;
-
 use super::answer::{stop_with, write_stop, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
@@ -35,7 +33,7 @@ enum Block {
 
 impl StreamWriter {
     /// Writes what an event comes to.
-    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, model, .. } => self.begin(id, model, out),
             // Nobody who asks here asked for them.
@@ -89,7 +87,7 @@ impl StreamWriter {
         self.has_lost
     }
 
-    fn begin(&self, id: &str, model: &str, out: &mut BytesMut) {
+    fn begin(&self, id: &str, model: &str, out: &mut Vec<u8>) {
         write_event(out, "message_start", |event| {
             event.object("message", |message| {
                 message.put("id", id);
@@ -105,7 +103,7 @@ impl StreamWriter {
     }
 
     /// Sees to it that a block of that kind is open.
-    fn within(&mut self, block: Block, out: &mut BytesMut) {
+    fn within(&mut self, block: Block, out: &mut Vec<u8>) {
         if self.open == Some(block) {
             return;
         }
@@ -124,14 +122,14 @@ impl StreamWriter {
         });
     }
 
-    fn start(&self, out: &mut BytesMut, fill: impl FnOnce(&mut Object<'_>)) {
+    fn start(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         write_event(out, "content_block_start", |event| {
             event.put("index", &self.index);
             event.object("content_block", fill);
         });
     }
 
-    fn delta(&self, kind: &str, (key, text): (&str, &str), out: &mut BytesMut) {
+    fn delta(&self, kind: &str, (key, text): (&'static str, &str), out: &mut Vec<u8>) {
         write_event(out, "content_block_delta", |event| {
             event.put("index", &self.index);
             event.object("delta", |delta| {
@@ -141,18 +139,18 @@ impl StreamWriter {
         });
     }
 
-    fn close(&mut self, out: &mut BytesMut) {
+    fn close(&mut self, out: &mut Vec<u8>) {
         if self.open.take().is_some() {
             self.stop_block(out);
         }
     }
 
-    fn stop_block(&mut self, out: &mut BytesMut) {
+    fn stop_block(&mut self, out: &mut Vec<u8>) {
         write_event(out, "content_block_stop", |event| event.put("index", &self.index));
         self.index += 1;
     }
 
-    fn end(&mut self, out: &mut BytesMut) {
+    fn end(&mut self, out: &mut Vec<u8>) {
         self.close(out);
         let stop = stop_with(self.stop.as_ref(), self.has_refused);
         write_event(out, "message_delta", |event| {
@@ -163,7 +161,7 @@ impl StreamWriter {
     }
 }
 
-fn write_event(out: &mut BytesMut, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");

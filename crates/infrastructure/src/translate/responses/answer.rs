@@ -1,6 +1,5 @@
 //! Writes a whole answer.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::Usage;
 
 use super::{Echo, SEALED, SIGNED};
@@ -40,7 +39,7 @@ impl Status {
 }
 
 /// Writes an answer to a request, which it repeats in part.
-pub(in crate::translate) fn write_answer(answer: &Answer, echo: &Echo) -> BytesMut {
+pub(in crate::translate) fn write_answer(answer: &Answer, echo: &Echo) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| write_response(root, (answer, echo), Status::of(answer.stop.as_ref())));
     out

@@ -1,6 +1,6 @@
 //! What a response repeats of its request.
 
-use crate::translate::{conversation::Json, fields::Fields, json::Object};
+use crate::translate::{fields::Fields, json::Object, raw::Json};
 
 /// The fields that a response repeats, each with its default where SDKs insist on it. Not among them is what was asked for and is
 /// not done by way of a translation: storing, cutting, a tier of service.

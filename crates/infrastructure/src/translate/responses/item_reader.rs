@@ -1,12 +1,12 @@
 //! Reads the items of the input.
 
-use serde_json::value::RawValue;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::{SEALED, SIGNED};
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::{Fields, elements},
+    raw::Raw,
 };
 
 /// Reads the input. Items of one side that follow each other are one turn: parallel calls belong together.
@@ -91,7 +91,7 @@ fn read_content(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Re
     fields.content(key, "parts", |(path, part)| read_part(path, part, dropped))
 }
 
-fn read_part(path: String, part: &RawValue, dropped: &mut Dropped) -> Result<Part, Unfit> {
+fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
     let content = match &*fields.required_text("type")? {
         "input_text" | "output_text" | "text" => Content::Text(fields.required_text("text")?),

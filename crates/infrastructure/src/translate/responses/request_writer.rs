@@ -3,7 +3,6 @@
 //! Nothing is kept at the provider: whoever asks in another dialect asked for that nowhere, and here it is what happens if
 //! nothing is said. What the model thought comes back sealed in its stead.
 
-use bytes::BytesMut;
 use tidegate_domain::inference::{Dropped, Unfit};
 
 use super::{
@@ -21,7 +20,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<BytesMut, Unfit> {
+) -> Result<Vec<u8>, Unfit> {
     if !conversation.stop.is_empty() {
         let problem = "cannot be said to this model's provider: Responses has no stop sequences; leave it out";
         return Err(Unfit::field("stop", problem));
@@ -151,7 +150,7 @@ fn write_input(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfi
 }
 
 /// Where the bytes are; the keys are those of bytes that are sent along and of a URL.
-fn write_source(object: &mut Object<'_>, source: &Source, (data_key, url_key): (&str, &str)) {
+fn write_source(object: &mut Object<'_>, source: &Source, (data_key, url_key): (&'static str, &'static str)) {
     match source {
         Source::Url(url) => object.put(url_key, url),
         Source::Base64 { media_type, data } => object.put(data_key, &data_url(media_type, data)),

@@ -2,8 +2,6 @@
 //!
 //! Here a stream repeats at the end of each item, and at its own, everything that was said: the writer keeps the answer.
 
-use bytes::BytesMut;
-
 use super::{
     Echo,
     answer::{Status, arguments_of, item_id, write_call, write_item, write_part, write_response},
@@ -43,7 +41,7 @@ impl StreamWriter {
     }
 
     /// Writes what an event comes to.
-    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+    pub(in crate::translate) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, model, created } => {
                 (self.answer.id, self.answer.model) = ((*id).to_owned(), (*model).to_owned());
@@ -98,7 +96,7 @@ impl StreamWriter {
         self.has_lost
     }
 
-    fn response(&mut self, kind: &str, status: Status, out: &mut BytesMut) {
+    fn response(&mut self, kind: &str, status: Status, out: &mut Vec<u8>) {
         let Self { answer, echo, sequence, .. } = self;
         write_event(out, kind, sequence, |event| {
             event.object("response", |response| write_response(response, (answer, echo), status));
@@ -106,14 +104,14 @@ impl StreamWriter {
     }
 
     /// Sees to it that an item of that kind is open.
-    fn within(&mut self, empty: Content, out: &mut BytesMut) {
+    fn within(&mut self, empty: Content, out: &mut Vec<u8>) {
         let is_open = |open: &Open| std::mem::discriminant(&open.part.content) == std::mem::discriminant(&empty);
         if !self.open.as_ref().is_some_and(is_open) {
             self.begin(empty, None, out);
         }
     }
 
-    fn begin(&mut self, content: Content, call: Option<u32>, out: &mut BytesMut) {
+    fn begin(&mut self, content: Content, call: Option<u32>, out: &mut Vec<u8>) {
         self.close(Status::Completed, out);
         let at = self.answer.parts.len();
         let id = item_id(&self.answer.id, at, &content);
@@ -132,7 +130,7 @@ impl StreamWriter {
     }
 
     /// Writes the beginning or the end of the part that the open item consists of, if it has one.
-    fn edge(&mut self, edge: Edge, out: &mut BytesMut) {
+    fn edge(&mut self, edge: Edge, out: &mut Vec<u8>) {
         let Some(Open { id, part, .. }) = &self.open else { return };
         let Some((beginning, end, _)) = part_of(&part.content) else { return };
         let kind = if edge == Edge::Beginning { beginning } else { end };
@@ -142,7 +140,7 @@ impl StreamWriter {
         });
     }
 
-    fn more(&mut self, text: &str, kind: &str, out: &mut BytesMut) {
+    fn more(&mut self, text: &str, kind: &str, out: &mut Vec<u8>) {
         if self.open.as_ref().is_some_and(Open::is_silent_thought) {
             self.edge(Edge::Beginning, out);
         }
@@ -167,7 +165,7 @@ impl StreamWriter {
     }
 
     /// Ends a thought with its proof: what is thought next has one of its own.
-    fn sign(&mut self, proof: &str, out: &mut BytesMut) {
+    fn sign(&mut self, proof: &str, out: &mut Vec<u8>) {
         self.within(Content::Reasoning { text: String::new(), signature: None }, out);
         if let Some(Open { part: Part { content: Content::Reasoning { signature, .. }, .. }, .. }) = &mut self.open {
             *signature = Some(proof.to_owned());
@@ -176,7 +174,7 @@ impl StreamWriter {
     }
 
     /// Writes the event that repeats what the open item said.
-    fn said(&mut self, out: &mut BytesMut) {
+    fn said(&mut self, out: &mut Vec<u8>) {
         let Some(Open { id, part: Part { content, logprobs, .. }, .. }) = &self.open else { return };
         let Some((kind, key, text)) = done(content) else { return };
         write_event(out, kind, &mut self.sequence, |event| {
@@ -187,7 +185,7 @@ impl StreamWriter {
     }
 
     /// Ends the item that is open, and says once more what it said.
-    fn close(&mut self, status: Status, out: &mut BytesMut) {
+    fn close(&mut self, status: Status, out: &mut Vec<u8>) {
         if self.open.as_ref().is_some_and(Open::is_bare_call) {
             self.more("{}", "response.function_call_arguments.delta", out);
         }
@@ -291,7 +289,7 @@ fn write_any_part(object: &mut Object<'_>, part: &Part) {
     }
 }
 
-fn write_event(out: &mut BytesMut, kind: &str, sequence: &mut u64, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, kind: &str, sequence: &mut u64, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");
