@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate::domain::pool::{Bend, Members, Random, Rotation, RotationKind};
+use tidegate::domain::{
+    model::Prices,
+    pool::{Bend, Members, Random, Rotation, RotationKind, Tariff},
+};
 
 use super::Case;
 
@@ -44,6 +47,9 @@ impl Members for Fleet {
     }
     fn cost(&self, member: usize) -> Option<u64> {
         Some(u64::from(varied(member, 100)))
+    }
+    fn tariff(&self, member: usize) -> Tariff {
+        Tariff::Prices(Prices { input: varied(member, 100).into(), cached_input: None, output: 0 })
     }
     fn bend(&self) -> Bend {
         Bend::default()

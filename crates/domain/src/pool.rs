@@ -31,7 +31,7 @@ pub use performance::Performance;
 pub use repository::PoolRepository;
 #[cfg(test)]
 pub(crate) use rotation::tests as rotation_tests;
-pub use rotation::{Bend, Members, Random, Rotation, RotationKind};
+pub use rotation::{Bend, Members, Random, Rotation, RotationKind, Tariff};
 pub use slow_start::{Presence, SlowStart};
 pub use statistics::{InstanceStatistics, LastCheck, LastFault, PoolStatus};
 

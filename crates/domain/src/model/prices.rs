@@ -5,7 +5,7 @@ use std::{fmt, ops::AddAssign};
 use crate::inference::Usage;
 
 /// What a million tokens cost, in micro-dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prices {
     /// Of the prompt.
     pub input: u64,

@@ -18,8 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cheapest::Tariffs;
 use lots::Lots;
 use smooth_weighted::SmoothWeighted;
+
+use crate::model::Prices;
 
 /// The source of randomness that a pick draws from: seeded by whoever owns it, so that a pick can be repeated.
 pub type Random = fastrand::Rng;
@@ -101,6 +104,17 @@ pub struct Bend {
     pub affinity: Option<NonZeroU32>,
 }
 
+/// By what a member bills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tariff {
+    /// By these prices: members who share them cost the same, whatever is asked.
+    Prices(Prices),
+    /// Nobody knows.
+    Unknown,
+    /// By a tariff of its own, which nobody shares.
+    Own,
+}
+
 /// The members that a rotation picks from, as they are at this moment.
 pub trait Members {
     /// How many there are, eligible or not.
@@ -119,6 +133,10 @@ pub trait Members {
     fn capacity(&self, member: usize) -> Option<u32>;
     /// What the request is likely to cost at a member, in any unit that all members share; `None` if nobody knows.
     fn cost(&self, member: usize) -> Option<u64>;
+    /// By what a member bills, which stays as it is until the members change.
+    fn tariff(&self, _member: usize) -> Tariff {
+        Tariff::Own
+    }
     /// What bends the rotation for this request. It is asked first.
     fn bend(&self) -> Bend;
     /// The percentage of its share that a member takes: below 100 while it warms up, after it joined or came back.
@@ -139,12 +157,13 @@ pub struct Rotation {
     smooth: SmoothWeighted,
     /// What picks in large pools are drawn by.
     lots: Lots,
+    tariffs: Tariffs,
 }
 
 impl Rotation {
     /// A rotation that has picked nothing.
     pub fn new(kind: RotationKind) -> Self {
-        Self { kind, next: 0, smooth: SmoothWeighted::default(), lots: Lots::default() }
+        Self { kind, next: 0, smooth: SmoothWeighted::default(), lots: Lots::default(), tariffs: Tariffs::default() }
     }
 
     /// How it orders.
@@ -181,7 +200,7 @@ impl Rotation {
     fn draw(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
         let lots = &mut self.lots;
         match self.kind {
-            RotationKind::Declared | RotationKind::RoundRobin | RotationKind::Cheapest => None,
+            RotationKind::Declared | RotationKind::RoundRobin => None,
             RotationKind::Random => Lots::alike(members, random),
             RotationKind::Weighted => lots.in_turn(members),
             RotationKind::WeightedRandom => lots.by_weight(members, random),
@@ -197,6 +216,7 @@ impl Rotation {
             RotationKind::PerformanceWeighted => {
                 performance::pick((&lots.sample(members, random), |_| 1), members, random)
             }
+            RotationKind::Cheapest => self.tariffs.pick(members, random),
         }
     }
 
@@ -229,7 +249,8 @@ impl Rotation {
             .filter_map(|(new, old)| old.map(|old| (new, old)))
             .min_by_key(|&(_, old)| (old < self.next, old))
             .map_or(0, |(new, _)| new);
-        Self { kind, next, smooth: self.smooth.rearranged(survivors), lots: self.lots.rearranged() }
+        let (smooth, lots) = (self.smooth.rearranged(survivors), self.lots.rearranged());
+        Self { kind, next, smooth, lots, tariffs: Tariffs::default() }
     }
 
     fn next_in_ring(&mut self, members: &impl Members) -> Option<usize> {

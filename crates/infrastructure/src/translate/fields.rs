@@ -63,9 +63,16 @@ impl<'a> Fields<'a> {
 
     /// Takes the value of `key`; `null` is none. One in camel case may stand there in snake case, as Google takes it.
     pub(super) fn take(&mut self, key: &str) -> Option<Raw<'a>> {
-        let at = self.entries.iter().position(|(known, _)| known == key || is_snake_case_of(known, key))?;
+        let at = self.entries.iter().position(|(known, _)| known == key).or_else(|| self.snake_case_position(key))?;
         let (_, value) = self.entries.swap_remove(at);
         (value.get() != "null").then_some(value)
+    }
+
+    fn snake_case_position(&self, key: &str) -> Option<usize> {
+        if !key.bytes().any(|letter| letter.is_ascii_uppercase()) {
+            return None;
+        }
+        self.entries.iter().position(|(known, _)| is_snake_case_of(known, key))
     }
 
     /// Takes and reads the value of `key`, which is `expected`: "a string".

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate_domain::pool::{Bend, Lenience, Members, pull};
+use tidegate_domain::pool::{Bend, Lenience, Members, Tariff, pull};
 
 use super::LivePool;
 use crate::wrappers::Asking;
@@ -64,6 +64,11 @@ impl<C> Members for PoolMembers<'_, C> {
 
     fn cost(&self, member: usize) -> Option<u64> {
         self.asking.wishes.cost_at(self.pool.instances[member].card.as_deref())
+    }
+
+    fn tariff(&self, member: usize) -> Tariff {
+        let prices = self.pool.instances[member].card.as_ref().and_then(|card| card.prices);
+        prices.map_or(Tariff::Unknown, Tariff::Prices)
     }
 
     fn bend(&self) -> Bend {

@@ -5,8 +5,6 @@
 //! Balancing"), and simultaneous gateways do not all choose the same one. Where chance alone decides, the draw is the pick, with
 //! exactly the chances of a full pass. Draws that hit nobody who may be picked are given up after a while; then all are
 //! looked at, so that whoever is usable is found.
-//!
-//! Deliberately absent: prices. The cheapest member must not be missed, and is looked for among all.
 
 use super::{Members, Random, may_take};
 
@@ -27,6 +25,24 @@ pub(super) struct Lots {
     sums: Vec<u64>,
     /// Where between 0 and 1 the last turn fell, in parts of 2^64.
     place: u64,
+}
+
+/// A few members of several lists that may be picked, drawn with equal chance.
+pub(super) fn sample_of(lists: &[&Vec<usize>], members: &impl Members, random: &mut Random) -> Vec<usize> {
+    let count: usize = lists.iter().map(|list| list.len()).sum();
+    let member = |ticket: usize| {
+        let mut ticket = ticket;
+        lists.iter().find_map(|list| {
+            let drawn = list.get(ticket).copied();
+            ticket = ticket.saturating_sub(list.len());
+            drawn
+        })
+    };
+    let draw = |random: &mut Random| {
+        let mut drawn = (0..DRAWS).filter_map(|_| member(random.usize(..count)));
+        drawn.find(|&member| may_take(members, member))
+    };
+    (0..SAMPLE).map_while(|_| draw(random)).collect()
 }
 
 impl Lots {
@@ -110,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_pick_asks_no_more_members_of_a_pool_however_large() {
-        for kind in RotationKind::ALL.into_iter().filter(|kind| *kind != RotationKind::Cheapest) {
+        for kind in RotationKind::ALL {
             let mut fleet = Fleet::weighing((0..10_000).map(|at| at % 7 + 1));
             fleet.members[5].readiness = 50;
             counts(kind, &fleet, 100);

@@ -82,6 +82,10 @@ impl Members for Fleet {
     fn cost(&self, member: usize) -> Option<u64> {
         self.members[member].cost
     }
+    fn tariff(&self, member: usize) -> Tariff {
+        let prices = |input| Prices { input, cached_input: None, output: 0 };
+        self.members[member].cost.map_or(Tariff::Unknown, |cost| Tariff::Prices(prices(cost)))
+    }
     fn bend(&self) -> Bend {
         Bend {
             slow_start: self.members.iter().any(|member| member.readiness < 100),
@@ -271,6 +275,20 @@ proptest! {
 
     #[test]
     fn the_cheapest_is_what_a_naive_comparison_finds(fleet in warm_fleets(), seed: u64) {
+        let picked = Rotation::new(RotationKind::Cheapest).pick(&fleet, &mut Random::with_seed(seed));
+        let cost = |at: usize| fleet.members[at].cost.map_or((true, 0), |cost| (false, cost));
+        prop_assert_eq!(picked.map(cost), fleet.usable().into_iter().map(cost).min());
+    }
+
+    #[test]
+    fn the_cheapest_of_a_large_pool_is_never_missed(
+        fleet in warm_fleets(),
+        costs in prop::collection::vec(prop::option::of(0_u64..4), 70..120),
+        seed: u64,
+    ) {
+        let small = fleet.members.into_iter().cycle().take(costs.len()).zip(&costs);
+        let members = small.map(|(member, &cost)| Member { cost, ..member }).collect();
+        let fleet = Fleet { members, asked: Cell::default() };
         let picked = Rotation::new(RotationKind::Cheapest).pick(&fleet, &mut Random::with_seed(seed));
         let cost = |at: usize| fleet.members[at].cost.map_or((true, 0), |cost| (false, cost));
         prop_assert_eq!(picked.map(cost), fleet.usable().into_iter().map(cost).min());

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Bend, Members, Random};
+use super::{Bend, Members, Random, Tariff};
 use crate::pool::affinity::mix;
 
 /// The members without those that stand back from this pick. Who does is found out of those alone that the pick asks for.
@@ -52,6 +52,9 @@ impl<M: Members> Members for Ready<'_, M> {
     }
     fn cost(&self, member: usize) -> Option<u64> {
         self.members.cost(member)
+    }
+    fn tariff(&self, member: usize) -> Tariff {
+        self.members.tariff(member)
     }
     fn bend(&self) -> Bend {
         Bend::default()
