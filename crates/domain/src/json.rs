@@ -3,9 +3,12 @@
 //! As strict as `serde_json`, which its tests hold it against, and many times faster where nearly everything is skipped: a string is leapt over,
 //! a value is a slice of the text, and nothing is allocated.
 
+mod spelling;
+
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use spelling::{first_of, marks_at, plain_until};
+pub use spelling::{is_plain, quoted, spells_itself, text};
 
 /// The deepest nesting that is read, the outermost braces included: as deep as `serde_json` reads.
 pub const MAX_DEPTH: usize = 127;
@@ -38,32 +41,6 @@ enum Spelling {
     Plain,
     /// With escapes in it.
     Escaped,
-}
-
-/// `text` as a string is spelt.
-pub fn quoted(text: &str) -> String {
-    if spells_itself(text) { ["\"", text, "\""].concat() } else { serde_json::Value::from(text).to_string() }
-}
-
-/// The text that `value` spells; `None` if it is no string.
-pub fn text(value: &str) -> Option<Cow<'_, str>> {
-    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr(b'\\', inner.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inner));
-    }
-    serde_json::from_str(value).ok().map(Cow::Owned)
-}
-
-/// Whether `bytes` may stand between the quotes of a string, and spell themselves there.
-pub fn is_plain(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(spells_itself)
-}
-
-/// Whether `text` is spelt as it reads, but for the quotes around it.
-pub fn spells_itself(text: &str) -> bool {
-    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    let (words, rest) = text.as_bytes().as_chunks();
-    words.iter().all(|word| marks(u64::from_le_bytes(*word)) == 0) && rest.iter().copied().all(is_plain)
 }
 
 impl<'a> Scanner<'a> {
@@ -169,6 +146,22 @@ impl<'a> Scanner<'a> {
     /// [`InvalidJson`] if there is something else, or a number beyond 64 bits.
     pub fn count(&mut self) -> Read<Option<u64>> {
         self.filled()?.map(str::parse).transpose().or_else(|_| self.invalid())
+    }
+
+    /// Reads a text, or `null`; one that holds no escape is a slice of what is read.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if there is something else.
+    pub fn text(&mut self) -> Read<Option<Cow<'a, str>>> {
+        self.some(Self::key)
+    }
+
+    /// What `read` makes of the next value; `None` if that is `null`.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if it only begins like `null`, or what `read` says.
+    pub fn some<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        if self.null()? { Ok(None) } else { read(self).map(Some) }
     }
 
     /// Whether `null` comes next; it is read then.
@@ -360,39 +353,6 @@ impl<'a> Scanner<'a> {
         self.at += digits;
         if digits == 0 { self.invalid() } else { Ok(()) }
     }
-}
-
-/// Where the next quote or backslash stands; `None` if there is none, or a control character before it.
-fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
-    if let Some(marks) = marks_at(bytes, from).filter(|marks| *marks != 0) {
-        let marked = from + first_of(marks);
-        return (bytes[marked] >= 0x20).then_some(marked);
-    }
-    let rest = bytes.get(from..)?;
-    let plain = memchr2(b'"', b'\\', rest)?;
-    // Folded, not searched: so that whole vectors are compared at once.
-    let lowest = rest[..plain].iter().copied().fold(u8::MAX, u8::min);
-    (lowest >= 0x20).then_some(from + plain)
-}
-
-/// The marks of the eight bytes from `from` on; `None` if there are no eight.
-fn marks_at(bytes: &[u8], from: usize) -> Option<u64> {
-    let word = bytes.get(from..)?.first_chunk()?;
-    Some(marks(u64::from_le_bytes(*word)))
-}
-
-/// Which of the bytes the first mark is on.
-fn first_of(marks: u64) -> usize {
-    marks.trailing_zeros() as usize / 8
-}
-
-/// Marks the first byte of `word` that is a quote, a backslash or a control character in its highest bit; bits above that one mean
-/// nothing. Source: the tests for a zero byte and for a small one of Sean Anderson's Bit Twiddling Hacks.
-fn marks(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod request_reader;
 mod request_writer;
 mod stream_reader;
 mod stream_writer;
+mod wire;
 
 pub(super) use self::{
     answer::{read_answer, write_answer},

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_domain::json::spells_itself;
 
@@ -203,14 +202,6 @@ impl List<'_> {
         }
         self.is_empty = false;
         object(self.out, fill);
-    }
-}
-
-/// Reads JSON. That it is text is found out once, and not for each string of it.
-pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
-    match std::str::from_utf8(json) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(json),
     }
 }
 

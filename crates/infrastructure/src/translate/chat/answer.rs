@@ -1,109 +1,45 @@
 //! Reads and writes a whole answer.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_domain::inference::Usage;
 
-use super::request_writer::{call_of, write_call_fields};
+use super::{
+    request_writer::{call_of, write_call_fields},
+    wire::{AnswerWire, ChoiceWire, FunctionWire, MessageWire, UsageWire},
+};
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
-    gemini::{googles, marked},
-    json::{self, List, Object, body, object},
+    gemini::googles,
+    json::{List, Object, body, object},
     logprobs::{TokenLogprob, read_tokens, write_tokens},
 };
 
-#[derive(Deserialize)]
-struct AnswerWire<'a> {
-    #[serde(default)]
-    id: Option<String>,
-    model: Option<String>,
-    created: Option<u64>,
-    #[serde(borrow)]
-    choices: Vec<ChoiceWire<'a>>,
-    usage: Option<UsageWire>,
-}
-
-#[derive(Deserialize)]
-struct ChoiceWire<'a> {
-    message: MessageWire,
-    finish_reason: Option<String>,
-    #[serde(borrow)]
-    logprobs: Option<&'a RawValue>,
-}
-
+/// How likely the tokens of an answer were.
 #[derive(Deserialize)]
 struct LogprobsWire<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct MessageWire {
-    content: Option<String>,
-    refusal: Option<String>,
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
-    tool_calls: Option<Vec<CallWire>>,
-}
-
-#[derive(Deserialize)]
-struct CallWire {
-    id: Option<String>,
-    function: FunctionWire,
-    extra_content: Option<ExtraWire>,
-}
-
-/// What Google's endpoint for this dialect says beside a call.
-#[derive(Deserialize)]
-pub(super) struct ExtraWire {
-    google: Option<GoogleWire>,
-}
-
-#[derive(Deserialize)]
-struct GoogleWire {
-    thought_signature: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct FunctionWire {
-    name: String,
-    arguments: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-pub(super) struct UsageWire {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetailsWire>,
-    completion_tokens_details: Option<CompletionDetailsWire>,
-    prompt_cache_hit_tokens: Option<u64>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-struct PromptDetailsWire {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-struct CompletionDetailsWire {
-    reasoning_tokens: Option<u64>,
-}
-
 /// Reads the first choice of an answer; whoever asked in another dialect asked for one.
 pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_json::Error> {
-    let AnswerWire { id, model, created, choices, usage } = json::read::<AnswerWire<'_>>(body)?;
+    let AnswerWire { id, model, created, choices, usage } = AnswerWire::read(body).map_err(serde::de::Error::custom)?;
     let mut answer = Answer {
-        id: id.unwrap_or_default(),
-        model: model.unwrap_or_default(),
+        id: id.unwrap_or_default().into_owned(),
+        model: model.unwrap_or_default().into_owned(),
         created,
         tokens: usage.map(UsageWire::tokens).unwrap_or_default(),
         ..Answer::default()
     };
-    let Some(ChoiceWire { message, finish_reason, logprobs }) = choices.into_iter().next() else { return Ok(answer) };
+    let missing = <serde_json::Error as serde::de::Error>::missing_field;
+    let first = choices.ok_or_else(|| missing("choices"))?.into_iter().next();
+    let Some(ChoiceWire { message, finish_reason, logprobs, .. }) = first else { return Ok(answer) };
     answer.stop = finish_reason.as_deref().and_then(stop_of);
-    answer.parts = parts_of(message);
+    answer.parts = parts_of(message.ok_or_else(|| missing("message"))?)?;
     if let Some(text) = answer.parts.iter_mut().find(|part| matches!(part.content, Content::Text(_))) {
         text.logprobs = logprobs.map(logprobs_of).unwrap_or_default();
     }
@@ -111,52 +47,31 @@ pub(in crate::translate) fn read_answer(body: &[u8]) -> Result<Answer, serde_jso
 }
 
 /// How likely the tokens of a text were.
-pub(super) fn logprobs_of(logprobs: &RawValue) -> Vec<TokenLogprob> {
-    let wire: Option<LogprobsWire<'_>> = serde_json::from_str(logprobs.get()).ok();
+pub(super) fn logprobs_of(logprobs: &str) -> Vec<TokenLogprob> {
+    let wire: Option<LogprobsWire<'_>> = serde_json::from_str(logprobs).ok();
     wire.and_then(|wire| wire.content).map(read_tokens).unwrap_or_default()
 }
 
-fn parts_of(message: MessageWire) -> Vec<Part> {
+fn parts_of(message: MessageWire<'_>) -> Result<Vec<Part>, serde_json::Error> {
     let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls } = message;
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let filled = |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
     let thought = filled(reasoning_content).or(filled(reasoning));
     let thought = thought.map(|text| Content::Reasoning { text, signature: None });
     let said = [thought, filled(content).map(Content::Text), filled(refusal).map(Content::Refusal)];
-    let calls = tool_calls.unwrap_or_default().into_iter().enumerate().flat_map(|(at, call)| {
-        let CallWire { id, function: FunctionWire { name, arguments }, extra_content } = call;
-        let id = id.unwrap_or_else(|| format!("call_{at}"));
-        let proof = extra_content.as_ref().and_then(ExtraWire::proof);
-        let thought = proof.map(|proof| Content::Reasoning { text: String::new(), signature: Some(proof) });
-        let call = Content::ToolCall(ToolCall { id, name, arguments: arguments.unwrap_or_default() });
-        thought.into_iter().chain([call])
-    });
-    said.into_iter().flatten().chain(calls).map(Part::from).collect()
-}
-
-impl ExtraWire {
-    /// The proof of the thought that the call came of, marked as Google's.
-    pub(super) fn proof(&self) -> Option<String> {
-        let proof = self.google.as_ref()?.thought_signature.as_deref()?;
-        (!proof.is_empty()).then(|| marked(proof))
-    }
-}
-
-impl UsageWire {
-    pub(super) fn tokens(self) -> Tokens {
-        let prompt = self.prompt_tokens_details;
-        let cached = prompt.and_then(|prompt| prompt.cached_tokens).or(self.prompt_cache_hit_tokens);
-        let reasoning = self.completion_tokens_details.and_then(|details| details.reasoning_tokens);
-        Tokens {
-            usage: Usage {
-                input_tokens: self.prompt_tokens.unwrap_or(0),
-                output_tokens: self.completion_tokens.unwrap_or(0),
-                cached_tokens: cached.unwrap_or(0),
-                reasoning_tokens: reasoning.unwrap_or(0),
-                estimated: false,
-            },
-            cache_written: prompt.and_then(|prompt| prompt.cache_write_tokens).unwrap_or(0),
+    let mut parts: Vec<Part> = said.into_iter().flatten().map(Part::from).collect();
+    for (at, call) in tool_calls.into_iter().enumerate() {
+        if let Some(proof) = call.proof() {
+            parts.push(Content::Reasoning { text: String::new(), signature: Some(proof) }.into());
         }
+        let FunctionWire { name, arguments } = call.function.unwrap_or_default();
+        let call = ToolCall {
+            id: call.id.map_or_else(|| format!("call_{at}"), Cow::into_owned),
+            name: name.ok_or_else(|| serde::de::Error::missing_field("name"))?.into_owned(),
+            arguments: arguments.unwrap_or_default().into_owned(),
+        };
+        parts.push(Content::ToolCall(call).into());
     }
+    Ok(parts)
 }
 
 /// Why the model stopped; an unknown word means that it was done.

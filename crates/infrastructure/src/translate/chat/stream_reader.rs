@@ -2,14 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::answer::{ExtraWire, UsageWire, logprobs_of, stop_of};
-use crate::translate::{
-    answer::{Event, Sink},
-    json,
+use super::{
+    answer::{logprobs_of, stop_of},
+    wire::{AnswerWire, CallWire, ChoiceWire},
 };
+use crate::translate::answer::{Event, Sink};
 
 /// How far a stream is read.
 #[derive(Debug, Default)]
@@ -19,62 +16,6 @@ pub(in crate::translate) struct StreamReader {
     calls: Vec<u32>,
 }
 
-#[derive(Deserialize)]
-struct ChunkWire<'a> {
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    model: Option<Cow<'a, str>>,
-    created: Option<u64>,
-    #[serde(borrow, default)]
-    choices: Option<Vec<ChoiceWire<'a>>>,
-    usage: Option<UsageWire>,
-}
-
-#[derive(Deserialize)]
-struct ChoiceWire<'a> {
-    #[serde(default)]
-    index: Option<u32>,
-    #[serde(borrow, default)]
-    delta: Option<DeltaWire<'a>>,
-    #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    logprobs: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct DeltaWire<'a> {
-    #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    reasoning: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<CallWire<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct CallWire<'a> {
-    index: Option<u32>,
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<FunctionWire<'a>>,
-    extra_content: Option<ExtraWire>,
-}
-
-#[derive(Deserialize)]
-struct FunctionWire<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    arguments: Option<Cow<'a, str>>,
-}
-
 impl StreamReader {
     /// Reads the data of one event.
     pub(in crate::translate) fn read(&mut self, data: &[u8], sink: &mut impl Sink) -> Result<(), serde_json::Error> {
@@ -82,7 +23,8 @@ impl StreamReader {
             sink.take(Event::End);
             return Ok(());
         }
-        let ChunkWire { id, model, created, choices, usage } = json::read(data)?;
+        let AnswerWire { id, model, created, choices, usage } =
+            AnswerWire::read(data).map_err(serde::de::Error::custom)?;
         if !self.has_begun {
             self.has_begun = true;
             let (id, model) = (id.unwrap_or_default(), model.unwrap_or_default());
@@ -103,7 +45,7 @@ impl StreamReader {
         if let Some(logprobs) = choice.logprobs {
             sink.take(Event::Logprobs(&logprobs_of(logprobs)));
         }
-        if let Some(delta) = &choice.delta {
+        if let Some(delta) = &choice.message {
             let filled = |text: &'_ Option<Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
             let thought = if filled(&delta.reasoning_content) { &delta.reasoning_content } else { &delta.reasoning };
             if filled(thought) {
@@ -115,7 +57,7 @@ impl StreamReader {
             if filled(&delta.refusal) {
                 sink.take(Event::Refusal(delta.refusal.as_deref().unwrap_or_default()));
             }
-            for (at, call) in delta.tool_calls.iter().flatten().enumerate() {
+            for (at, call) in delta.tool_calls.iter().enumerate() {
                 self.read_call(at, call, sink);
             }
         }
@@ -125,11 +67,11 @@ impl StreamReader {
     }
 
     fn read_call(&mut self, at: usize, call: &CallWire<'_>, sink: &mut impl Sink) {
-        let index = call.index.unwrap_or_else(|| u32::try_from(at).unwrap_or(u32::MAX));
+        let index = call.index.map_or_else(|| u32::try_from(at), u32::try_from).unwrap_or(u32::MAX);
         let function = call.function.as_ref();
         if !self.calls.contains(&index) {
             self.calls.push(index);
-            if let Some(proof) = call.extra_content.as_ref().and_then(ExtraWire::proof) {
+            if let Some(proof) = call.proof() {
                 sink.take(Event::Signature(&proof));
             }
             let made_up = format!("call_{index}");
