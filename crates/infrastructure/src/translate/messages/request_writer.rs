@@ -106,7 +106,7 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
         object.put_some("description", tool.description.as_ref());
         match &tool.parameters {
             Some(parameters) if tool.strict == Some(true) => {
-                object.put_json("input_schema", &closed(parameters.as_raw()))
+                object.put_json("input_schema", &closed(parameters.as_raw()));
             }
             Some(parameters) => object.put("input_schema", parameters),
             None => object.put_json("input_schema", r#"{"type":"object","properties":{}}"#),

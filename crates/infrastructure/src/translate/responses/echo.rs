@@ -35,7 +35,7 @@ impl Echo {
     /// Writes the fields.
     pub(super) fn write(&self, root: &mut Object<'_>) {
         for ((key, default), given) in REPEATED.iter().zip(&self.0) {
-            if let Some(json) = given.as_ref().map(|json| json.get()).or(*default) {
+            if let Some(json) = given.as_ref().map(Json::get).or(*default) {
                 root.put_json(key, json);
             }
         }
