@@ -202,6 +202,7 @@ pub(crate) struct ResponsesUsageWire {
 #[derive(Deserialize, Debug, Clone, Copy)]
 struct ResponsesInputWire {
     cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Deserialize, Debug, Clone, Copy)]
@@ -220,6 +221,10 @@ impl Wording for ResponsesUsageWire {
             reasoning_tokens: reasoning.unwrap_or(0),
             estimated: false,
         }
+    }
+
+    fn cache_written(self) -> u64 {
+        self.input_tokens_details.and_then(|details| details.cache_write_tokens).unwrap_or(0)
     }
 
     fn is_complete(self) -> bool {

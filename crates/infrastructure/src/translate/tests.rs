@@ -8,9 +8,9 @@ mod proofs;
 mod round_trip;
 mod streams;
 
-use tidegate_domain::inference::InvalidEnvelope;
+use tidegate_domain::{fault::UpstreamError, inference::InvalidEnvelope};
 
-use self::fixtures::{Text, answers, requests};
+use self::fixtures::{Text, answers, errors, requests};
 use super::*;
 
 fn read(dialect: Dialect, body: &str) -> InferenceRequest {
@@ -95,6 +95,18 @@ fn answers_say_the_same_in_every_other_dialect() {
         for to in callers(recorded.dialect) {
             let translated = answered(recorded.text.as_bytes(), (recorded.dialect, to)).unwrap();
             snapshot("answer", recorded, to, &pretty(&translated));
+        }
+    }
+}
+
+#[test]
+fn errors_say_the_same_in_every_other_dialect() {
+    for recorded in errors() {
+        for to in callers(recorded.dialect) {
+            let mut refused = Fault::new(FaultKind::Client, Work::Refused, "refused");
+            refused.upstream = Some(UpstreamError { status: 400, body: recorded.text.as_bytes().into() });
+            let error = fault(refused, to.family()).upstream.unwrap();
+            snapshot("error", recorded, to, &format!("{}\n{}", error.status, pretty(&error.body)));
         }
     }
 }

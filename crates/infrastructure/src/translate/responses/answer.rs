@@ -73,7 +73,10 @@ pub(super) fn write_response(root: &mut Object<'_>, (answer, echo): (&Answer, &E
     let Usage { input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated: _ } = answer.tokens.usage;
     root.object("usage", |usage| {
         usage.put("input_tokens", &input_tokens);
-        usage.object("input_tokens_details", |details| details.put("cached_tokens", &cached_tokens));
+        usage.object("input_tokens_details", |details| {
+            details.put("cached_tokens", &cached_tokens);
+            details.put("cache_write_tokens", &answer.tokens.cache_written);
+        });
         usage.put("output_tokens", &output_tokens);
         usage.object("output_tokens_details", |details| details.put("reasoning_tokens", &reasoning_tokens));
         usage.put("total_tokens", &input_tokens.saturating_add(output_tokens));

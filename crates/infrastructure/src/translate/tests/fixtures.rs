@@ -2,6 +2,7 @@
 
 mod bedrock;
 mod cohere;
+mod features;
 mod google;
 mod logprobs;
 
@@ -28,17 +29,34 @@ const fn responses(name: &'static str, text: &'static str) -> Text {
 
 /// Every request.
 pub(super) fn requests() -> impl Iterator<Item = &'static Text> {
-    REQUESTS.iter().chain(cohere::REQUESTS).chain(google::REQUESTS).chain(logprobs::REQUESTS)
+    REQUESTS.iter().chain(features::REQUESTS).chain(cohere::REQUESTS).chain(google::REQUESTS).chain(logprobs::REQUESTS)
 }
 
 /// Every whole answer.
 pub(super) fn answers() -> impl Iterator<Item = &'static Text> {
-    ANSWERS.iter().chain(bedrock::ANSWERS).chain(cohere::ANSWERS).chain(google::ANSWERS).chain(logprobs::ANSWERS)
+    ANSWERS
+        .iter()
+        .chain(features::ANSWERS)
+        .chain(bedrock::ANSWERS)
+        .chain(cohere::ANSWERS)
+        .chain(google::ANSWERS)
+        .chain(logprobs::ANSWERS)
+}
+
+/// Every refusal of a request.
+pub(super) fn errors() -> impl Iterator<Item = &'static Text> {
+    features::ERRORS.iter()
 }
 
 /// Every streamed answer.
 pub(super) fn streams() -> impl Iterator<Item = &'static Text> {
-    STREAMS.iter().chain(bedrock::STREAMS).chain(cohere::STREAMS).chain(google::STREAMS).chain(logprobs::STREAMS)
+    STREAMS
+        .iter()
+        .chain(features::STREAMS)
+        .chain(bedrock::STREAMS)
+        .chain(cohere::STREAMS)
+        .chain(google::STREAMS)
+        .chain(logprobs::STREAMS)
 }
 
 const REQUESTS: &[Text] = &[
