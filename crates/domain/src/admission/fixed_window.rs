@@ -51,8 +51,8 @@ impl FixedWindow {
     pub fn settle(&mut self, reservation: Reservation, used: u32, now: Instant) {
         self.roll(now);
         let (cost, at) = reservation.spend();
-        if used > cost {
-            self.used += u64::from(used - cost);
+        if let Some(more) = used.checked_sub(cost) {
+            self.used += u64::from(more);
         } else if at >= self.start {
             self.used = self.used.saturating_sub(u64::from(cost - used));
         }
@@ -105,6 +105,19 @@ mod tests {
         let refused = window.reserve(1, start + Duration::from_secs(59));
         assert_eq!(refused, Err(Refusal::Until(start + Duration::from_mins(1))));
         window.reserve(10, start + Duration::from_mins(1)).unwrap();
+    }
+
+    #[test]
+    fn what_was_not_used_is_put_back_into_its_own_window_alone() {
+        let start = origin();
+        let mut window = window(10, start);
+        let early = window.reserve(4, start + Duration::from_secs(59)).unwrap();
+        let next = start + Duration::from_mins(1);
+        let late = window.reserve(6, next).unwrap();
+        window.settle(early, 0, next);
+        assert_eq!(window.used(next), 6);
+        window.settle(late, 1, next);
+        assert_eq!(window.used(next), 1);
     }
 
     #[test]

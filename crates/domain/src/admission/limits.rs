@@ -59,3 +59,25 @@ impl fmt::Display for Measure {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_limited_by_any_one_of_its_limits() {
+        let rate = Some(RateLimitPolicy::per_minute(NonZeroU32::MIN));
+        let none = Limits::default();
+        assert!(!none.is_limited());
+        assert!(!Limits { queue: QueuePolicy { size: 9, ..QueuePolicy::default() }, ..none }.is_limited());
+        assert!(Limits { max_concurrency: Some(NonZeroU32::MIN), ..none }.is_limited());
+        assert!(Limits { requests: rate, ..none }.is_limited());
+        assert!(Limits { tokens: rate, ..none }.is_limited());
+    }
+
+    #[test]
+    fn a_measure_says_what_it_counts() {
+        let words = [Measure::Concurrency, Measure::Requests, Measure::Tokens].map(|measure| measure.to_string());
+        assert_eq!(words, ["requests at once", "the rate of requests", "the rate of tokens"]);
+    }
+}

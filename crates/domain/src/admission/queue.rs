@@ -235,6 +235,17 @@ mod tests {
         queue.push(2, (1, Priority::Normal), now).unwrap();
     }
 
+    #[test]
+    fn another_capacity_holds_from_then_on_and_sends_nobody_away() {
+        let (now, mut queue) = (origin(), FairQueue::new(1));
+        queue.push(1, (1, Priority::Normal), now).unwrap();
+        queue.set_capacity(2);
+        queue.push(2, (1, Priority::Normal), now).unwrap();
+        queue.set_capacity(1);
+        assert_eq!(queue.push(3, (1, Priority::Normal), now), Err(QueueFull));
+        assert_eq!(drained(queue, now), [1, 2]);
+    }
+
     /// The same queue, as a list that is searched.
     #[derive(Default)]
     struct Model {

@@ -192,6 +192,42 @@ mod tests {
         prop::collection::vec((0_u64..1_500, 0_u32..60), 1..80)
     }
 
+    #[test]
+    fn every_algorithm_is_found_by_its_name() {
+        for algorithm in RateLimitAlgorithm::ALL {
+            assert_eq!(RateLimitAlgorithm::of_name(algorithm.as_str()), Some(algorithm));
+        }
+        assert_eq!(RateLimitAlgorithm::of_name("sliding_window"), Some(RateLimitAlgorithm::SlidingWindow));
+        assert_eq!(RateLimitAlgorithm::of_name("leaky_bucket"), None);
+    }
+
+    #[test]
+    fn a_period_lies_between_a_nanosecond_and_a_year() {
+        let per_minute = RateLimitPolicy::per_minute(NonZeroU32::MIN);
+        for (period, nanos) in [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(7), 7),
+            (Duration::from_mins(1), 60_000_000_000),
+            (Duration::MAX, 31_536_000_000_000_000),
+        ] {
+            assert_eq!(RateLimitPolicy { period, ..per_minute }.nanos(), nanos, "{period:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_policy_again_changes_nothing() {
+        for algorithm in RateLimitAlgorithm::ALL {
+            let (start, capacity) = (origin(), NonZeroU32::new(10).unwrap());
+            let policy = RateLimitPolicy { algorithm, capacity, period: Duration::from_secs(10) };
+            let mut limit = RateLimit::new(policy, start);
+            assert_eq!(limit.reserve(10, start).unwrap().cost(), 10);
+            let later = start + Duration::from_millis(500);
+            let refused = limit.clone().reserve(5, later);
+            limit.set_policy(policy, later);
+            assert_eq!(limit.reserve(5, later), refused, "{algorithm:?}: it still knows when it was used");
+        }
+    }
+
     /// What any period may be given, in units.
     fn bound(policy: RateLimitPolicy) -> u64 {
         match policy.algorithm {

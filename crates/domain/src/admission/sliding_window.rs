@@ -65,8 +65,8 @@ impl SlidingWindow {
     pub fn settle(&mut self, reservation: Reservation, used: u32, now: Instant) {
         self.slide(now);
         let (cost, at) = reservation.spend();
-        if used > cost {
-            self.add(u64::from(used - cost));
+        if let Some(more) = used.checked_sub(cost) {
+            self.add(u64::from(more));
             return;
         }
         let place = self.spans.partition_point(|span| span.last < at);
@@ -160,6 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_at_one_moment_is_one_span_however_short_the_period() {
+        let now = origin();
+        let mut window =
+            SlidingWindow::new(RateLimitPolicy { period: Duration::from_nanos(1), ..per_minute(100) }, now);
+        for _ in 0..100 {
+            window.reserve(1, now).unwrap();
+        }
+        assert_eq!((window.spans.len(), window.used(now)), (1, 100));
+    }
+
+    #[test]
     fn what_was_not_used_is_put_back_only_while_it_counts() {
         let start = origin();
         let mut window = SlidingWindow::new(per_minute(10), start);
@@ -170,5 +181,18 @@ mod tests {
         assert_eq!(window.used(now), 6);
         window.settle(late, 1, now);
         assert_eq!(window.used(now), 1);
+        assert_eq!(window.reserve(10, now), Err(Refusal::Until(start + Duration::from_secs(110))));
+        assert_eq!(window.used(start + Duration::from_secs(110)), 0);
+    }
+
+    #[test]
+    fn what_was_not_used_is_put_back_where_it_was_taken() {
+        let start = origin();
+        let mut window = SlidingWindow::new(per_minute(10), start);
+        let _early = window.reserve(4, start).unwrap();
+        let late = window.reserve(6, start + Duration::from_secs(50)).unwrap();
+        window.settle(late, 1, start + Duration::from_secs(55));
+        let seconds = [55, 60, 109, 110].map(|second| window.used(start + Duration::from_secs(second)));
+        assert_eq!(seconds, [5, 1, 1, 0]);
     }
 }

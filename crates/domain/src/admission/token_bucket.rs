@@ -128,6 +128,17 @@ mod tests {
         assert_eq!(bucket.reserve(1, now), Err(Refusal::Until(now + Duration::from_secs(2))));
     }
 
+    #[test]
+    fn a_part_of_a_unit_is_the_same_part_in_another_period() {
+        let start = origin();
+        let mut bucket = TokenBucket::new(policy(10, Duration::from_secs(10)), start);
+        bucket.reserve(10, start).unwrap();
+        let half_a_unit = start + Duration::from_millis(500);
+        bucket.set_policy(policy(10, Duration::from_secs(40)), half_a_unit);
+        assert_eq!(bucket.reserve(1, half_a_unit), Err(Refusal::Until(half_a_unit + Duration::from_secs(2))));
+        assert_eq!(bucket.used(half_a_unit), 10, "a part of one counts as one");
+    }
+
     proptest! {
         #[test]
         fn no_interval_gets_more_than_the_burst_and_the_rate(
