@@ -89,6 +89,13 @@ struct Probe {
     expires: Instant,
 }
 
+impl Probe {
+    /// Whether it still holds its place.
+    fn is_out(&self, now: Instant) -> bool {
+        now < self.expires
+    }
+}
+
 /// The circuit breaker of one instance.
 #[derive(Debug, Clone)]
 pub struct CircuitBreaker {
@@ -167,7 +174,7 @@ impl CircuitBreaker {
             (None, State::Open { until }) if now < *until => Err(Some(*until)),
             (None, State::Closed { .. } | State::Open { .. }) => Ok(()),
             (None, State::HalfOpen { probes, .. }) => {
-                let live = probes.iter().filter(|probe| now < probe.expires);
+                let live = probes.iter().filter(|probe| probe.is_out(now));
                 if live.clone().count() < self.policy.half_open_requests.get() as usize {
                     return Ok(());
                 }
@@ -190,7 +197,7 @@ impl CircuitBreaker {
             && let State::HalfOpen { probes, .. } = &mut self.state
         {
             self.probes_sent += 1;
-            probes.retain(|probe| now < probe.expires);
+            probes.retain(|probe| probe.is_out(now));
             probes.push(Probe { number: self.probes_sent, expires: after(now, self.policy.probe_lease) });
             pass.probe = Some(self.probes_sent);
         }

@@ -41,7 +41,7 @@ impl OutcomeWindow {
         }
         slice.outcomes = slice.outcomes.saturating_add(1);
         slice.hits = slice.hits.saturating_add(u32::from(is_hit));
-        self.slices.iter().filter(|slice| number - slice.number.min(number) < SLICES as u64).fold(
+        self.slices.iter().filter(|slice| number.saturating_sub(slice.number) < SLICES as u64).fold(
             Slice { number, ..Slice::default() },
             |sum, slice| Slice {
                 number,

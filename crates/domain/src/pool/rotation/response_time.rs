@@ -24,8 +24,8 @@ pub(super) fn pick(takers: &[usize], members: &impl Members, random: &mut Random
     let median = median(takers, members);
     let cost = |member| u128::from(micros(members.latency(member).unwrap_or(median))) * busy(members, member);
     let weight = |member| u128::from(members.weight(member));
-    let second_is_better = cost(second) * weight(first) < cost(first) * weight(second);
-    Some(if second_is_better { second } else { first })
+    // Of two alike the first, which is the one or the other by chance.
+    [first, second].into_iter().min_by(|&one, &other| (cost(one) * weight(other)).cmp(&(cost(other) * weight(one))))
 }
 
 fn busy(members: &impl Members, member: usize) -> u128 {
@@ -99,6 +99,17 @@ mod tests {
         // It ties with the median, beats the slowest and loses to the fastest.
         check_share(counts[3], 1.0 / 6.0 + 1.0 / 12.0);
         check_share(counts[0], 0.5);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_of_those_that_were_measured() {
+        let median = |latencies: &[Option<u64>]| {
+            let fleet = fleet(latencies);
+            super::median(&takers(&fleet), &fleet)
+        };
+        assert_eq!(median(&[None, Some(50), Some(10), Some(40), None, Some(20), Some(30)]), Duration::from_millis(30));
+        assert_eq!(median(&[Some(10), Some(20)]), Duration::from_millis(20), "of two the larger");
+        assert_eq!(median(&[None, None]), Duration::ZERO);
     }
 
     #[test]

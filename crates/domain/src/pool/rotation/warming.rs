@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::pool::{
         Rotation, RotationKind,
-        rotation::tests::{Fleet, check_shares},
+        rotation::tests::{Fleet, Member, check_shares, origin},
     };
 
     #[test]
@@ -86,6 +86,41 @@ mod tests {
         for kind in [RotationKind::Random, RotationKind::WeightedRandom, RotationKind::LeastConnections] {
             check_shares(kind, &fleet, [19, 19, 19, 3]);
         }
+    }
+
+    /// How the others share what one stands back from.
+    #[track_caller]
+    fn check_others(kind: RotationKind, change: impl FnOnce(&mut [Member]), shares: [u32; 4]) {
+        let mut fleet = Fleet::weighing([1; 4]);
+        fleet.members[3].readiness = 0;
+        change(&mut fleet.members);
+        check_shares(kind, &fleet, shares);
+    }
+
+    #[test]
+    fn the_others_are_compared_as_ever() {
+        check_others(RotationKind::Weighted, |members| members[0].weight = 3, [3, 1, 1, 0]);
+        check_others(RotationKind::WeightedRandom, |members| members[0].weight = 3, [3, 1, 1, 0]);
+        check_others(RotationKind::LeastConnections, |members| members[0].in_flight = 1, [0, 1, 1, 0]);
+        let used = |members: &mut [Member]| members[0].last_dispatch = Some(origin());
+        check_others(RotationKind::LeastRecentlyUsed, used, [0, 1, 0, 0]);
+        let timed = |members: &mut [Member]| {
+            for (member, millis) in members.iter_mut().zip([20, 20, 10, 5]) {
+                member.latency = Some(Duration::from_millis(millis));
+            }
+        };
+        check_others(RotationKind::ResponseTime, timed, [1, 1, 4, 0]);
+        check_others(RotationKind::PerformanceWeighted, timed, [1, 1, 2, 0]);
+        check_others(RotationKind::PerformanceWeighted, |members| members[0].success_rate = 500_000, [1, 2, 2, 0]);
+        let nearly_full = |members: &mut [Member]| (members[0].capacity, members[0].in_flight) = (Some(4), 3);
+        check_others(RotationKind::PerformanceWeighted, nearly_full, [1, 4, 4, 0]);
+        let priced = |members: &mut [Member]| {
+            for (member, cost) in members.iter_mut().zip([2, 1, 2, 0]) {
+                member.cost = Some(cost);
+            }
+        };
+        check_others(RotationKind::Cheapest, priced, [0, 1, 0, 0]);
+        check_others(RotationKind::RoundRobin, |members| members[1].pull = 9, [0, 1, 0, 0]);
     }
 
     #[test]
