@@ -27,3 +27,4 @@ mod selection;
 mod slow_start;
 mod statistics;
 mod streaming;
+mod tier_rotation;

@@ -8,7 +8,7 @@ use super::{millis, since};
 use crate::{
     fault::Work,
     pool::Bend,
-    routing::{Answer, Asked, Decision, Reach, Step, StopReason, WalkPolicy},
+    routing::{Answer, Asked, Decision, Step, StopReason, WalkPolicy},
 };
 
 #[derive(Serialize)]
@@ -25,12 +25,7 @@ impl From<WalkPolicy> for WalkDocument {
     fn from(policy: WalkPolicy) -> Self {
         let WalkPolicy { reach, max_attempts, max_retries, max_ambiguous_repeats, backoff } = policy;
         Self {
-            reach: match reach {
-                Reach::Nowhere => "nowhere",
-                Reach::Instance => "instance",
-                Reach::Leg => "leg",
-                Reach::Route => "route",
-            },
+            reach: reach.as_str(),
             max_attempts: max_attempts.get(),
             max_retries,
             max_ambiguous_repeats,
