@@ -84,6 +84,23 @@ async fn what_cannot_be_used_changes_nothing_and_shows_until_it_is_corrected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_says_what_a_reload_would_and_changes_nothing() {
+    let world = plan(&["a"]).start().await;
+    world.written.write(plan(&["b"]).hashed("2"));
+    assert_eq!(world.reloads.check().await.problems(), []);
+    world.written.write(Plan::default().group("g", &[&["pool:nowhere"]]).hashed("3"));
+    let report = world.reloads.check().await;
+    assert!(report.headline().contains("pool 'nowhere', which does not exist"), "{report}");
+    assert_eq!(report.problems()[0].help.as_deref(), Some("correct the definitions; nothing has changed"));
+    world.written.scribble();
+    assert_eq!(world.reloads.check().await.headline(), "pools.p: is no pool");
+    assert_eq!(served_by(&world.complete("p").await.unwrap()), "a");
+    let report = world.health.report().await;
+    assert_eq!((report.revision, report.configuration.rejected), (1, None));
+    assert!(world.diary.reloads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_reload_leaves_the_way_to_the_instances_too() {
     let world = refused(FaultKind::Auth).await;
     world.written.provider(world.scripts.at("", "new key"));

@@ -67,3 +67,42 @@ fn wanting(shortfall: Shortfall) -> String {
         Shortfall::Lacks(capability) => format!("it needs '{capability}'"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use tidegate_domain::model::Capability;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(shortfall: Shortfall, message: &str) {
+        let error = CompletionError::FallsShort { target: "pool:p".parse().unwrap(), shortfall };
+        assert_eq!(error.to_string(), format!("no model of 'pool:p' can serve the request: {message}"));
+    }
+
+    #[test]
+    fn a_caller_is_told_what_every_model_lacks() {
+        let tokens = NonZeroU32::new(8000).unwrap();
+        check(
+            Shortfall::ContextWindow { window: tokens },
+            "prompt and answer do not fit into the largest context window, which is 8000 tokens",
+        );
+        check(Shortfall::AnswerTooLong { largest: tokens }, "the longest answer that any gives is 8000 tokens");
+        check(Shortfall::Lacks(Capability::Vision), "it needs 'vision'");
+    }
+
+    #[test]
+    fn the_nearest_names_are_offered_if_there_are_any() {
+        let unknown = |nearest: &[&str]| CompletionError::UnknownModel {
+            model: "fats".to_owned(),
+            nearest: nearest.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert_eq!(unknown(&[]).to_string(), "the model 'fats' does not exist");
+        assert_eq!(
+            unknown(&["fast", "fat"]).to_string(),
+            "the model 'fats' does not exist; did you mean 'fast', 'fat'?"
+        );
+    }
+}

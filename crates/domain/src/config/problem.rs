@@ -130,3 +130,43 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(key: &str, message: &str) -> Problem {
+        Problem { file: Some("gate.toml".into()), position: Some((12, 5)), ..Problem::error(key, message) }
+    }
+
+    #[test]
+    fn a_headline_is_place_key_and_message_in_one_line() {
+        assert_eq!(problem("pools.p", "is no\npool").headline(), "gate.toml:12:5: pools.p: is no pool");
+        assert_eq!(Problem { position: None, ..problem("", "is empty") }.headline(), "gate.toml: is empty");
+        assert_eq!(Problem::error("pools.p", "is no pool").headline(), "pools.p: is no pool");
+    }
+
+    #[test]
+    fn the_line_is_shown_with_a_mark_below_its_column() {
+        let shown = Problem { line: Some("    colour = 1".to_owned()), ..problem("pools.p", "unknown key") };
+        assert_eq!(
+            shown.help("remove it").to_string(),
+            "gate.toml:12:5: pools.p: unknown key\n 12 |     colour = 1\n    |     ^\n help: remove it"
+        );
+    }
+
+    #[test]
+    fn a_report_has_errors_first_and_then_goes_by_place() {
+        let warning = Problem { severity: Severity::Warning, ..Problem::error("a", "is odd") };
+        let early = Problem { position: Some((2, 1)), ..problem("z", "first") };
+        let report = Report::new(vec![warning, problem("b", "second"), early]);
+        assert_eq!(report.errors(), 2);
+        assert_eq!(report.headline(), "gate.toml:2:1: z: first (and 1 more)");
+        assert_eq!(
+            report.to_string(),
+            "error: gate.toml:2:1: z: first\n\nerror: gate.toml:12:5: b: second\n\nwarning: a: is odd"
+        );
+        assert_eq!(Report::from(Problem::error("", "is empty")).headline(), "is empty");
+        assert_eq!(Report::default().headline(), "");
+    }
+}

@@ -151,6 +151,36 @@ mod tests {
     }
 
     #[test]
+    fn each_status_has_its_word_in_the_families_that_have_words() {
+        let named = |family: Family, status, place: &str| {
+            let body = family.error_body(&Complaint { status, ..COMPLAINT });
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            body.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        for (status, anthropic, google) in [
+            (400, "invalid_request_error", "INVALID_ARGUMENT"),
+            (401, "authentication_error", "UNAUTHENTICATED"),
+            (402, "billing_error", "INVALID_ARGUMENT"),
+            (403, "permission_error", "PERMISSION_DENIED"),
+            (404, "not_found_error", "NOT_FOUND"),
+            (405, "not_found_error", "NOT_FOUND"),
+            (408, "invalid_request_error", "DEADLINE_EXCEEDED"),
+            (409, "invalid_request_error", "ABORTED"),
+            (413, "request_too_large", "INVALID_ARGUMENT"),
+            (429, "rate_limit_error", "RESOURCE_EXHAUSTED"),
+            (499, "invalid_request_error", "CANCELLED"),
+            (500, "api_error", "INTERNAL"),
+            (501, "api_error", "UNIMPLEMENTED"),
+            (502, "api_error", "UNAVAILABLE"),
+            (503, "overloaded_error", "UNAVAILABLE"),
+            (504, "timeout_error", "DEADLINE_EXCEEDED"),
+        ] {
+            assert_eq!(named(Family::Anthropic, status, "/error/type"), anthropic, "{status}");
+            assert_eq!(named(Family::Google, status, "/error/status"), google, "{status}");
+        }
+    }
+
+    #[test]
     fn google_is_told_the_field_at_fault() {
         let complaint = Complaint { status: 400, param: Some("contents[0]"), ..COMPLAINT };
         let body: Value = serde_json::from_slice(&Family::Google.error_body(&complaint)).unwrap();

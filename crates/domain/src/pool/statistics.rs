@@ -77,15 +77,6 @@ pub struct LastFault {
     pub at: Instant,
 }
 
-impl InstanceStatistics {
-    /// Successes in all attempts, 0 to 1; `None` before the first attempt.
-    #[expect(clippy::cast_precision_loss, reason = "a ratio for people; 2^53 attempts are out of reach")]
-    pub fn success_rate(&self) -> Option<f64> {
-        let attempts = self.successes + self.failures;
-        (attempts > 0).then(|| self.successes as f64 / attempts as f64)
-    }
-}
-
 /// What the health of its instances makes of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolStatus {
@@ -136,5 +127,11 @@ mod tests {
         assert_eq!(PoolStatus::of(1, 3), PoolStatus::Degraded);
         assert_eq!(PoolStatus::of(0, 3), PoolStatus::Inactive);
         assert_eq!(PoolStatus::of(0, 0), PoolStatus::Inactive);
+    }
+
+    #[test]
+    fn each_status_has_its_word() {
+        let all = [PoolStatus::Active, PoolStatus::Degraded, PoolStatus::Panic, PoolStatus::Inactive];
+        assert_eq!(all.map(|status| status.to_string()), ["active", "degraded", "panic", "inactive"]);
     }
 }
