@@ -60,12 +60,27 @@ CORRECTIONS = {
         f"command-{model}": {"supports_response_schema": True}
         for model in ("a-03-2025", "r-08-2024", "r-plus-08-2024", "r7b-12-2024")
     },
+    # The table has the price of a later model; Bedrock's for this one is a tenth above what Anthropic announced.
+    "claude-mythos-preview": {
+        "input_cost_per_token": 25e-6,
+        "cache_read_input_token_cost": 2.5e-6,
+        "output_cost_per_token": 125e-6,
+    },
     "mistral.pixtral-large-2502-v1:0": {"supports_vision": True},
     "meta.llama4-maverick-17b-instruct-v1:0": {"supports_vision": True},
     "meta.llama4-scout-17b-instruct-v1:0": {"supports_vision": True, "max_input_tokens": 3_500_000},
 }
 # Models that the vendor's own page has and the table has not.
 ADDITIONS = {
+    # By the profile of India, at the price of that of the United States.
+    "bedrock": {
+        f"in.openai.gpt-5.6-{model}": {
+            "input_cost_per_token": price,
+            "cache_read_input_token_cost": price / 10,
+            "output_cost_per_token": price * 6,
+        }
+        for model, price in (("luna", 0.22e-6), ("terra", 2.2e-6))
+    },
     "cohere": {
         "command-a-reasoning-08-2025": {"max_input_tokens": 256_000, "max_output_tokens": 32_000},
         "command-a-vision-07-2025": {"max_input_tokens": 128_000, "max_output_tokens": 8000},

@@ -5,16 +5,25 @@ use tidegate_infrastructure::config::{ConfigLocation, Environment, TomlConfigSou
 /// What no message may repeat: the value of every variable, and the text of every key.
 pub const CANARY: &str = "canary";
 
-/// Loads `text` and looks at what comes of it.
+/// What stands alone on the line behind which a text is the overlay of an environment.
+const OVERLAY: &str = "\n# overlay\n";
+
+/// Loads `text`, the root file and, behind a line that says so, an overlay, and looks at what comes of it.
 ///
 /// # Panics
 /// If the loader panics, refuses without a reason, or repeats a secret, or if formatting is not idempotent.
 pub fn examine(text: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("tidegate.toml");
-    std::fs::write(&path, text).expect("a temporary file");
+    let (root, overlay) = text.split_once(OVERLAY).map_or((text, None), |(root, overlay)| (root, Some(overlay)));
+    std::fs::write(&path, root).expect("a temporary file");
+    if let Some(overlay) = overlay {
+        std::fs::create_dir(directory.path().join("environments")).expect("a temporary directory");
+        std::fs::write(directory.path().join("environments/other.toml"), overlay).expect("a temporary file");
+    }
     let environment: Environment = [("OPENAI_API_KEY", CANARY), ("SET", CANARY)].into_iter().collect();
-    let source = TomlConfigSource::new(ConfigLocation { path, environment: None }, environment);
+    let source =
+        TomlConfigSource::new(ConfigLocation { path, environment: overlay.map(|_| "other".to_owned()) }, environment);
     match source.load_all() {
         Ok(loaded) => {
             // What is kept of an accepted file holds no secret; to see that, it must be loaded again.

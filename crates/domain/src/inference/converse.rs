@@ -71,10 +71,13 @@ fn slot((parameter, value): (Parameter, &str)) -> Option<Slot<'_>> {
 
 /// Where a default stands for a model that thinks as it sees fit: how tokens are drawn is not said, and a budget is an effort.
 fn adaptive_slot<'a>(default: (Parameter, &'a str), values: &DefaultValues) -> Option<Slot<'a>> {
+    let is_thinking = matches!(default.0, Parameter::Thinking | Parameter::ReasoningEffort);
     match (default.0, values) {
         (Parameter::Temperature | Parameter::TopP, _) => None,
+        // Not every one of them can be told not to think.
+        (_, DefaultValues { thinking_budget: Some(0), .. }) if is_thinking => None,
         (Parameter::Thinking, DefaultValues { reasoning_effort: Some(_), .. }) => None,
-        (Parameter::Thinking, DefaultValues { thinking_budget: Some(budget @ 1..), .. }) => {
+        (Parameter::Thinking, DefaultValues { thinking_budget: Some(budget), .. }) => {
             Some((Parameter::OutputConfig, "effort", effort_of(*budget)))
         }
         _ => slot(default),
@@ -149,7 +152,6 @@ mod tests {
         let both = DefaultValues { reasoning_effort: Some(ReasoningEffort::Low), ..budget };
         assert_eq!(sent(both), format!(r#"{{{limit},"outputConfig":{{"effort":"low"}},"messages":[]}}"#));
         let off = DefaultValues { thinking_budget: Some(0), ..DefaultValues::default() };
-        let disabled = r#""additionalModelRequestFields":{"thinking":{"type":"disabled"}}"#;
-        assert_eq!(sent(off), format!(r#"{{{limit},{disabled},"messages":[]}}"#));
+        assert_eq!(sent(off), format!(r#"{{{limit},"messages":[]}}"#));
     }
 }

@@ -143,9 +143,8 @@ fn adaptive<'a>(
     let effort = match (reasoning_effort, thinking_budget) {
         // Where both are given, one of them says it.
         (_, Some(_)) if parameter == Parameter::ReasoningEffort => return [None, None],
-        (_, Some(0)) | (Some(ReasoningEffort::None), None) => {
-            return [Some((Parameter::Thinking.key(), super::thinking(0).into())), None];
-        }
+        // Not every one of them can be told not to think.
+        (_, Some(0)) | (Some(ReasoningEffort::None), None) => return [None, None],
         (None | Some(ReasoningEffort::None), Some(budget)) => effort_of(budget),
         (Some(ReasoningEffort::Minimal | ReasoningEffort::Low), _) => effort_of(0),
         (Some(ReasoningEffort::Medium), _) => r#""medium""#,
@@ -277,7 +276,8 @@ mod tests {
         check_adaptive("", budget, &format!("{thinking}{high}"));
         let both = DefaultValues { thinking_budget: Some(9000), ..effort(ReasoningEffort::Minimal) };
         check_adaptive("", both, &format!(r#"{thinking}"output_config":{{"effort":"low"}},"#));
-        check_adaptive("", effort(ReasoningEffort::None), r#""thinking":{"type":"disabled"},"#);
+        check_adaptive("", effort(ReasoningEffort::None), "");
+        check_adaptive("", DefaultValues { thinking_budget: Some(0), ..effort(ReasoningEffort::High) }, "");
         check_adaptive(r#","output_config":{"format":{}}"#, budget, thinking);
         check_adaptive(r#","tool_choice":{"type":"any"}"#, budget, high);
         check_adaptive(r#","thinking":{"type":"enabled"}"#, effort(ReasoningEffort::High), "");
