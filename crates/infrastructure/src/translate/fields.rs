@@ -69,10 +69,8 @@ impl<'a> Fields<'a> {
     }
 
     fn snake_case_position(&self, key: &str) -> Option<usize> {
-        if !key.bytes().any(|letter| letter.is_ascii_uppercase()) {
-            return None;
-        }
-        self.entries.iter().position(|(known, _)| is_snake_case_of(known, key))
+        // Longer by its underscores.
+        self.entries.iter().position(|(known, _)| known.len() > key.len() && is_snake_case_of(known, key))
     }
 
     /// Takes and reads the value of `key`, which is `expected`: "a string".
