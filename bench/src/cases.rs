@@ -7,6 +7,7 @@ mod body;
 mod engine;
 mod machines;
 mod rotation;
+mod translation;
 
 use std::fmt;
 
@@ -59,6 +60,9 @@ pub fn gated() -> Vec<Case> {
         engine::limited(),
         engine::among_pools(1000),
         engine::stream(),
+        translation::request(),
+        translation::answer(),
+        translation::stream(),
     ]
 }
 

@@ -13,7 +13,12 @@ use crate::exchange::{Exchange, Protocol, Shape, stream_pieces};
 
 /// The body of the comparison's request.
 pub(super) fn request_body(shape: Shape, model: &str) -> Bytes {
-    let Exchange { request, .. } = Exchange::new(shape, Protocol::Chat, model);
+    body_of(shape, Protocol::Chat, model)
+}
+
+/// The same in that protocol.
+pub(super) fn body_of(shape: Shape, protocol: Protocol, model: &str) -> Bytes {
+    let Exchange { request, .. } = Exchange::new(shape, protocol, model);
     let head = request.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);
     Bytes::from(request).slice(head..)
 }

@@ -15,7 +15,7 @@
 //! | [`provider`] | clients of providers, and a simulated one |
 //! | [`simulation`] | traffic and upstreams of a scenario |
 //! | [`telemetry`] | events as metrics and log lines |
-//! | `translate` | between the words of the caller and the words of the provider |
+//! | [`translate`] | between the words of the caller and the words of the provider |
 
 mod base64;
 pub mod clock;
@@ -32,4 +32,4 @@ pub mod persistence;
 pub mod provider;
 pub mod simulation;
 pub mod telemetry;
-mod translate;
+pub mod translate;

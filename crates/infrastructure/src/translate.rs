@@ -47,13 +47,13 @@ use tidegate_domain::{
 };
 
 use self::conversation::Conversation;
-pub(crate) use self::stream::StreamTranslator;
+pub use self::stream::StreamTranslator;
 
 /// The request in another dialect.
 ///
 /// # Errors
 /// [`Unfit`] names the field that cannot be said there.
-pub(crate) fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result<Translation, Unfit> {
+pub fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result<Translation, Unfit> {
     let mut dropped = Dropped::default();
     let body = request.body();
     let mut conversation = match from {
@@ -135,22 +135,22 @@ fn write_request(
 
 /// What the answer to a request takes from it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub struct Asked<'a> {
     /// The request, as its caller made it.
-    pub(crate) request: &'a InferenceRequest,
+    pub request: &'a InferenceRequest,
     /// When it came, in seconds since 1970: as good a time for an answer as any, where its provider names none.
-    pub(crate) at: u64,
+    pub at: u64,
     /// What the answer is called where it does not say so itself: the request's id.
-    pub(crate) id: &'a str,
+    pub id: &'a str,
     /// The model as its provider was asked for it, for an answer that does not name it.
-    pub(crate) model: &'a str,
+    pub model: &'a str,
 }
 
 /// A whole answer in another dialect.
 ///
 /// # Errors
 /// A [`Fault`] if the answer is none of the dialect that it should be in.
-pub(crate) fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'_>) -> Result<Bytes, Fault> {
+pub fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'_>) -> Result<Bytes, Fault> {
     let read = match from {
         Dialect::Chat => chat::read_answer(body),
         Dialect::Messages => messages::read_answer(body),

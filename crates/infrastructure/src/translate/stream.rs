@@ -15,7 +15,7 @@ use crate::provider::sse;
 /// Translates the chunks of one streamed answer. What they mean is known already and stays as it is: content is content in
 /// every dialect.
 #[derive(Debug)]
-pub(crate) struct StreamTranslator {
+pub struct StreamTranslator {
     reader: Reader,
     writer: Writer,
     names: Names,
@@ -51,7 +51,7 @@ enum Writer {
 
 impl StreamTranslator {
     /// From the provider's dialect into the caller's; `None` if nobody asks in that.
-    pub(crate) fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Option<Self> {
+    pub fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Option<Self> {
         let reader = match from {
             Dialect::Chat => Reader::Chat(chat::StreamReader::default()),
             Dialect::Messages => Reader::Messages(messages::StreamReader::default()),
@@ -79,7 +79,7 @@ impl StreamTranslator {
     ///
     /// # Errors
     /// A fault if an event cannot be read, or what it says cannot be written.
-    pub(crate) fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
+    pub fn push(&mut self, chunk: &StreamChunk) -> Result<StreamChunk, Fault> {
         let Self { reader, writer, names } = self;
         // Most events are no longer than twice their length in another dialect.
         let mut out = Vec::with_capacity(2 * chunk.bytes.len());
