@@ -69,6 +69,10 @@ bench *args:
 gate *args:
     cargo run --locked --profile profiling -p tidegate-bench -- gate {{args}}
 
+# Builds the release binary once more, laid out for what a gateway does under load (needs the compiler's own llvm-profdata).
+profile-guided:
+    bench/profile-guided.sh
+
 # Builds the book (needs mdbook).
 book:
     mdbook build

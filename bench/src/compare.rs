@@ -13,7 +13,7 @@ use tidegate_bench::exchange::{Exchange, Protocol, Shape};
 
 use crate::{
     contestant::{Contestant, Layout, Setting, installed},
-    load::{Task, closed, fetch, open, streams},
+    load::{Task, closed, learnt, open, streams},
     process::{self, Affinity, Process},
     stage::{LoadCore, Pace, port, with_cpu},
     table::{self, Row},
@@ -126,17 +126,10 @@ fn named(gateways: &[String]) -> anyhow::Result<Vec<(String, PathBuf)>> {
     gateways.iter().map(|text| split(text).with_context(|| format!("'{text}' is not NAME=PATH"))).collect()
 }
 
-/// The task of a contestant; what it answers in another protocol is learnt from a first answer.
+/// The task of a contestant.
 fn task((args, core): (&CompareArgs, &LoadCore), contestant: &Contestant, shape: Shape) -> anyhow::Result<Task> {
     let requests = if shape == Shape::Whole { args.requests } else { args.streams };
-    let asked = Exchange::new(shape, contestant.protocol, "fast");
-    let exchange = match contestant.protocol {
-        Protocol::Chat => asked,
-        Protocol::Messages => {
-            let answer = core.run(fetch(contestant.address, &asked))?;
-            asked.answered_by(answer).context("a translated answer lacks words of the upstream's")?
-        }
-    };
+    let exchange = core.run(learnt(contestant.address, shape, contestant.protocol, "fast"))?;
     Ok(Task { address: contestant.address, exchange: Arc::new(exchange), connections: args.connections, requests })
 }
 

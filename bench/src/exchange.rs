@@ -17,7 +17,7 @@ pub enum Shape {
 }
 
 /// The protocol that a caller speaks. The upstream always speaks `OpenAI`'s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Protocol {
     /// `OpenAI`'s Chat Completions: the bytes are passed on.
     Chat,

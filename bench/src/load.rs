@@ -6,7 +6,7 @@ mod streams;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-pub use closed::{closed, fetch};
+pub use closed::{closed, learnt};
 pub use open::open;
 pub use streams::streams;
 

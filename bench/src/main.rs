@@ -15,12 +15,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-use tidegate_bench::exchange::{Exchange, Protocol, Shape};
+use tidegate_bench::exchange::{Protocol, Shape};
 
 use crate::{
     compare::{CompareArgs, compare},
     gate::{GateArgs, StepArgs, gate, step},
-    load::{Task, closed, open, streams},
+    load::{Task, closed, learnt, open, streams},
     mock::MockArgs,
     scale::{ScaleArgs, scale},
     stage::on_this_core,
@@ -57,6 +57,9 @@ struct LoadArgs {
     /// For what.
     #[arg(long, value_enum, default_value = "whole")]
     shape: Shape,
+    /// In which protocol.
+    #[arg(long, value_enum, default_value = "chat")]
+    protocol: Protocol,
     /// Under which name.
     #[arg(long, default_value = "fast")]
     model: String,
@@ -83,7 +86,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn load(args: &LoadArgs) -> anyhow::Result<()> {
-    let exchange = Arc::new(Exchange::new(args.shape, Protocol::Chat, &args.model));
+    let exchange = Arc::new(on_this_core(learnt(args.address, args.shape, args.protocol, &args.model))?);
     let task = Task { address: args.address, exchange, connections: args.connections, requests: args.requests };
     let (times, refused) = match (args.shape, args.rate) {
         (Shape::Whole, Some(rate)) => {

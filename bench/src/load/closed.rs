@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Task, Times};
-use tidegate_bench::exchange::Exchange;
+use tidegate_bench::exchange::{Exchange, Protocol, Shape};
 
 use crate::reader::{Progress, Reader};
 
@@ -41,8 +41,21 @@ pub async fn closed(task: &Task) -> anyhow::Result<Times> {
     Ok(Times::new(times))
 }
 
+/// The exchange of `shape` with the gateway at `address`. What it answers in another protocol than the upstream's is learnt from a first
+/// answer.
+pub async fn learnt(address: SocketAddr, shape: Shape, protocol: Protocol, model: &str) -> anyhow::Result<Exchange> {
+    let asked = Exchange::new(shape, protocol, model);
+    match protocol {
+        Protocol::Chat => Ok(asked),
+        Protocol::Messages => {
+            let answer = fetch(address, &asked).await?;
+            asked.answered_by(answer).context("a translated answer lacks words of the upstream's")
+        }
+    }
+}
+
 /// What comes back for `exchange`, whatever it is.
-pub async fn fetch(address: SocketAddr, exchange: &Exchange) -> anyhow::Result<Vec<u8>> {
+async fn fetch(address: SocketAddr, exchange: &Exchange) -> anyhow::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     let mut body = Vec::new();
     receive(&mut stream, &exchange.request, (&mut Reader::default(), &mut body)).await?;
