@@ -86,4 +86,25 @@ async fn what_became_of_requests_is_told_by_target() {
     let stage = Stage::new();
     let answer = exchange(stage.admin, &get("/admin/v1/statistics")).await;
     assert_eq!((answer.status, answer.json()), (200, json!({"targets": []})));
+    for (model, status) in [("fast", 200), ("limited", 429)] {
+        let asked = exchange(stage.address, &chat(format!(r#"{{"model":"{model}"}}"#).as_bytes(), "")).await;
+        assert_eq!(asked.status, status, "{model}");
+    }
+    let mut told = exchange(stage.admin, &get("/admin/v1/statistics")).await.json();
+    for time in ["first_content_seconds", "duration_seconds"] {
+        assert!(told["targets"][0].as_object_mut().unwrap().remove(time).is_some(), "how long it took");
+    }
+    let leg = |failures| json!({"attempts": 1, "failures": failures, "fallbacks_in": 0, "fallbacks_out": 0});
+    let target = |name, completed, failures_by_kind, leg, (read, written)| {
+        json!({
+            "target": name, "requests": 1, "completed": completed, "failures_by_kind": failures_by_kind,
+            "none_available": 0, "refused": 0, "abandoned": 0,
+            "attempts": 1, "retries": 0, "failovers": 0, "fallbacks": 0, "legs": [leg],
+            "input_tokens": read, "output_tokens": written
+        })
+    };
+    // The answer does not say what it used, so that it is estimated.
+    let fast = target("pool:fast", 1, json!({}), leg(0), (4, 14));
+    let limited = target("pool:limited", 0, json!({"rate_limited": 1}), leg(1), (0, 0));
+    assert_eq!(told, json!({"targets": [fast, limited]}));
 }

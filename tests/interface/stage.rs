@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use layered_tests::world::{Diary, Plan};
 use tidegate_application::{
-    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes, TaskGroupService,
+    Catalog, CatalogParts, HealthService, OrchestrationService, PoolService, Routes, TargetStatistics, TaskGroupService,
 };
 use tidegate_domain::{
     admission::{Limits, RateLimitAlgorithm, RateLimitPolicy},
@@ -27,6 +27,7 @@ use tidegate_domain::{
 use tidegate_infrastructure::{
     clock::TokioClock,
     persistence::{InMemoryPoolRepository, InMemoryTaskGroupRepository},
+    telemetry::Observers,
 };
 use tidegate_interface::{
     http::{Control, Gateway},
@@ -87,7 +88,9 @@ impl Stage {
 }
 
 fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
-    let (routes, clock, observer) = (Arc::new(Routes::empty()), Arc::new(TokioClock), Arc::new(Diary::default()));
+    let (routes, clock, statistics) =
+        (Arc::new(Routes::empty()), Arc::new(TokioClock), Arc::<TargetStatistics>::default());
+    let observer = Arc::new(Observers::new(vec![Arc::new(Diary::default()), Arc::clone(&statistics) as _]));
     let catalog = Arc::new(Catalog::new(CatalogParts {
         pools: Arc::new(InMemoryPoolRepository::default()),
         task_groups: Arc::new(InMemoryTaskGroupRepository::default()),
@@ -100,7 +103,7 @@ fn compose(upstream: &Upstream) -> (Arc<Catalog<Upstream>>, Gateway<Upstream>) {
         health: Arc::new(HealthService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone())),
         pools: Arc::new(PoolService::new(Arc::clone(&catalog), Arc::clone(&routes), clock.clone())),
         task_groups: Arc::new(TaskGroupService::new(Arc::clone(&catalog), routes, clock)),
-        statistics: Arc::default(),
+        statistics,
         metrics: Arc::new(|| "requests_total 1\n".to_owned()),
         configuration: None,
     };
