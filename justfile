@@ -55,7 +55,13 @@ loom:
 
 # Changes the domain in one place at a time and asks its unit tests (needs cargo-mutants): `just mutants -f 'crates/domain/src/pool/*.rs'`.
 mutants *args:
-    CARGO_PROFILE_DEV_DEBUG=false PROPTEST_CASES=48 cargo mutants -p tidegate-domain --timeout 120 {{args}} -- --lib
+    CARGO_PROFILE_DEV_DEBUG=false PROPTEST_CASES=48 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
+        cargo mutants -p tidegate-domain --timeout 120 {{args}} -- --lib
+
+# Says how much of the code the tests reach (needs cargo-llvm-cov and the toolchain's llvm-tools): `just coverage 80` lists the files below 80 %.
+coverage *args:
+    cargo llvm-cov --workspace --locked --lcov --output-path target/lcov.info
+    .ci/coverage target/lcov.info {{args}}
 
 # Sends many requests through real sockets, callers and upstreams that misbehave: `just chaos --requests 1000000`.
 chaos *args:
