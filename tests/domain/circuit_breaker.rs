@@ -73,6 +73,17 @@ fn a_probe_that_outlasts_its_lease_frees_its_place_and_still_counts() {
 }
 
 #[test]
+fn a_probe_that_comes_back_frees_its_own_place_and_no_others() {
+    let two = BreakerPolicy { half_open_requests: NonZeroU32::new(2).unwrap(), ..policy() };
+    let mut trial = open(two);
+    trial.now += SECOND * 10;
+    let [one, _other] = [(); 2].map(|()| trial.breaker.acquire(trial.now).unwrap());
+    trial.breaker.on_neutral(&one);
+    let sent = (0..9).filter(|_| trial.breaker.acquire(trial.now).is_ok()).count();
+    assert_eq!(sent, 1);
+}
+
+#[test]
 fn slow_answers_open_it_without_a_single_fault() {
     let calls = SlowCalls { rate: Rate::default(), longer_than: SECOND * 10 };
     let mut trial = Trial::new(BreakerPolicy { slow_calls: Some(calls), ..policy() }, 1);

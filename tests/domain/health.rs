@@ -63,7 +63,11 @@ fn apply(health: &mut Health, event: Event, now: &mut Instant) -> HealthStatus {
         Event::FaultWithRetryAfter(wait) => health.on_fault(&fault(Some(wait)), *now, random),
         Event::CheckSuccess => health.on_check_success(*now),
         Event::CheckFault => health.on_check_fault(&fault(None), *now, random),
-        Event::PutOn(duty) => health.put_on(duty, *now),
+        Event::PutOn(duty) => {
+            let reported = health.put_on(duty, *now);
+            assert_eq!(health.duty(), duty);
+            reported
+        }
         Event::Reset => health.reset(*now),
         Event::Wait(time) => {
             *now += time;

@@ -13,7 +13,7 @@ pub(super) struct OutcomeWindow {
     slices: [Slice; SLICES],
 }
 
-/// What happened in one slice, or in all together.
+/// What happened in one slice, or in all together, which have no number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Slice {
     number: u64,
@@ -41,14 +41,12 @@ impl OutcomeWindow {
         }
         slice.outcomes = slice.outcomes.saturating_add(1);
         slice.hits = slice.hits.saturating_add(u32::from(is_hit));
-        self.slices.iter().filter(|slice| number.saturating_sub(slice.number) < SLICES as u64).fold(
-            Slice { number, ..Slice::default() },
-            |sum, slice| Slice {
-                number,
-                outcomes: sum.outcomes.saturating_add(slice.outcomes),
-                hits: sum.hits.saturating_add(slice.hits),
-            },
-        )
+        let seen = self.slices.iter().filter(|slice| number.saturating_sub(slice.number) < SLICES as u64);
+        seen.fold(Slice::default(), |sum, slice| Slice {
+            outcomes: sum.outcomes.saturating_add(slice.outcomes),
+            hits: sum.hits.saturating_add(slice.hits),
+            ..sum
+        })
     }
 }
 

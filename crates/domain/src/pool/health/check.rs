@@ -70,3 +70,21 @@ impl Default for CheckPolicy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        let names = ["none", "passive", "models_endpoint", "tcp", "completion"];
+        assert_eq!(CheckKind::ALL.map(CheckKind::as_str), names);
+        assert_eq!(names.map(CheckKind::of_name), CheckKind::ALL.map(Some));
+        assert_eq!(CheckKind::of_name("models"), None);
+    }
+
+    #[test]
+    fn the_kinds_that_ask_are_active() {
+        assert_eq!(CheckKind::ALL.map(CheckKind::is_active), [false, false, true, true, true]);
+    }
+}

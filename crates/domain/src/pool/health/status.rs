@@ -51,3 +51,15 @@ pub struct HealthTransition {
     /// What it is.
     pub to: HealthStatus,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_word() {
+        let words = ["healthy", "degraded", "recovering", "unhealthy", "draining", "maintenance"];
+        assert_eq!(HealthStatus::ALL.map(HealthStatus::as_str), words);
+        assert_eq!(HealthStatus::ALL.map(|status| status.to_string()), words);
+    }
+}
