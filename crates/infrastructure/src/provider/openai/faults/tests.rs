@@ -93,6 +93,26 @@ fn classified(status: u16, body: &str) -> Fault {
 }
 
 #[test]
+fn a_status_that_comes_with_no_word_speaks_for_itself() {
+    use FaultKind::{Auth, Malformed, ModelMissing};
+    for (kind, statuses) in [
+        (Auth, &[401, 403][..]),
+        (Billing, &[402]),
+        (ModelMissing, &[404, 410]),
+        (Malformed, &[302, 405, 600]),
+        (Transient, &[408, 409, 424, 425, 499, 500, 502, 503, 504, 599]),
+        (Client, &[400, 406, 413, 415, 422]),
+        (RateLimited, &[429]),
+        (ContentFilter, &[451]),
+        (Overloaded, &[498, 529]),
+    ] {
+        for &status in statuses {
+            assert_eq!(classified(status, "").kind, kind, "{status}");
+        }
+    }
+}
+
+#[test]
 fn a_503_that_names_a_wait_is_saturation() {
     let fault = answered(503, &headers(&[("retry-after", "7")]), &Bytes::new());
     assert_eq!((fault.kind, fault.retry_after), (Overloaded, Some(Duration::from_secs(7))));
@@ -138,8 +158,12 @@ fn nothing_but_the_callers_own_doing_is_relayed() {
 
 #[test]
 fn an_over_long_body_is_not_kept() {
-    let body = format!(r#"{{"error":{{"message":"{}"}}}}"#, "x".repeat(MAX_ERROR_BYTES));
-    assert!(classified(400, &body).upstream.unwrap().body.is_empty());
+    let kept = |bytes: usize| {
+        let frame = r#"{"error":{"message":""}}"#.len();
+        let body = format!(r#"{{"error":{{"message":"{}"}}}}"#, "x".repeat(bytes - frame));
+        classified(400, &body).upstream.unwrap().body.len()
+    };
+    assert_eq!([65_536, 65_537].map(kept), [65_536, 0]);
 }
 
 #[test]
@@ -154,6 +178,13 @@ fn check_in_band(json: &str, kind: FaultKind, work: Work) {
     let fault = in_band(json.as_bytes(), Work::Ambiguous);
     assert_eq!((fault.kind, fault.work), (kind, work), "{json}");
     assert_eq!(in_band(json.as_bytes(), Work::Partial).work, Work::Partial, "{json}");
+}
+
+#[test]
+fn the_callers_mistake_inside_an_answer_is_relayed_with_the_status_that_it_names() {
+    let status = |json: &str| in_band(json.as_bytes(), Work::Ambiguous).upstream.unwrap().status;
+    assert_eq!(status(r#"{"error":{"message":"m","type":"invalid_request_error","code":422}}"#), 422);
+    assert_eq!(status(r#"{"error":{"message":"m","type":"invalid_request_error"}}"#), 400, "it names none");
 }
 
 #[test]
