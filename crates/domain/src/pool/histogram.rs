@@ -111,6 +111,23 @@ mod tests {
         assert!(histogram.summary().is_some_and(|summary| summary.p50 > Duration::from_hours(1)));
     }
 
+    #[test]
+    fn each_bucket_begins_where_the_one_before_it_ends() {
+        let buckets = [0, 1000, 1001, 1500, 1501, 2250, 2251].map(|micros| bucket(Duration::from_micros(micros)));
+        assert_eq!(buckets, [0, 0, 1, 1, 2, 2, 3]);
+        assert_eq!([bounds(0), bounds(1)], [(0.0, 0.001), (0.001, 0.0015)]);
+        let last = Duration::from_secs_f64(bounds(BUCKETS - 1).1);
+        assert_eq!([last / 2, last, last * 2].map(bucket), [BUCKETS - 2, BUCKETS - 1, BUCKETS - 1]);
+    }
+
+    #[test]
+    fn a_quantile_lies_in_its_bucket_as_if_that_were_filled_evenly() {
+        let histogram = Histogram::default();
+        (0..4).for_each(|_| histogram.observe(Duration::from_micros(1200)));
+        let LatencySummary { p50, p95, .. } = histogram.summary().unwrap();
+        assert_eq!([p50, p95], [1250, 1500].map(Duration::from_micros));
+    }
+
     proptest! {
         #[test]
         fn quantiles_are_those_of_a_sorted_list_within_a_bucket(millis in prop::collection::vec(1_u64..3_000_000, 1..300)) {
