@@ -130,7 +130,7 @@ impl Ledger {
         }
         // Mostly there is one, and a thousand records are kept.
         self.trace.attempts.reserve_exact(1);
-        self.trace.attempts.push(AttemptRecord {
+        self.trace.attempted(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),
             leg,

@@ -155,7 +155,13 @@ pub struct Rotation {
     /// Where the ring goes on.
     next: usize,
     smooth: SmoothWeighted,
-    /// What picks in large pools are drawn by.
+    /// What picks in large pools are drawn by; in a box, since it is the small ones whose rotation every trace takes along.
+    large: Option<Box<Large>>,
+}
+
+/// What picks in large pools are drawn by.
+#[derive(Debug, Clone, Default)]
+struct Large {
     lots: Lots,
     tariffs: Tariffs,
 }
@@ -163,7 +169,7 @@ pub struct Rotation {
 impl Rotation {
     /// A rotation that has picked nothing.
     pub fn new(kind: RotationKind) -> Self {
-        Self { kind, next: 0, smooth: SmoothWeighted::default(), lots: Lots::default(), tariffs: Tariffs::default() }
+        Self { kind, next: 0, smooth: SmoothWeighted::default(), large: None }
     }
 
     /// How it orders.
@@ -198,26 +204,31 @@ impl Rotation {
     /// Picks among a few members of a large pool, or without comparing any. `None` if those may not be picked, or the rotation
     /// must know all.
     fn draw(&mut self, members: &impl Members, random: &mut Random) -> Option<usize> {
-        let lots = &mut self.lots;
         match self.kind {
             RotationKind::Declared | RotationKind::RoundRobin => None,
             RotationKind::Random => Lots::alike(members, random),
-            RotationKind::Weighted => lots.in_turn(members),
-            RotationKind::WeightedRandom => lots.by_weight(members, random),
-            RotationKind::LeastConnections => least_connections(lots.sample(members, random), members, random),
+            RotationKind::Weighted => self.large().lots.in_turn(members),
+            RotationKind::WeightedRandom => self.large().lots.by_weight(members, random),
+            RotationKind::LeastConnections => {
+                least_connections(self.large().lots.sample(members, random), members, random)
+            }
             RotationKind::LeastRecentlyUsed => longest_ago(Lots::sample_alike(members, random), members),
             RotationKind::ResponseTime => {
-                let mut sample = lots.sample(members, random);
+                let mut sample = self.large().lots.sample(members, random);
                 sample.sort_unstable();
                 sample.dedup();
                 response_time::pick(&sample, members, random)
             }
             // The draw has counted the weights.
             RotationKind::PerformanceWeighted => {
-                performance::pick((&lots.sample(members, random), |_| 1), members, random)
+                performance::pick((&self.large().lots.sample(members, random), |_| 1), members, random)
             }
-            RotationKind::Cheapest => self.tariffs.pick(members, random),
+            RotationKind::Cheapest => self.large().tariffs.pick(members, random),
         }
+    }
+
+    fn large(&mut self) -> &mut Large {
+        self.large.get_or_insert_default()
     }
 
     /// Picks among all members.
@@ -249,8 +260,8 @@ impl Rotation {
             .filter_map(|(new, old)| old.map(|old| (new, old)))
             .min_by_key(|&(_, old)| (old < self.next, old))
             .map_or(0, |(new, _)| new);
-        let (smooth, lots) = (self.smooth.rearranged(survivors), self.lots.rearranged());
-        Self { kind, next, smooth, lots, tariffs: Tariffs::default() }
+        let large = self.large.as_ref().map(|large| Large { lots: large.lots.rearranged(), ..Large::default() }.into());
+        Self { kind, next, smooth: self.smooth.rearranged(survivors), large }
     }
 
     fn next_in_ring(&mut self, members: &impl Members) -> Option<usize> {

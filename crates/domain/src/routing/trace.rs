@@ -15,6 +15,11 @@ use crate::{
     task_group::Exclusion,
 };
 
+/// The attempts of most requests.
+const ORDINARY_ATTEMPTS: usize = 1;
+/// The decisions of most requests: who is picked, and that it is asked.
+const ORDINARY_DECISIONS: usize = 2;
+
 /// The room that is kept for what another trace notes of a kind.
 const KEPT: usize = 16;
 
@@ -157,13 +162,13 @@ impl Trace {
         let count = members.count();
         if count > MAX_TAPED_MEMBERS {
             let picked = rotation.pick(members, random);
-            self.decisions.push(Decision::Untaped { members: count, picked });
+            self.decide(Decision::Untaped { members: count, picked });
             return picked;
         }
         let (before, seed, from) = (rotation.clone(), random.get_seed(), self.asked.len());
         let picked = super::tape::record(&mut self.asked, members, |members| rotation.pick(members, random));
         let asked = from..self.asked.len();
-        self.decisions.push(Decision::Pick { rotation: before, members: count, seed, asked, picked });
+        self.decide(Decision::Pick { rotation: before, members: count, seed, asked, picked });
         picked
     }
 
@@ -176,32 +181,32 @@ impl Trace {
     /// Counts an attempt that is about to be made.
     pub fn attempting(&mut self, walk: &mut Walk, role: AttemptRole) {
         walk.attempting();
-        self.decisions.push(Decision::Attempt(role));
+        self.decide(Decision::Attempt(role));
     }
 
     /// A policy of the embedding program chose one of so many candidates, or gave up.
     pub fn chosen(&mut self, candidates: usize, chosen: Option<usize>) {
-        self.decisions.push(Decision::Chosen { candidates, chosen });
+        self.decide(Decision::Chosen { candidates, chosen });
     }
 
     /// An attempt failed in a way that only some may be asked after, and none of them is there.
     pub fn nobody_may(&mut self, kind: FaultKind) {
-        self.decisions.push(Decision::NobodyMay { kind });
+        self.decide(Decision::NobodyMay { kind });
     }
 
     /// A stream broke amid its answer; whether others are asked to go on.
     pub fn broke(&mut self, kind: FaultKind, goes_on: bool) {
-        self.decisions.push(Decision::Broke { kind, goes_on });
+        self.decide(Decision::Broke { kind, goes_on });
     }
 
     /// An attempt, counted from 0, was given up for one beside it that had begun to answer.
     pub fn gave_up(&mut self, attempt: usize) {
-        self.decisions.push(Decision::GaveUp { attempt });
+        self.decide(Decision::GaveUp { attempt });
     }
 
     /// Who was to go on with a stream that had broken did not.
     pub fn did_not_go_on(&mut self, kind: FaultKind) {
-        self.decisions.push(Decision::DidNotGoOn { kind });
+        self.decide(Decision::DidNotGoOn { kind });
     }
 
     /// Says what follows a failed attempt, as [`Walk::failed`] does.
@@ -209,27 +214,44 @@ impl Trace {
         let seed = self.seed.wrapping_add(walk.attempts().into());
         let step = walk.failed(fault, &mut Random::with_seed(seed));
         let (kind, work, retry_after) = (fault.kind, fault.work, fault.retry_after);
-        self.decisions.push(Decision::Failed { kind, work, retry_after, seed, step });
+        self.decide(Decision::Failed { kind, work, retry_after, seed, step });
         step
     }
 
     /// Says what follows when nobody is left, as [`Walk::exhausted`] does.
     pub fn exhausted(&mut self, walk: &mut Walk, remaining: Duration) -> Step {
         let step = walk.exhausted(remaining);
-        self.decisions.push(Decision::Exhausted { remaining, step });
+        self.decide(Decision::Exhausted { remaining, step });
         step
     }
 
     /// The budget was asked to pay for an attempt.
     pub fn paid(&mut self, is_paid: bool) -> bool {
-        self.decisions.push(Decision::Paid(is_paid));
+        self.decide(Decision::Paid(is_paid));
         is_paid
+    }
+
+    /// Keeps an attempt that is over.
+    pub fn attempted(&mut self, attempt: AttemptRecord) {
+        note(&mut self.attempts, attempt, ORDINARY_ATTEMPTS);
+    }
+
+    fn decide(&mut self, decision: Decision) {
+        note(&mut self.decisions, decision, ORDINARY_DECISIONS);
     }
 
     /// The decisions, in order.
     pub fn decisions(&self) -> &[Decision] {
         &self.decisions
     }
+}
+
+/// Notes something. The first time there is made room for as many as there are of most requests, and no more: many traces are kept.
+fn note<T>(notes: &mut Vec<T>, note: T, ordinary: usize) {
+    if notes.capacity() == 0 {
+        notes.reserve_exact(ordinary);
+    }
+    notes.push(note);
 }
 
 fn emptied<T>(mut notes: Vec<T>) -> Vec<T> {
