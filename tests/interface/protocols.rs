@@ -1,6 +1,7 @@
 //! Callers and providers of different protocols, end to end: each caller gets its own grammar, whoever answers.
 
 mod bedrock;
+mod beside;
 mod cohere;
 mod gemini;
 mod identity;

@@ -18,6 +18,7 @@ mod needs;
 mod operation;
 mod parameter;
 mod quota;
+mod repeated;
 mod request;
 mod request_id;
 mod settings;

@@ -14,6 +14,7 @@
 //! | `answer` | an answer in nobody's words, whole and as events |
 //! | `chat`, `cohere`, `gemini`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
+//! | `count`, `vectors` | what is no conversation: how many tokens one has, and vectors of texts |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `schema` | a schema as some providers demand it |
 //! | `words` | what a caller calls a field that has no place elsewhere |
@@ -25,6 +26,7 @@ mod bedrock;
 mod chat;
 mod cohere;
 mod conversation;
+mod count;
 mod fields;
 mod gemini;
 mod json;
@@ -36,18 +38,45 @@ mod schema;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod vectors;
 mod words;
 
 use bytes::Bytes;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        Address, Complaint, Dialect, Dropped, Family, InferenceRequest, Operation, Rewording, Translation, Unfit,
+        Address, Complaint, Dialect, Dropped, Family, InferenceRequest, InvalidEnvelope, Operation, Rewording,
+        Translation, Unfit, WholeAnswer,
     },
 };
 
 use self::conversation::Conversation;
 pub use self::stream::StreamTranslator;
+
+/// What a provider can be asked for in place of an operation that it does not offer.
+pub(crate) fn others(operation: Operation) -> impl Iterator<Item = Operation> {
+    let dialects = operation.dialect().map(|_| Dialect::ALL.map(Operation::Converse));
+    let other = match operation {
+        Operation::CountTokens => Some(Operation::CountContents),
+        Operation::CountContents => Some(Operation::CountTokens),
+        Operation::Embeddings => Some(Operation::EmbedContents),
+        _ => None,
+    };
+    dialects.into_iter().flatten().chain(other)
+}
+
+/// The request as one for `to`, which is one of the [`others`].
+///
+/// # Errors
+/// [`Unfit`] names the field that cannot be said there.
+pub(crate) fn for_operation(asked: &InferenceRequest, to: Operation) -> Result<Translation, Unfit> {
+    match (asked.operation(), to) {
+        (Operation::Converse(from), Operation::Converse(to)) => request(asked, from, to),
+        (Operation::CountTokens | Operation::CountContents, _) => count::request(asked, to),
+        (Operation::Embeddings, _) => vectors::request(asked),
+        (operation, _) => Err(Unfit::Operation(operation)),
+    }
+}
 
 /// The request in another dialect.
 ///
@@ -89,22 +118,18 @@ pub fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result
 fn reworded(
     (request, conversation): (&InferenceRequest, &Conversation),
     (from, to): (Dialect, Dialect),
-    (dropped, mut lost): (&Dropped, Dropped),
+    (dropped, lost): (&Dropped, Dropped),
 ) -> Result<Rewording, Unfit> {
-    let (body, model, stream) = (request.body(), request.envelope().model(), request.envelope().stream());
-    let written = write_request(conversation, (to, model), &mut lost).map_err(|unfit| match unfit {
-        Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
-        Unfit::Operation(_) => unfit,
-    })?;
-    if conversation.verbosity.is_some() && to != Dialect::Responses {
-        lost.note("verbosity");
-    }
-    let mut dropped = dropped.clone();
-    for field in lost.fields() {
-        dropped.note(words::in_words_of(from, field, body));
-    }
-    // A body that was just written is one that can be read.
-    let (operation, written) = (Operation::Converse(to), Bytes::from(written));
+    let (model, stream) = (request.envelope().model(), request.envelope().stream());
+    let write = |lost: &mut Dropped| {
+        let written = write_request(conversation, (to, model), lost)?;
+        if conversation.verbosity.is_some() && to != Dialect::Responses {
+            lost.note("verbosity");
+        }
+        Ok(written)
+    };
+    let (written, dropped) = written_for((request, from), (dropped, lost), write)?;
+    let operation = Operation::Converse(to);
     let request = match to {
         Dialect::Gemini | Dialect::Bedrock => {
             InferenceRequest::addressed(operation, written, Address { model: model.into(), stream })
@@ -113,8 +138,31 @@ fn reworded(
             InferenceRequest::read(operation, written)
         }
     };
-    let request = request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))?;
-    Ok(Rewording { request, dropped })
+    Ok(Rewording { request: readable(request)?, dropped })
+}
+
+/// What `write` writes, and all that is left out: what was `dropped` before, and what is `lost` with that, named as the caller of `from` names
+/// it. So is what is refused.
+fn written_for(
+    (request, from): (&InferenceRequest, Dialect),
+    (dropped, mut lost): (&Dropped, Dropped),
+    write: impl FnOnce(&mut Dropped) -> Result<Vec<u8>, Unfit>,
+) -> Result<(Bytes, Dropped), Unfit> {
+    let body = request.body();
+    let written = write(&mut lost).map_err(|unfit| match unfit {
+        Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
+        Unfit::Operation(_) => unfit,
+    })?;
+    let mut dropped = dropped.clone();
+    for field in lost.fields() {
+        dropped.note(words::in_words_of(from, field, body));
+    }
+    Ok((written.into(), dropped))
+}
+
+/// A body that was just written is one that can be read.
+fn readable(request: Result<InferenceRequest, InvalidEnvelope>) -> Result<InferenceRequest, Unfit> {
+    request.map_err(|error| Unfit::field(error.param().unwrap_or_default(), &error.to_string()))
 }
 
 /// Writes it in the dialect, for the model of that name. What it names is not yet in the words of the caller.
@@ -144,6 +192,19 @@ pub struct Asked<'a> {
     pub id: &'a str,
     /// The model as its provider was asked for it, for an answer that does not name it.
     pub model: &'a str,
+}
+
+/// A whole answer, to who asked for something else than the operation `from`.
+///
+/// # Errors
+/// A [`Fault`] if the answer is none to that operation.
+pub(crate) fn whole(answered: &WholeAnswer, from: Operation, asked: Asked<'_>) -> Result<WholeAnswer, Fault> {
+    let body = match (from, asked.request.operation()) {
+        (Operation::Converse(from), Operation::Converse(to)) => answer(&answered.body, (from, to), asked)?,
+        (Operation::CountTokens | Operation::CountContents, to) => count::answer(&answered.body, to)?,
+        _ => return vectors::answer(answered, asked),
+    };
+    Ok(WholeAnswer::json(body, answered.usage))
 }
 
 /// A whole answer in another dialect.

@@ -284,7 +284,7 @@ impl<'a> Keys<'a> {
 }
 
 /// Where `part`, a slice of `body`, stands in it.
-fn span_within(body: &[u8], part: &str) -> Range<usize> {
+pub(super) fn span_within(body: &[u8], part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - body.as_ptr() as usize;
     start..start + part.len()
 }

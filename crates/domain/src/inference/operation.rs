@@ -37,6 +37,8 @@ pub enum Operation {
     Embeddings,
     /// Vectors of texts and images, in Cohere's words.
     Embed,
+    /// Vectors of texts, in Google's words: providers are asked so, and no caller asks so.
+    EmbedContents,
     /// What is wrong with a text or an image.
     Moderations,
     /// Documents in the order of their use for a query.
@@ -90,7 +92,7 @@ impl Dialect {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Converse(Dialect::Chat),
         Self::Converse(Dialect::Responses),
         Self::Converse(Dialect::Messages),
@@ -102,6 +104,7 @@ impl Operation {
         Self::Completions,
         Self::Embeddings,
         Self::Embed,
+        Self::EmbedContents,
         Self::Moderations,
         Self::Rerank,
         Self::Images,
@@ -126,7 +129,7 @@ impl Operation {
             Self::Converse(dialect) => dialect.family(),
             Self::CountTokens => Family::Anthropic,
             Self::Embed => Family::Cohere,
-            Self::CountContents => Family::Google,
+            Self::CountContents | Self::EmbedContents => Family::Google,
             Self::Completions
             | Self::Embeddings
             | Self::Moderations
@@ -138,6 +141,11 @@ impl Operation {
             | Self::Transcriptions
             | Self::Translations => Family::OpenAi,
         }
+    }
+
+    /// Whether callers ask for it.
+    pub fn has_callers(self) -> bool {
+        self != Self::EmbedContents && self.dialect().is_none_or(Dialect::has_callers)
     }
 
     /// Whether a stream of it reports its usage only if `stream_options.include_usage` asks for that.
@@ -174,6 +182,7 @@ impl Operation {
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Embed => "embed",
+            Self::EmbedContents => "embed_contents",
             Self::Moderations => "moderations",
             Self::Rerank => "rerank",
             Self::Images => "images",

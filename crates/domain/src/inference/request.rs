@@ -107,16 +107,16 @@ impl InferenceRequest {
         self.headers.iter().map(|(name, value)| (*name, &**value))
     }
 
-    /// The same request in another dialect; made by `translate` when it is first needed, and kept.
+    /// The same request as one for another operation; made by `translate` when it is first needed, and kept.
     ///
     /// # Errors
-    /// [`Unfit`] if the other dialect cannot say it.
+    /// [`Unfit`] if it cannot be said there.
     pub fn translated(
         &self,
-        dialect: Dialect,
+        to: Operation,
         translate: impl FnOnce() -> Result<Translation, Unfit>,
     ) -> Result<&Translation, Unfit> {
-        self.translations.in_dialect(dialect, translate)
+        self.translations.into_operation(to, translate)
     }
 
     /// The caller's bytes.
@@ -194,6 +194,7 @@ impl InferenceRequest {
         // A model's name holds no white space, and so no line that could end a part of a form.
         let named = if self.file_bytes.is_some() { model.to_owned() } else { json::quoted(model) };
         edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, named)));
+        edits.extend(self.repeated_models(model));
         if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
                 Some(edit) => edits.push(edit),

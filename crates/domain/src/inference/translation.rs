@@ -1,15 +1,15 @@
-//! A request in another dialect than its caller's, made once for all providers that are asked in it.
+//! A request in other words than its caller's, made once for all providers that are asked in them.
 
 use std::sync::OnceLock;
 
-use super::{Dialect, Dropped, InferenceRequest, Unfit, is_adaptive_claude};
+use super::{Dialect, Dropped, InferenceRequest, Operation, Unfit, is_adaptive_claude};
 
-/// A request in another dialect.
+/// A request in other words.
 #[derive(Debug, Clone)]
 pub struct Translation {
-    /// The same request, in the other dialect.
+    /// The same request, in the other words.
     pub request: InferenceRequest,
-    /// What the other dialect has no place for.
+    /// What these have no place for.
     pub dropped: Dropped,
     /// What of it only some models of the provider can be told, as it is refused for the others.
     pub particular: Option<Unfit>,
@@ -27,6 +27,11 @@ pub struct Rewording {
 }
 
 impl Translation {
+    /// One that is the same for every model.
+    pub fn new(request: InferenceRequest, dropped: Dropped) -> Self {
+        Self { request, dropped, particular: None, adaptive: None }
+    }
+
     /// The request and what it has lost, as `model` of the provider is asked.
     pub fn for_model(&self, model: &str) -> (&InferenceRequest, &Dropped) {
         match self.adaptive.as_deref() {
@@ -41,13 +46,14 @@ impl Translation {
 pub(super) struct Translations([OnceLock<Box<Result<Translation, Unfit>>>; Dialect::ALL.len()]);
 
 impl Translations {
-    /// The translation into `dialect`; made by `translate` the first time.
-    pub(super) fn in_dialect(
+    /// The translation into the words of `to`; made by `translate` the first time. What is no conversation has one other operation at most.
+    pub(super) fn into_operation(
         &self,
-        dialect: Dialect,
+        to: Operation,
         translate: impl FnOnce() -> Result<Translation, Unfit>,
     ) -> Result<&Translation, Unfit> {
-        let made = self.0[dialect as usize].get_or_init(|| Box::new(translate()));
+        let place = to.dialect().map_or(0, |dialect| dialect as usize);
+        let made = self.0[place].get_or_init(|| Box::new(translate()));
         made.as_ref().as_ref().map_err(Clone::clone)
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         | Operation::Completions
         | Operation::Embeddings
         | Operation::Embed
+        | Operation::EmbedContents
         | Operation::Moderations
         | Operation::Rerank
         | Operation::Images

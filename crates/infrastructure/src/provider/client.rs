@@ -14,7 +14,7 @@ use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
         AnswerStream, Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, Part, Partial, Reply,
-        StreamChunk, Succession, Translation, Unfit, WholeAnswer,
+        StreamChunk, Succession, Translation, Unfit,
     },
 };
 
@@ -46,8 +46,8 @@ impl ProviderClient {
         }
     }
 
-    /// From which dialect into which one `request` must be translated for the provider; `None` if it goes as it came.
-    fn translation(&self, request: &InferenceRequest) -> Result<Option<(Dialect, Dialect)>, Unfit> {
+    /// The operation that the provider is asked for in place of that of `request`; `None` if it goes as it came.
+    fn translation(&self, request: &InferenceRequest) -> Result<Option<Operation>, Unfit> {
         let operation = request.operation();
         if request.envelope().stream() && !operation.streams() {
             return Err(Unfit::field("stream", "must be false: this operation is not answered by a stream"));
@@ -55,8 +55,8 @@ impl ProviderClient {
         if self.offers(operation) {
             return Ok(None);
         }
-        let spoken = Dialect::ALL.into_iter().find(|dialect| self.offers(Operation::Converse(*dialect)));
-        operation.dialect().zip(spoken).map(Some).ok_or(Unfit::Operation(operation))
+        let mut others = translate::others(operation);
+        others.find(|other| self.offers(*other)).map(Some).ok_or(Unfit::Operation(operation))
     }
 
     async fn ask(&self, call: Call<'_>) -> Result<Reply<PlainStream>, Fault> {
@@ -69,15 +69,16 @@ impl ProviderClient {
         }
     }
 
-    async fn ask_in(&self, (from, to): (Dialect, Dialect), call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
-        let translation = translated(call.request, (from, to))
+    async fn ask_for(&self, to: Operation, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
+        let translation = translated(call.request, to)
             .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
         let (request, _) = translation.for_model(call.model);
-        let must_limit = to == Dialect::Messages && request.envelope().span(Parameter::MaxTokens).is_none();
+        let must_limit =
+            to == Operation::Converse(Dialect::Messages) && request.envelope().span(Parameter::MaxTokens).is_none();
         let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
         let defaults = if must_limit {
             Cow::Owned(call.defaults.or_max_tokens(limit))
-        } else if to == Dialect::Bedrock && !bedrock::may_be_claude(call.model) {
+        } else if to == Operation::Converse(Dialect::Bedrock) && !bedrock::may_be_claude(call.model) {
             Cow::Owned(call.defaults.without_budget())
         } else {
             Cow::Borrowed(call.defaults)
@@ -85,32 +86,31 @@ impl ProviderClient {
         let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let asked = Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model };
         let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
-        match reply.map_err(|fault| translate::fault(fault, from.family()))? {
-            Reply::Whole(WholeAnswer { body, usage, .. }) => {
-                Ok(Reply::Whole(WholeAnswer::json(translate::answer(&body, (to, from), asked)?, usage)))
-            }
+        let family = call.request.family();
+        match reply.map_err(|fault| translate::fault(fault, family))? {
+            Reply::Whole(answer) => translate::whole(&answer, to, asked).map(Reply::Whole),
             Reply::Stream(stream) => {
-                let Some(translator) = StreamTranslator::new((to, from), asked) else {
+                let Some(translator) = StreamTranslator::of(to, asked) else {
                     return Err(Fault::new(FaultKind::Client, Work::Ambiguous, "no stream is translated into that"));
                 };
-                let stream = TranslatedStream::new(stream, translator, from.family());
+                let stream = TranslatedStream::new(stream, translator, family);
                 Ok(Reply::Stream(ProviderStream::Translated(Box::new(stream))))
             }
         }
     }
 }
 
-/// The request in the dialect of the provider; made once for all providers of that dialect.
-fn translated(request: &InferenceRequest, (from, to): (Dialect, Dialect)) -> Result<&Translation, Unfit> {
-    request.translated(to, || translate::request(request, from, to))
+/// The request as one for another operation; made once for all providers that are asked for that.
+fn translated(request: &InferenceRequest, to: Operation) -> Result<&Translation, Unfit> {
+    request.translated(to, || translate::for_operation(request, to))
 }
 
 impl LlmClient for ProviderClient {
     type Stream = ProviderStream;
 
     fn fits(&self, request: &InferenceRequest, model: &str) -> Result<Dropped, Unfit> {
-        let Some(dialects) = self.translation(request)? else { return Ok(Dropped::default()) };
-        let translation = translated(request, dialects)?;
+        let Some(to) = self.translation(request)? else { return Ok(Dropped::default()) };
+        let translation = translated(request, to)?;
         match &translation.particular {
             Some(unfit) if !bedrock::may_be_claude(model) => Err(unfit.clone()),
             _ => Ok(translation.for_model(model).1.clone()),
@@ -123,7 +123,7 @@ impl LlmClient for ProviderClient {
                 let reply = self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
                 reply.map_err(|fault| translate::fault(fault, call.request.family()))
             }
-            Ok(Some(dialects)) => Box::pin(self.ask_in(dialects, call)).await,
+            Ok(Some(to)) => Box::pin(self.ask_for(to, call)).await,
             Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
         }
     }

@@ -24,14 +24,17 @@ pub(crate) const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1b
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// What everybody who speaks the protocol offers.
-pub(super) const EVERYWHERE: [Operation; 2] = [Operation::Converse(Dialect::Gemini), Operation::CountContents];
+pub(super) const EVERYWHERE: [Operation; 3] =
+    [Operation::Converse(Dialect::Gemini), Operation::CountContents, Operation::EmbedContents];
 
 /// Where below the base URL `model` is asked for an operation, by a method of its own. A model of another collection than `models` is named
 /// with its collection: `tunedModels/mine`.
 pub(super) fn paths(operation: Operation, model: &str) -> Option<Paths> {
     let model = percent_encoded(model, |byte| byte == b'/');
     let model = if model.contains('/') { format!("/{model}") } else { format!("/models/{model}") };
-    methods(operation, &model)
+    // Several texts at once, also where it is one: each has its vector, in their order.
+    let vectors = || Some(Paths { whole: format!("{model}:batchEmbedContents"), stream: None });
+    if operation == Operation::EmbedContents { vectors() } else { methods(operation, &model) }
 }
 
 /// Where the model at a path is asked for an operation.
@@ -60,6 +63,14 @@ pub(super) fn whole(body: Bytes, operation: Operation) -> Result<WholeAnswer, Fa
     if operation == Operation::CountContents {
         return count(body).ok_or_else(|| malformed("the answer is no count"));
     }
+    if operation == Operation::EmbedContents {
+        let has_vectors = serde_json::from_slice::<VectorsWire>(&body).is_ok();
+        return if has_vectors {
+            Ok(WholeAnswer::json(body, piece.usage))
+        } else {
+            Err(malformed("the answer has no vectors"))
+        };
+    }
     if let Some(fault) = piece.failure() {
         return Err(fault);
     }
@@ -73,6 +84,12 @@ pub(super) fn whole(body: Bytes, operation: Operation) -> Result<WholeAnswer, Fa
 fn count(body: Bytes) -> Option<WholeAnswer> {
     let CountWire { total_tokens: Some(_) } = serde_json::from_slice(&body).ok()? else { return None };
     Some(WholeAnswer::json(body, Some(Usage::default())))
+}
+
+#[derive(serde::Deserialize)]
+struct VectorsWire {
+    #[serde(rename = "embeddings")]
+    _embeddings: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(serde::Deserialize)]
@@ -98,6 +115,7 @@ mod tests {
         assert_eq!(paths("tunedModels/t").stream.unwrap(), "/tunedModels/t:streamGenerateContent?alt=sse");
         assert_eq!(paths("a?b#c:d").whole, "/models/a%3Fb%23c%3Ad:generateContent");
         assert_eq!(super::paths(Operation::CountContents, "m").unwrap().stream, None);
+        assert_eq!(super::paths(Operation::EmbedContents, "m").unwrap().whole, "/models/m:batchEmbedContents");
     }
 
     #[test]
@@ -112,6 +130,15 @@ mod tests {
     #[test]
     fn a_prompt_that_was_blocked_is_answered() {
         assert!(read(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, CONTENTS).is_ok());
+    }
+
+    #[test]
+    fn vectors_cost_what_is_reported() {
+        let usage =
+            |body| read(body, Operation::EmbedContents).map(|answer| answer.usage.map(|usage| usage.input_tokens));
+        assert_eq!(usage(r#"{"embeddings":[{}],"usageMetadata":{"promptTokenCount":9}}"#), Ok(Some(9)));
+        assert_eq!(usage(r#"{"embeddings":[]}"#), Ok(None));
+        assert_eq!(usage(r#"{"candidates":[]}"#), Err(FaultKind::Malformed));
     }
 
     #[test]

@@ -257,6 +257,7 @@ impl HttpClient {
             | Operation::CountContents
             | Operation::Embeddings
             | Operation::Embed
+            | Operation::EmbedContents
             | Operation::Moderations
             | Operation::Rerank
             | Operation::ImageVariations

@@ -40,7 +40,8 @@ pub(super) fn path(operation: Operation) -> Option<&'static str> {
         Operation::Converse(Dialect::Messages | Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock)
         | Operation::CountTokens
         | Operation::CountContents
-        | Operation::Embed => None,
+        | Operation::Embed
+        | Operation::EmbedContents => None,
     }
 }
 

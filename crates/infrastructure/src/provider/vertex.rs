@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(paths("gemini-2.5-pro").whole, "/publishers/google/models/gemini-2.5-pro:generateContent");
         assert_eq!(paths("endpoints/12").stream.unwrap(), "/endpoints/12:streamGenerateContent?alt=sse");
         assert_eq!(paths("a?b").whole, "/publishers/google/models/a%3Fb:generateContent");
-        assert_eq!(super::paths(Operation::Embeddings, "m"), None);
+        assert_eq!(super::paths(Operation::EmbedContents, "m"), None);
     }
 }

@@ -16,7 +16,7 @@ mod stream_writer;
 pub(super) use self::{
     answer::{read_answer, write_answer},
     proof::{googles, is_googles, marked},
-    request_reader::read_request,
+    request_reader::{read_counted, read_request},
     request_writer::write_request,
     stream_reader::StreamReader,
     stream_writer::StreamWriter,

@@ -12,7 +12,7 @@ use super::{gemini::is_googles, responses::is_openais};
 
 pub(super) use self::{
     answer::{read_answer, write_answer},
-    request_reader::read_request,
+    request_reader::{read_prompt, read_request},
     request_writer::write_request,
     stream_reader::StreamReader,
     stream_writer::StreamWriter,

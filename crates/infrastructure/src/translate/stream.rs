@@ -2,7 +2,7 @@
 
 use tidegate_domain::{
     fault::{Fault, Work},
-    inference::{Dialect, StreamChunk},
+    inference::{Dialect, Operation, StreamChunk},
 };
 
 use super::{
@@ -50,6 +50,11 @@ enum Writer {
 }
 
 impl StreamTranslator {
+    /// For the answer to a request, which is that of an operation of the provider's; `None` if that is no conversation, or nobody asks so.
+    pub(crate) fn of(from: Operation, asked: Asked<'_>) -> Option<Self> {
+        Self::new((from.dialect()?, asked.request.operation().dialect()?), asked)
+    }
+
     /// From the provider's dialect into the caller's; `None` if nobody asks in that.
     pub fn new((from, to): (Dialect, Dialect), asked: Asked<'_>) -> Option<Self> {
         let reader = match from {

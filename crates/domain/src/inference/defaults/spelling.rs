@@ -53,6 +53,7 @@ fn spelt_alone<'a>(
         Operation::CountTokens
         | Operation::CountContents
         | Operation::Embed
+        | Operation::EmbedContents
         | Operation::Embeddings
         | Operation::Moderations
         | Operation::Rerank

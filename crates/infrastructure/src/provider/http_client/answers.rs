@@ -28,7 +28,9 @@ pub(super) async fn whole_answer(answer: Answer, request: &InferenceRequest) -> 
         Operation::Converse(Dialect::Messages) | Operation::CountTokens => anthropic::whole(body, operation),
         Operation::Converse(Dialect::Cohere) => cohere::whole(body),
         Operation::Embed => cohere::whole_vectors(body).map(|answer| without_generation(answer, request)),
-        Operation::Converse(Dialect::Gemini) | Operation::CountContents => gemini::whole(body, operation),
+        Operation::Converse(Dialect::Gemini) | Operation::CountContents | Operation::EmbedContents => {
+            gemini::whole(body, operation)
+        }
         Operation::Converse(Dialect::Bedrock) => bedrock::whole(body),
         Operation::Converse(Dialect::Chat | Dialect::Responses) | Operation::Completions => {
             openai::whole(body, operation)

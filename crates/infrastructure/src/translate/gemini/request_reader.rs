@@ -18,7 +18,19 @@ const SERVICE: [&str; 3] = ["model", "labels", "serviceTier"];
 
 /// Reads a request; what has no place in a conversation is dropped or refused. Whether a stream is asked for is not in it.
 pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+    read_fields(Fields::of_body(body)?, dropped)
+}
+
+/// Reads a request whose tokens are to be counted: it stands within another, or its contents stand alone.
+pub(in crate::translate) fn read_counted(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     let mut fields = Fields::of_body(body)?;
+    let Some(request) = fields.object("generateContentRequest")? else { return read_fields(fields, dropped) };
+    fields.ignore("model");
+    fields.finish(dropped);
+    read_fields(request, dropped)
+}
+
+fn read_fields(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     fields.refuse("cachedContent", NOWHERE)?;
     let turns = read_turns(&mut fields, dropped)?;
     let tools = read_tools(&mut fields, dropped)?;

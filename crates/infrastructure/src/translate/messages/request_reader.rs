@@ -13,13 +13,21 @@ const SERVICE: [&str; 6] = ["model", "service_tier", "inference_geo", "speed", "
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
 pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+    let conversation = read_prompt(body, dropped)?;
+    if conversation.max_tokens.is_none() {
+        return Err(Unfit::field("max_tokens", "is missing"));
+    }
+    Ok(conversation)
+}
+
+/// Reads a request of which nothing but the prompt may be there, since it is only counted.
+pub(in crate::translate) fn read_prompt(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     let mut fields = Fields::of_body(body)?;
     for key in ["container", "mcp_servers", "context_management"] {
         fields.refuse(key, NOWHERE)?;
     }
     let (tool_choice, parallel_tool_calls) = read_tool_choice(&mut fields)?;
     let (format, effort) = read_output(&mut fields, dropped)?;
-    let max_tokens = fields.read("max_tokens", "a whole number")?;
     let conversation = Conversation {
         turns: read_turns(&mut fields, dropped)?,
         tools: read_tools(&mut fields, dropped)?,
@@ -33,7 +41,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
             top_k: fields.read("top_k", "a whole number")?,
             ..Sampling::default()
         },
-        max_tokens: Some(max_tokens.ok_or_else(|| fields.wrong("max_tokens", "is missing"))?),
+        max_tokens: fields.read("max_tokens", "a whole number")?,
         stop: fields.read("stop_sequences", "a list of strings")?.unwrap_or_default(),
         logprobs: None,
         user: read_user(&mut fields, dropped)?,
