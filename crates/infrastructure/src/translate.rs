@@ -14,6 +14,7 @@
 //! | `answer` | an answer in nobody's words, whole and as events |
 //! | `chat`, `cohere`, `gemini`, `messages`, `responses` | one dialect each: request, answer, stream, both ways |
 //! | `bedrock` | one dialect for those who are asked: nobody asks in it |
+//! | `foreign` | what is left out of a request that goes out in its own words |
 //! | `count`, `vectors` | what is no conversation: how many tokens one has, and vectors of texts |
 //! | `stream` | a stream on its way from one dialect into another |
 //! | `schema` | a schema as some providers demand it |
@@ -28,6 +29,7 @@ mod cohere;
 mod conversation;
 mod count;
 mod fields;
+mod foreign;
 mod gemini;
 mod json;
 mod logprobs;
@@ -51,6 +53,7 @@ use tidegate_domain::{
 };
 
 use self::conversation::Conversation;
+pub(crate) use self::foreign::may_bear_marks;
 pub use self::stream::StreamTranslator;
 
 /// What a provider can be asked for in place of an operation that it does not offer.
@@ -65,12 +68,13 @@ pub(crate) fn others(operation: Operation) -> impl Iterator<Item = Operation> {
     dialects.into_iter().flatten().chain(other)
 }
 
-/// The request as one for `to`, which is one of the [`others`].
+/// The request as one for `to`, which is one of the [`others`] or, to leave out what other makers' models thought, its own.
 ///
 /// # Errors
 /// [`Unfit`] names the field that cannot be said there.
 pub(crate) fn for_operation(asked: &InferenceRequest, to: Operation) -> Result<Translation, Unfit> {
     match (asked.operation(), to) {
+        (operation, to) if operation == to => foreign::request(asked),
         (Operation::Converse(from), Operation::Converse(to)) => request(asked, from, to),
         (Operation::CountTokens | Operation::CountContents, _) => count::request(asked, to),
         (Operation::Embeddings, _) => vectors::request(asked),

@@ -108,6 +108,26 @@ async fn callers_of_others_get_their_grammar_from_googles() {
 }
 
 #[tokio::test]
+async fn what_google_thought_is_not_shown_to_anthropic() {
+    let border = Border::start().await;
+    let mut thinking = answer();
+    thinking["candidates"][0]["content"]["parts"] =
+        json!([{ "text": "so", "thought": true }, { "text": "Hello", "thoughtSignature": "c2ln" }]);
+    border.gemini.enqueue(says("application/json", &thinking.to_string()));
+    let first = border.ask(MESSAGES, &asked("gemini", false)).await.json();
+    assert_eq!((&first["content"][0]["type"], &first["content"][0]["thinking"]), (&json!("thinking"), &json!("so")));
+    let mut body = asked("anthropic", false);
+    let said = json!({ "role": "assistant", "content": first["content"] });
+    body["messages"].as_array_mut().unwrap().extend([said, json!({ "role": "user", "content": "And?" })]);
+    border.anthropic.enqueue(says("application/json", &message().to_string()));
+    let answer = border.ask(MESSAGES, &body).await;
+    let dropped = answer.header("x-tidegate-dropped");
+    assert_eq!((answer.status, dropped), (200, Some("messages[1].content[0].signature")));
+    let sent = border.anthropic.requests()[0].json();
+    assert_eq!(sent["messages"][1]["content"], json!([{ "type": "text", "text": "Hello" }]));
+}
+
+#[tokio::test]
 async fn a_stream_that_was_cut_ends_with_an_error_in_the_callers_grammar() {
     let border = Border::start().await;
     let cut: String = stream().split_inclusive("\r\n\r\n").take(1).collect();

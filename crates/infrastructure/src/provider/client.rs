@@ -100,6 +100,12 @@ impl ProviderClient {
     }
 }
 
+/// The request as its provider, who speaks its words, is sent it, if that is not as it came.
+fn without_foreign(request: &InferenceRequest) -> Option<&Translation> {
+    let to = request.operation();
+    translate::may_bear_marks(request).then(|| translated(request, to).ok()).flatten()
+}
+
 /// The request as one for another operation; made once for all providers that are asked for that.
 fn translated(request: &InferenceRequest, to: Operation) -> Result<&Translation, Unfit> {
     request.translated(to, || translate::for_operation(request, to))
@@ -109,7 +115,9 @@ impl LlmClient for ProviderClient {
     type Stream = ProviderStream;
 
     fn fits(&self, request: &InferenceRequest, model: &str) -> Result<Dropped, Unfit> {
-        let Some(to) = self.translation(request)? else { return Ok(Dropped::default()) };
+        let Some(to) = self.translation(request)? else {
+            return Ok(without_foreign(request).map(|left| left.dropped.clone()).unwrap_or_default());
+        };
         let translation = translated(request, to)?;
         match &translation.particular {
             Some(unfit) if !bedrock::may_be_claude(model) => Err(unfit.clone()),
@@ -120,6 +128,8 @@ impl LlmClient for ProviderClient {
     async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
         match self.translation(call.request) {
             Ok(None) => {
+                let request = without_foreign(call.request).map_or(call.request, |left| &left.request);
+                let call = Call { request, ..call };
                 let reply = self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
                 reply.map_err(|fault| translate::fault(fault, call.request.family()))
             }

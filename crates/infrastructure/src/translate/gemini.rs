@@ -15,7 +15,7 @@ mod stream_writer;
 
 pub(super) use self::{
     answer::{read_answer, write_answer},
-    proof::{googles, is_googles, marked},
+    proof::{googles, marked},
     request_reader::{read_counted, read_request},
     request_writer::write_request,
     stream_reader::StreamReader,

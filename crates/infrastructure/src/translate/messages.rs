@@ -8,7 +8,7 @@ mod request_writer;
 mod stream_reader;
 mod stream_writer;
 
-use super::{gemini::is_googles, responses::is_openais};
+use super::foreign::MARK;
 
 pub(super) use self::{
     answer::{read_answer, write_answer},
@@ -18,7 +18,7 @@ pub(super) use self::{
     stream_writer::StreamWriter,
 };
 
-/// Whether a proof may be one of Anthropic's: it is one, and bears no mark of another maker's.
+/// Whether a proof may be one of Anthropic's: it is one, and bears no mark.
 pub(super) fn may_be_anthropics(proof: &str) -> bool {
-    !proof.is_empty() && !is_googles(proof) && !is_openais(proof)
+    !proof.is_empty() && !proof.starts_with(MARK)
 }

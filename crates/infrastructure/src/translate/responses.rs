@@ -5,11 +5,11 @@
 
 /// What marks a proof of thinking that was given out here as one of another dialect's: OpenAI's own look different, and nobody
 /// else takes those back.
-const SIGNED: &str = "signature:";
+const SIGNED: &str = "tidegate:signature:";
 /// The same for what was thought and only its maker can read.
-const SEALED: &str = "sealed:";
+const SEALED: &str = "tidegate:sealed:";
 /// What marks a proof of OpenAI's own that is given out in another dialect: nobody else takes it back.
-const ENCRYPTED: &str = "encrypted:";
+const ENCRYPTED: &str = "tidegate:openai:";
 
 /// Whether a proof is one of OpenAI's.
 pub(in crate::translate) fn is_openais(proof: &str) -> bool {
@@ -39,8 +39,8 @@ mod tests {
     #[test]
     fn a_thought_with_a_proof_of_openais_is_shown_to_nobody_else() {
         let thoughts = [
-            r#"{"type":"thinking","thinking":"hm","signature":"encrypted:abc"}"#,
-            r#"{"type":"redacted_thinking","data":"encrypted:abc"}"#,
+            r#"{"type":"thinking","thinking":"hm","signature":"tidegate:openai:abc"}"#,
+            r#"{"type":"redacted_thinking","data":"tidegate:openai:abc"}"#,
         ];
         for (thought, word) in thoughts.into_iter().zip(["signature", "data"]) {
             let turns = format!(
@@ -50,7 +50,7 @@ mod tests {
             let asked = InferenceRequest::read(Operation::Converse(Dialect::Messages), body.into()).unwrap();
             let Translation { request, dropped, .. } =
                 translate::request(&asked, Dialect::Messages, Dialect::Bedrock).unwrap();
-            assert!(!String::from_utf8_lossy(request.body()).contains("encrypted"), "{thought}");
+            assert!(!String::from_utf8_lossy(request.body()).contains("tidegate:"), "{thought}");
             assert!(dropped.to_string().contains(word), "{dropped}");
         }
     }

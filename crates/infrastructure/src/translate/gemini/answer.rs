@@ -9,7 +9,7 @@ use tidegate_domain::inference::Usage;
 use super::{
     logprobs::{Mean, read_result, write_result},
     part_writer::write_call,
-    proof::{marked, sealed, signed},
+    proof::{UNPROVEN_IN_BASE64, marked, sealed, signed},
 };
 use crate::provider::usage::GeminiUsageWire;
 use crate::translate::{
@@ -197,7 +197,9 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
         let tokens: Vec<TokenLogprob> = answer.parts.iter().flat_map(|part| &part.logprobs).cloned().collect();
         let mut mean = Mean::default();
         mean.add(&tokens);
-        let fill = |list: &mut List<'_>| answer.parts.iter().for_each(|part| write_part(list, &part.content));
+        let mut unproven = Some(UNPROVEN_IN_BASE64);
+        let fill =
+            |list: &mut List<'_>| answer.parts.iter().for_each(|part| write_part(list, &part.content, &mut unproven));
         write_candidate(root, (Some(stop), &tokens, &mean), fill);
         write_usage(root, answer.tokens);
         write_identity(root, (&answer.id, &answer.model));
@@ -236,7 +238,7 @@ fn finish_reason(stop: &Stop) -> &'static str {
     }
 }
 
-fn write_part(list: &mut List<'_>, content: &Content) {
+fn write_part(list: &mut List<'_>, content: &Content, unproven: &mut Option<&str>) {
     match content {
         Content::Text(text) | Content::Refusal(text) => write_text(list, text),
         Content::Reasoning { text, signature } => {
@@ -246,7 +248,7 @@ fn write_part(list: &mut List<'_>, content: &Content) {
             }
         }
         Content::SealedReasoning(data) => write_thought(list, "", Some(&sealed(data))),
-        Content::ToolCall(call) => write_call_part(list, call),
+        Content::ToolCall(call) => write_call_part(list, call, unproven.take()),
         // No reader of an answer makes them.
         Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::ToolResult(_) => {}
     }
@@ -257,13 +259,14 @@ pub(super) fn write_text(list: &mut List<'_>, text: &str) {
     list.object(|part| part.put("text", text));
 }
 
-/// Writes a part that is a call, whole.
-pub(super) fn write_call_part(list: &mut List<'_>, call: &ToolCall) {
+/// Writes a part that is a call, whole. The first of an answer has what stands in for a proof, so that Google too takes it back.
+pub(super) fn write_call_part(list: &mut List<'_>, call: &ToolCall, unproven: Option<&str>) {
     list.object(|part| {
         part.object("functionCall", |object| {
             object.put("id", &call.id);
             write_call(object, call);
         });
+        part.put_some("thoughtSignature", unproven);
     });
 }
 

@@ -7,7 +7,7 @@
 use crate::{base64, translate::conversation::Content};
 
 /// What marks a proof of Google's among others.
-const MARK: &str = "google:";
+const MARK: &str = "tidegate:google:";
 /// What marks another maker's among Google's: `tidegate:` in base64, with no bit left over.
 const SIGNED: &str = "dGlkZWdhdGU6";
 /// The same for what was thought and only its maker can read: `tidegate!`.
@@ -17,8 +17,15 @@ const MARK_LENGTH: usize = 9;
 
 /// What Google takes in place of a proof, on a call that none of its models made.
 pub(super) const UNPROVEN: &str = "skip_thought_signature_validator";
+/// The same as it is given out: SDKs decode what stands there, and not all of them the alphabet of [`UNPROVEN`].
+pub(super) const UNPROVEN_IN_BASE64: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
 /// What of this kind callers may send: the Gemini API takes either, Vertex AI the first.
-const PLACEHOLDERS: [&str; 2] = [UNPROVEN, "context_engineering_is_the_way_to_go"];
+const PLACEHOLDERS: [&str; 4] = [
+    UNPROVEN,
+    UNPROVEN_IN_BASE64,
+    "context_engineering_is_the_way_to_go",
+    "Y29udGV4dF9lbmdpbmVlcmluZ19pc190aGVfd2F5X3RvX2dv",
+];
 
 /// A proof of Google's, for other dialects.
 pub(in crate::translate) fn marked(signature: &str) -> String {
@@ -28,11 +35,6 @@ pub(in crate::translate) fn marked(signature: &str) -> String {
 /// The proof as Google made it, if it is one of Google's.
 pub(in crate::translate) fn googles(proof: &str) -> Option<&str> {
     proof.strip_prefix(MARK)
-}
-
-/// Whether a proof is one of Google's.
-pub(in crate::translate) fn is_googles(proof: &str) -> bool {
-    googles(proof).is_some()
 }
 
 /// Whether a signature in Google's words proves anything.
@@ -82,7 +84,7 @@ mod tests {
         let Content::SealedReasoning(data) = read(String::new(), &sealed("ZGF0YQ==")) else { panic!() };
         assert_eq!(data, "ZGF0YQ==");
         assert_eq!(googles(&marked("AAAA")), Some("AAAA"));
-        assert!(!is_googles("EqQBCkgI"));
+        assert_eq!(googles("EqQBCkgI"), None);
     }
 
     #[test]
@@ -95,12 +97,15 @@ mod tests {
 
     #[test]
     fn a_mark_that_nobody_set_is_googles_own() {
-        check("google:dGlkZWdhdGU6*", "dGlkZWdhdGU6*");
+        check("tidegate:google:dGlkZWdhdGU6*", "dGlkZWdhdGU6*");
     }
 
     #[test]
     fn what_stands_in_for_a_proof_is_none() {
         assert!(is_one("AAAA"));
-        assert!(["", UNPROVEN, "context_engineering_is_the_way_to_go"].into_iter().all(|signature| !is_one(signature)));
+        assert!(!is_one("") && PLACEHOLDERS.into_iter().all(|signature| !is_one(signature)));
+        for [plain, coded] in [[PLACEHOLDERS[0], PLACEHOLDERS[1]], [PLACEHOLDERS[2], PLACEHOLDERS[3]]] {
+            assert_eq!(base64::encode(plain.as_bytes()), coded);
+        }
     }
 }

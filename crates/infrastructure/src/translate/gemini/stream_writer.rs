@@ -6,7 +6,7 @@
 use super::{
     answer::{write_call_part, write_candidate, write_identity, write_text, write_thought, write_usage},
     logprobs::Mean,
-    proof::{sealed, signed},
+    proof::{UNPROVEN_IN_BASE64, sealed, signed},
 };
 use crate::translate::{
     answer::{Event, Stop, Tokens},
@@ -22,6 +22,8 @@ pub(in crate::translate) struct StreamWriter {
     model: String,
     /// The calls that are not over, with their index upstream.
     calls: Vec<(u32, ToolCall)>,
+    /// Whether a call was written.
+    has_called: bool,
     /// How likely the tokens of the text are that comes next, and all of them in the mean.
     logprobs: Vec<TokenLogprob>,
     mean: Mean,
@@ -71,7 +73,10 @@ impl StreamWriter {
     fn finish_calls(&mut self, out: &mut Vec<u8>) {
         let calls = std::mem::take(&mut self.calls);
         if !calls.is_empty() {
-            self.event(out, None, |list| calls.iter().for_each(|(_, call)| write_call_part(list, call)));
+            let mut unproven = (!std::mem::replace(&mut self.has_called, true)).then_some(UNPROVEN_IN_BASE64);
+            self.event(out, None, |list| {
+                calls.iter().for_each(|(_, call)| write_call_part(list, call, unproven.take()));
+            });
         }
     }
 

@@ -7,6 +7,7 @@ use crate::provider::usage::MessagesUsageWire;
 use crate::translate::{
     answer::{Answer, Stop, Tokens},
     conversation::{Content, Part, ToolCall},
+    foreign::MARK,
     json::{List, Object, body, object, object_or_empty},
 };
 
@@ -120,7 +121,8 @@ fn write_part(list: &mut List<'_>, content: &Content) {
         Content::Reasoning { text, signature } => list.object(|block| {
             block.put("type", "thinking");
             block.put("thinking", text);
-            block.put("signature", signature.as_deref().unwrap_or_default());
+            // Whoever speaks these words must see that it is none of its own, also without a proof.
+            block.put("signature", signature.as_deref().filter(|proof| !proof.is_empty()).unwrap_or(MARK));
         }),
         Content::SealedReasoning(data) => list.object(|block| {
             block.put("type", "redacted_thinking");

@@ -5,6 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     fields::Fields,
+    foreign::MARK,
     raw::Raw,
 };
 
@@ -31,7 +32,8 @@ fn read_block(path: String, block: Raw<'_>, dropped: &mut Dropped) -> Result<Par
             is_error: fields.read("is_error", "a boolean")?.unwrap_or(false),
         }),
         "thinking" => {
-            Content::Reasoning { text: fields.required_text("thinking")?, signature: fields.text("signature")? }
+            let signature = fields.text("signature")?.filter(|signature| signature != MARK);
+            Content::Reasoning { text: fields.required_text("thinking")?, signature }
         }
         "redacted_thinking" => Content::SealedReasoning(fields.required_text("data")?),
         _ => return Err(fields.wrong("type", "names a block that this model's provider does not take")),

@@ -6,6 +6,7 @@
 use super::answer::{stop_with, write_stop, write_usage};
 use crate::translate::{
     answer::{Event, Stop, Tokens},
+    foreign::MARK,
     json::{Object, object},
 };
 
@@ -51,7 +52,8 @@ impl StreamWriter {
                 self.within(Block::Thinking, out);
                 self.delta("signature_delta", ("signature", signature), out);
                 // What is thought next has a proof of its own.
-                self.close(out);
+                self.open = None;
+                self.stop_block(out);
             }
             Event::SealedReasoning(data) => {
                 self.close(out);
@@ -140,9 +142,12 @@ impl StreamWriter {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        if self.open.take().is_some() {
-            self.stop_block(out);
+        let Some(open) = self.open.take() else { return };
+        if open == Block::Thinking {
+            // Whoever speaks these words must see that it is none of its own, also without a proof.
+            self.delta("signature_delta", ("signature", MARK), out);
         }
+        self.stop_block(out);
     }
 
     fn stop_block(&mut self, out: &mut Vec<u8>) {

@@ -6,6 +6,7 @@ use super::{Echo, SEALED, SIGNED};
 use crate::translate::{
     answer::{Answer, Stop},
     conversation::{Content, Part, ToolCall},
+    foreign::MARK,
     json::{Object, body, object},
     logprobs::{TokenLogprob, write_tokens},
 };
@@ -125,7 +126,7 @@ pub(super) fn write_call(item: &mut Object<'_>, call: &ToolCall, status: &str, a
     item.put("arguments", arguments);
 }
 
-/// Writes the fields of a thought, with its proof behind a mark.
+/// Writes the fields of a thought, with its proof behind a mark, or the mark alone: whoever speaks these words must see whose it is not.
 pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&str, &str)>) {
     item.put("type", "reasoning");
     item.list("summary", |list| {
@@ -136,7 +137,8 @@ pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&s
             });
         }
     });
-    item.put_some("encrypted_content", proof.map(|(mark, proof)| format!("{mark}{proof}")));
+    let (mark, proof) = proof.unwrap_or((MARK, ""));
+    item.put("encrypted_content", &format!("{mark}{proof}"));
 }
 
 /// Writes the fields of the part of a message, with how likely its tokens were.

@@ -6,6 +6,7 @@ use super::{SEALED, SIGNED};
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::{Fields, elements},
+    foreign::MARK,
     raw::Raw,
 };
 
@@ -80,7 +81,7 @@ fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Opti
         return Ok(Some(Content::SealedReasoning(data.to_owned())));
     }
     let signature = proof.strip_prefix(SIGNED).map(str::to_owned);
-    if signature.is_none() && !proof.is_empty() {
+    if signature.is_none() && !proof.is_empty() && proof != MARK {
         dropped.note(fields.at("encrypted_content"));
     }
     Ok((signature.is_some() || !text.is_empty()).then_some(Content::Reasoning { text, signature }))

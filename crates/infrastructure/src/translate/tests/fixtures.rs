@@ -179,8 +179,8 @@ const REQUESTS: &[Text] = &[
         "max_output_tokens":9000,"tools":[{"type":"function","name":"add","description":"Adds.","strict":true,
         "parameters":{"type":"object","properties":{"a":{"type":"number","default":1.10}}}}],
         "input":[{"role":"developer","content":"Be brief."},{"type":"message","role":"user","content":"2+3, and the time?"},
-        {"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"so"}],"encrypted_content":"signature:s"},
-        {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"sealed:d"},
+        {"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"so"}],"encrypted_content":"tidegate:signature:s"},
+        {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"tidegate:sealed:d"},
         {"type":"reasoning","id":"rs_3","summary":[],"encrypted_content":"gAAAA"},
         {"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[
         {"type":"output_text","text":"One moment","annotations":[],"logprobs":[]}]},

@@ -13,8 +13,8 @@ use self::{
 };
 use super::*;
 
-/// What Google takes in place of a proof.
-const UNPROVEN: &str = "skip_thought_signature_validator";
+/// What Google takes in place of a proof, as it is sent to it and as it is given out.
+const UNPROVEN: [&str; 2] = ["skip_thought_signature_validator", "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="];
 
 /// Where each dialect has proofs in a request.
 const PLACES: [&str; 4] = ["signature", "redactedContent", "encrypted_content", "thoughtSignature"];
@@ -58,11 +58,13 @@ fn streamed(text: &str, (from, caller): (Dialect, Dialect)) -> String {
     String::from_utf8(chunk.bytes.to_vec()).unwrap()
 }
 
-/// What every provider is sent of a conversation that a caller sends back.
+/// What every provider is sent of a conversation that a caller sends back; those included who speak its own words, where thoughts have a
+/// place in them.
 fn check_sent(body: &Value, (maker, caller): (Maker, Dialect), given: &[String]) -> Result<(), TestCaseError> {
     let request = read(caller, &body.to_string());
-    for target in others(caller) {
-        let there = super::super::request(&request, caller, target).unwrap();
+    let own = [caller].into_iter().filter(|own| !matches!(own, Dialect::Chat | Dialect::Cohere));
+    for target in others(caller).chain(own) {
+        let there = for_operation(&request, Operation::Converse(target)).unwrap();
         let mut sent = Vec::new();
         proofs(&serde_json::from_slice(there.request.body()).unwrap(), &mut sent);
         let context = format!("{maker:?} through {caller:?} to {target:?}: {sent:?} in {body}");
@@ -70,7 +72,7 @@ fn check_sent(body: &Value, (maker, caller): (Maker, Dialect), given: &[String])
         if is_kept && is_makers {
             prop_assert_eq!(&sent, given, "{}", context);
         } else if target == Dialect::Gemini {
-            prop_assert_eq!(&sent, &[UNPROVEN], "{}", context);
+            prop_assert_eq!(&sent, &[UNPROVEN[usize::from(caller == target)]], "{}", context);
         } else {
             prop_assert!(sent.is_empty(), "{}", context);
         }
