@@ -4,12 +4,20 @@ use std::net::SocketAddr;
 
 use layered_tests::upstream::{Behaviour, FaultyUpstream};
 use serde_json::{Value, json};
-use tidegate::infrastructure::provider::{GoogleCloud, GoogleCredentials, Protocol, ProviderSettings};
+use tidegate::{
+    domain::{
+        config::Declared,
+        name::{InstanceId, PoolName},
+        pool::{InstanceSpec, Pool, PoolMember, PoolPolicy},
+    },
+    infrastructure::provider::{GoogleCloud, GoogleCredentials, Protocol, ProviderSettings},
+};
 
-use super::{CHAT, MESSAGES, asked, data, gateway, gemini, pool, provider, says};
+use super::{CHAT, MESSAGES, asked, data, events, gateway, gemini, message, message_events, pool, provider, says};
 use crate::wire::{Answer, exchange, post};
 
 const MODEL: &str = "/v1/projects/p/locations/global/publishers/google/models/model";
+const CLAUDE: &str = "publishers/anthropic/models/claude@1";
 
 /// A gateway before Vertex AI, which is given tokens by the same upstream, and before somebody of OpenAI's protocol who steps in for it in the
 /// pool `both`.
@@ -37,7 +45,11 @@ impl Border {
             api_key: None,
             ..provider("vertex", Protocol::Vertex, vertex.base_url())
         };
-        let pools = vec![pool("vertex", &["vertex"]), pool("both", &["vertex", "openai"])];
+        let claude = InstanceSpec::new(InstanceId::new("claude").unwrap(), format!("vertex:{CLAUDE}").parse().unwrap());
+        let claude = vec![PoolMember::Instance(claude)];
+        let claude = Pool::new(PoolName::new("claude").unwrap(), claude, PoolPolicy::default()).unwrap();
+        let claude = Declared { value: claude, file: "tidegate.toml".into() };
+        let pools = vec![pool("vertex", &["vertex"]), pool("both", &["vertex", "openai"]), claude];
         let address = gateway([settings, provider("openai", Protocol::OpenAi, stand_in.base_url())], pools).await;
         vertex.enqueue(token);
         Self { vertex, address, _stand_in: stand_in }
@@ -99,6 +111,29 @@ async fn callers_of_others_get_their_grammar_from_it() {
     let chunks = data(&border.ask(CHAT, &asked("vertex", true)).await);
     let text: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!((text.as_str(), chunks.last().unwrap()), ("Hello", &json!("[DONE]")));
+}
+
+#[tokio::test]
+async fn anthropics_models_are_asked_in_anthropics_words() {
+    let border = Border::start().await;
+    border.vertex.enqueue(says("application/json", &message().to_string()));
+    let body = r#" {"max_tokens":9, "model" : "claude","messages":[{"role":"user","content":"Hi"}],"x":1e400}"#;
+    let headers = "anthropic-version: 2023-06-01\r\nanthropic-beta: b\r\n";
+    let answered = exchange(border.address, &post(MESSAGES, body.as_bytes(), headers)).await;
+    assert_eq!((answered.status, answered.json()), (200, message()));
+    let sent = border.vertex.requests().pop().unwrap();
+    let arrived = body.replace(r#""model" : "claude""#, r#""anthropic_version":"vertex-2023-10-16""#);
+    assert_eq!(String::from_utf8(sent.body.clone()).unwrap(), arrived);
+    assert_eq!((sent.header("anthropic-version"), sent.header("anthropic-beta")), (None, Some("b")));
+    let place = format!("/v1/projects/p/locations/global/{CLAUDE}");
+    assert_eq!(border.last(), (format!("{place}:rawPredict"), Some("Bearer t1".to_owned())));
+
+    border.vertex.enqueue(events(&message_events()));
+    let chunks = data(&border.ask(CHAT, &asked("claude", true)).await);
+    let text: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!((text.as_str(), chunks.last().unwrap()), ("Hello", &json!("[DONE]")));
+    assert_eq!(border.last().0, format!("{place}:streamRawPredict"));
+    assert_eq!(border.vertex.requests().pop().unwrap().json()["stream"], true);
 }
 
 #[tokio::test]

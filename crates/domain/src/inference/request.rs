@@ -116,7 +116,7 @@ impl InferenceRequest {
         to: Operation,
         translate: impl FnOnce() -> Result<Translation, Unfit>,
     ) -> Result<&Translation, Unfit> {
-        self.translations.into_operation(to, translate)
+        self.translations.for_operation(to, translate)
     }
 
     /// The caller's bytes.

@@ -47,7 +47,7 @@ pub(super) struct Translations([OnceLock<Box<Result<Translation, Unfit>>>; Diale
 
 impl Translations {
     /// The translation into the words of `to`; made by `translate` the first time. What is no conversation has one other operation at most.
-    pub(super) fn into_operation(
+    pub(super) fn for_operation(
         &self,
         to: Operation,
         translate: impl FnOnce() -> Result<Translation, Unfit>,

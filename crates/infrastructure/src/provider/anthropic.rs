@@ -21,7 +21,7 @@ use super::{
 pub(crate) const BASE_URL: &str = "https://api.anthropic.com/v1";
 /// The version of the protocol that is spoken where the caller names none.
 const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
-const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
+pub(super) const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What everybody who speaks the protocol offers.

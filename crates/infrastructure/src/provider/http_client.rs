@@ -94,15 +94,16 @@ impl HttpClient {
     }
 
     fn body(&self, call: &Call<'_>) -> Bytes {
-        match (call.part, self.prefill) {
+        let body = match (call.part, self.prefill) {
             (Part::Rest(partial), Some(prefill)) => {
                 call.request.body_after(partial, prefill, (call.model, call.defaults))
             }
-            (Part::Rest(_), None) | (Part::Whole | Part::Kept, _) => {
-                let body = call.request.body_for(call.model, call.defaults);
-                let is_wrapped = self.wire == Wire::Vertex && call.request.operation() == Operation::CountContents;
-                if is_wrapped { vertex::plain_count(body) } else { body }
-            }
+            (Part::Rest(_), None) | (Part::Whole | Part::Kept, _) => call.request.body_for(call.model, call.defaults),
+        };
+        match (self.wire, call.request.operation()) {
+            (Wire::Vertex, Operation::CountContents) => vertex::plain_count(body),
+            (Wire::Vertex, Operation::Converse(Dialect::Messages)) => vertex::versioned(body),
+            _ => body,
         }
     }
 
@@ -152,6 +153,10 @@ impl HttpClient {
         let headers = request.headers_mut();
         headers.clone_from(&self.endpoint.headers);
         for (name, value) in call.request.headers() {
+            // At Vertex AI the version of the protocol stands in the body.
+            if self.wire == Wire::Vertex && name == anthropic::VERSION_HEADER {
+                continue;
+            }
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.entry(name).or_insert(value);
             }

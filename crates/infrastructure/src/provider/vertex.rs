@@ -1,9 +1,10 @@
 //! Vertex AI, as Google Cloud serves Gemini: where it is, where a model is asked there, and the tokens that it takes.
 //!
-//! The words are those of the Gemini API; what an answer means stands in [`super::gemini`]. Deliberately absent: models of other makers
-//! (`publishers/anthropic`), which are asked in words of their own.
+//! The words are those of the Gemini API; what an answer means stands in [`super::gemini`]. Anthropic's models are asked in its own. Deliberately
+//! absent: models of further makers, which speak OpenAI's protocol at an endpoint of its own.
 
 mod assertion;
+mod claude;
 mod count;
 mod credentials;
 mod lease;
@@ -12,14 +13,15 @@ mod tokens;
 use tidegate_domain::inference::{Dialect, Operation};
 
 pub use self::credentials::{GoogleCredentials, InvalidCredentials};
-pub(super) use self::{count::plain_count, lease::Token, tokens::Tokens};
+pub(super) use self::{claude::versioned, count::plain_count, lease::Token, tokens::Tokens};
 use super::{
     endpoint::{Paths, percent_encoded},
     gemini,
 };
 
-/// What everybody who speaks the protocol offers.
-pub(super) const EVERYWHERE: [Operation; 2] = [Operation::Converse(Dialect::Gemini), Operation::CountContents];
+/// What everybody who speaks the protocol offers, each of some models.
+pub(super) const EVERYWHERE: [Operation; 3] =
+    [Operation::Converse(Dialect::Gemini), Operation::CountContents, Operation::Converse(Dialect::Messages)];
 
 /// Where a project is asked: what stands in every path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,9 @@ impl GoogleCloud {
 /// Where below a project and a location `model` is asked for an operation. A model that is none of Google's published ones is named with its
 /// collection: `endpoints/123`.
 pub(super) fn paths(operation: Operation, model: &str) -> Option<Paths> {
+    if claude::is_one(model) {
+        return claude::paths(operation, model);
+    }
     let published = percent_encoded(model, |byte| byte == b'/');
     let model = if model.contains('/') { format!("/{published}") } else { format!("{MODELS}/{published}") };
     gemini::methods(operation, &model)
@@ -84,5 +89,7 @@ mod tests {
         assert_eq!(paths("endpoints/12").stream.unwrap(), "/endpoints/12:streamGenerateContent?alt=sse");
         assert_eq!(paths("a?b").whole, "/publishers/google/models/a%3Fb:generateContent");
         assert_eq!(super::paths(Operation::EmbedContents, "m"), None);
+        assert_eq!(super::paths(Operation::Converse(Dialect::Messages), "gemini-2.5-pro"), None);
+        assert_eq!(super::paths(Operation::Converse(Dialect::Gemini), "publishers/anthropic/models/c"), None);
     }
 }

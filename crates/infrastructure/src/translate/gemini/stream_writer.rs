@@ -75,7 +75,9 @@ impl StreamWriter {
         if !calls.is_empty() {
             let mut unproven = (!std::mem::replace(&mut self.has_called, true)).then_some(UNPROVEN_IN_BASE64);
             self.event(out, None, |list| {
-                calls.iter().for_each(|(_, call)| write_call_part(list, call, unproven.take()));
+                for (_, call) in &calls {
+                    write_call_part(list, call, unproven.take());
+                }
             });
         }
     }
