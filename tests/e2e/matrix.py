@@ -88,7 +88,7 @@ def before_one(sdk, provider):
         how = "streamed" if streamed else "whole"
         expect(sdk.says(provider, streamed), provider, f"what {provider} says, {how}")
         expect(sdk.tells(provider, streamed), f"{provider}: 5, noon", f"what {provider} tells of its tools, {how}")
-    expect(sdk.fills(provider), provider, f"what {provider} fills in")
+        expect(sdk.fills(provider, streamed), provider, f"what {provider} fills in, {how}")
 
 
 SCENARIOS = [scenario(caller) for caller in CALLERS]

@@ -30,9 +30,9 @@ class Messages:
         asked += [{"role": "assistant", "content": said}, {"role": "user", "content": heard}]
         return text_of(self.ask(model, asked, streamed, "end_turn", tools=tools))
 
-    def fills(self, model):
+    def fills(self, model, streamed):
         form = {"format": {"type": "json_schema", "schema": NAMED}}
-        return json.loads(text_of(self.ask(model, "Hello", False, "end_turn", output_config=form)))["name"]
+        return json.loads(text_of(self.ask(model, "Hello", streamed, "end_turn", output_config=form)))["name"]
 
     def ask(self, model, asked, streamed, stop, **options):
         asked = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked

@@ -31,9 +31,9 @@ class Cohere:
         asked += [{"role": "tool", "tool_call_id": call["id"], "content": text} for call, text in zip(calls, given)]
         return self.ask(model, asked, streamed, tools=tools)[0]
 
-    def fills(self, model):
+    def fills(self, model, streamed):
         form = {"type": "json_object", "json_schema": NAMED}
-        return json.loads(self.ask(model, [{"role": "user", "content": "Hello"}], False, response_format=form)[0])["name"]
+        return json.loads(self.ask(model, [{"role": "user", "content": "Hello"}], streamed, response_format=form)[0])["name"]
 
     def ask(self, model, asked, streamed, **options):
         """The text and the calls of an answer."""

@@ -46,9 +46,9 @@ class Google:
         ]
         return text_of(self.ask(model, asked, streamed, config))
 
-    def fills(self, model):
+    def fills(self, model, streamed):
         config = types.GenerateContentConfig(response_mime_type="application/json", response_json_schema=NAMED)
-        return json.loads(text_of(self.ask(model, "Hello", False, config)))["name"]
+        return json.loads(text_of(self.ask(model, "Hello", streamed, config)))["name"]
 
     def ask(self, model, asked, streamed, config=None):
         if streamed:

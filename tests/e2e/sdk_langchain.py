@@ -33,8 +33,10 @@ class LangChain:
         heard = [ToolMessage(text, tool_call_id=call["id"]) for call, text in zip(message.tool_calls, given)]
         return self.ask(model, [*asked, message, *heard], streamed).text
 
-    def fills(self, model):
-        return self.model(model).with_structured_output(Named, method="json_schema").invoke("Hello").name
+    def fills(self, model, streamed):
+        form = self.model(model).with_structured_output(Named, method="json_schema")
+        # What is filled in so far comes as often as more of it does; the last is the whole.
+        return (list(form.stream("Hello"))[-1] if streamed else form.invoke("Hello")).name
 
     def ask(self, model, asked, streamed):
         if not streamed:

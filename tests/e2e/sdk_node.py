@@ -30,8 +30,8 @@ class Node:
         given = [result for *_, result in TOOLS]
         return self.ask("tells", model=model, streamed=streamed, question=QUESTION, tools=tools, results=given)
 
-    def fills(self, model):
-        return self.ask("fills", model=model, schema=NAMED)
+    def fills(self, model, streamed):
+        return self.ask("fills", model=model, streamed=streamed, schema=NAMED)
 
     def ask(self, does, **asked):
         self.process.stdin.write(json.dumps({"api": self.api, "does": does, **asked}) + "\n")

@@ -47,9 +47,12 @@ class Chat:
         asked += [{"role": "tool", "tool_call_id": call.id, "content": text} for call, text in zip(calls, given)]
         return self.create(model, asked, tools=tools).choices[0].message.content
 
-    def fills(self, model):
-        parsed = self.client.chat.completions.parse(model=model, messages=HELLO, response_format=Named)
-        return parsed.choices[0].message.parsed.name
+    def fills(self, model, streamed):
+        asked = {"model": model, "messages": HELLO, "response_format": Named}
+        if streamed:
+            with self.client.chat.completions.stream(**asked) as stream:
+                return stream.get_final_completion().choices[0].message.parsed.name
+        return self.client.chat.completions.parse(**asked).choices[0].message.parsed.name
 
     def create(self, model, messages, **options):
         return self.client.chat.completions.create(model=model, messages=messages, **options)
@@ -79,7 +82,9 @@ class Responses:
         ]
         return self.ask(model, asked, streamed, tools=tools).output_text
 
-    def fills(self, model):
+    def fills(self, model, streamed):
+        if streamed:
+            return self.ask(model, "Hello", True, text_format=Named).output_parsed.name
         return self.client.responses.parse(model=model, input="Hello", text_format=Named).output_parsed.name
 
     def ask(self, model, asked, streamed, **options):

@@ -35,9 +35,9 @@ const chat = {
     calls.forEach(({ id }, at) => asked.push({ role: "tool", tool_call_id: id, content: results[at] }));
     return (await chat.ask(model, asked, streamed, options)).content;
   },
-  async fills({ model, schema }) {
+  async fills({ model, streamed, schema }) {
     const response_format = { type: "json_schema", json_schema: { name: "named", strict: true, schema } };
-    return JSON.parse((await chat.ask(model, HELLO, false, { response_format })).content).name;
+    return JSON.parse((await chat.ask(model, HELLO, streamed, { response_format })).content).name;
   },
 };
 
@@ -59,9 +59,9 @@ const responses = {
     calls.forEach(({ call_id }, at) => asked.push({ type: "function_call_output", call_id, output: results[at] }));
     return textOf(await responses.ask(model, asked, streamed, options));
   },
-  async fills({ model, schema }) {
+  async fills({ model, streamed, schema }) {
     const text = { format: { type: "json_schema", name: "named", strict: true, schema } };
-    return JSON.parse(textOf(await responses.ask(model, "Hello", false, { text }))).name;
+    return JSON.parse(textOf(await responses.ask(model, "Hello", streamed, { text }))).name;
   },
 };
 

@@ -134,6 +134,7 @@ def response(body, status, items):
         "output": items,
         "parallel_tool_calls": True,
         "tool_choice": "auto",
+        "text": body.get("text") or {"format": {"type": "text"}},
         "tools": body.get("tools") or [],
         "usage": usage if status == "completed" else None,
     }
