@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 use tidegate_domain::{
-    fault::FaultKind,
-    inference::{Address, Dialect, InferenceRequest, Operation},
+    fault::{Fault, FaultKind},
+    inference::{Address, Dialect, InferenceRequest, Operation, StreamChunk},
 };
 
 use crate::{
@@ -23,6 +23,7 @@ const ASKED: &[u8] = br#"{"model":"m","metadata":{},"stream":true,"stream_option
 /// If a reader or a writer panics, or a stream in pieces comes to something else than the whole.
 pub fn examine(text: &[u8]) {
     for from in Dialect::ALL {
+        let streams = [usize::MAX, 1, 7].map(|piece| (piece, delivered(text, from, piece)));
         for to in Dialect::ALL.into_iter().filter(|to| *to != from) {
             if let Some(request) = request_in(from, Bytes::copy_from_slice(text)) {
                 let _ = translate::request(&request, from, to);
@@ -30,9 +31,10 @@ pub fn examine(text: &[u8]) {
             let Some(request) = request_in(to, Bytes::from_static(ASKED)) else { continue };
             let asked = Asked { request: &request, at: 7, id: "id", model: "model" };
             let _ = translate::answer(text, (from, to), asked);
-            let whole = stream(text, (from, to), asked, usize::MAX);
-            for piece in [1, 7] {
-                assert_eq!(stream(text, (from, to), asked, piece), whole, "in pieces of {piece}");
+            let [whole, pieces @ ..] = &streams;
+            let whole = stream(&whole.1, (from, to), asked);
+            for (piece, chunks) in pieces {
+                assert_eq!(stream(chunks, (from, to), asked), whole, "in pieces of {piece}");
             }
         }
     }
@@ -52,17 +54,29 @@ fn request_in(dialect: Dialect, body: Bytes) -> Option<InferenceRequest> {
     request.ok()
 }
 
-/// What a caller gets of a stream that arrives in pieces of that size, and how it failed. `None` if no stream is translated.
+/// What a client makes of a stream that arrives in pieces of that size, up to where it fails.
+fn delivered(text: &[u8], from: Dialect, piece: usize) -> Vec<Result<StreamChunk, Fault>> {
+    let mut chunks = Vec::new();
+    for chunk in recorded(from, text.chunks(piece).map(Bytes::copy_from_slice)) {
+        let has_failed = chunk.is_err();
+        chunks.push(chunk);
+        if has_failed {
+            break;
+        }
+    }
+    chunks
+}
+
+/// What a caller gets of a stream, and how it failed. `None` if no stream is translated.
 fn stream(
-    text: &[u8],
+    chunks: &[Result<StreamChunk, Fault>],
     dialects: (Dialect, Dialect),
     asked: Asked<'_>,
-    piece: usize,
 ) -> Option<(Vec<u8>, Option<FaultKind>)> {
     let mut translator = StreamTranslator::new(dialects, asked)?;
     let (mut out, mut failed) = (Vec::new(), None);
-    for chunk in recorded(dialects.0, text.chunks(piece).map(Bytes::copy_from_slice)) {
-        match chunk.and_then(|chunk| translator.push(&chunk)) {
+    for chunk in chunks {
+        match chunk.as_ref().map_err(Clone::clone).and_then(|chunk| translator.push(chunk)) {
             Ok(chunk) => out.extend_from_slice(&chunk.bytes),
             Err(fault) => {
                 failed = Some(fault.kind);
