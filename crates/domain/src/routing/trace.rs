@@ -17,8 +17,8 @@ use crate::{
 
 /// The attempts of most requests.
 const ORDINARY_ATTEMPTS: usize = 1;
-/// The decisions of most requests: who is picked, and that it is asked.
-const ORDINARY_DECISIONS: usize = 2;
+/// The decisions of most requests: which leg, who of its pool, and that it is asked.
+const ORDINARY_DECISIONS: usize = 3;
 
 /// The room that is kept for what another trace notes of a kind.
 const KEPT: usize = 16;
