@@ -8,6 +8,7 @@
 //! | `base64` | bytes as text |
 //! | [`clock`] | the time that tokio's timers go by |
 //! | [`config`] | the configuration, from TOML files |
+//! | `likeness` | events that differ in their text alone |
 //! | [`migrate`] | configurations of the Python predecessor, rewritten as TOML |
 //! | [`model_catalogue`] | what is known of the models of well-known vendors |
 //! | [`operations`] | one question to a running gateway |
@@ -25,6 +26,7 @@ pub mod config;
 mod corpus;
 #[cfg(any(test, fuzzing))]
 pub mod examine;
+mod likeness;
 pub mod migrate;
 pub mod model_catalogue;
 pub mod operations;

@@ -53,7 +53,7 @@ pub(super) fn logprobs_of(logprobs: &str) -> Vec<TokenLogprob> {
 }
 
 fn parts_of(message: MessageWire<'_>) -> Result<Vec<Part>, serde_json::Error> {
-    let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls } = message;
+    let MessageWire { content, refusal, reasoning_content, reasoning, tool_calls, .. } = message;
     let filled = |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
     let thought = filled(reasoning_content).or(filled(reasoning));
     let thought = thought.map(|text| Content::Reasoning { text, signature: None });

@@ -6,7 +6,10 @@ use super::{
     answer::{logprobs_of, stop_of},
     wire::{AnswerWire, CallWire, ChoiceWire},
 };
-use crate::translate::answer::{Event, Sink};
+use crate::{
+    likeness::Likeness,
+    translate::answer::{Event, Sink},
+};
 
 /// How far a stream is read.
 #[derive(Debug, Default)]
@@ -14,6 +17,7 @@ pub(in crate::translate) struct StreamReader {
     has_begun: bool,
     /// The calls that have begun, by their index.
     calls: Vec<u32>,
+    likeness: Likeness,
 }
 
 impl StreamReader {
@@ -23,8 +27,15 @@ impl StreamReader {
             sink.take(Event::End);
             return Ok(());
         }
-        let AnswerWire { id, model, created, choices, usage } =
-            AnswerWire::read(data).map_err(serde::de::Error::custom)?;
+        if let Some(text) = self.likeness.text_of(data) {
+            sink.take(Event::Text(text));
+            return Ok(());
+        }
+        let answer = AnswerWire::read(data).map_err(serde::de::Error::custom)?;
+        if let Some(text) = answer.sole_text() {
+            self.likeness.learn(data, text);
+        }
+        let AnswerWire { id, model, created, choices, usage } = answer;
         if !self.has_begun {
             self.has_begun = true;
             let (id, model) = (id.unwrap_or_default(), model.unwrap_or_default());
@@ -82,6 +93,45 @@ impl StreamReader {
         let json = function.and_then(|function| function.arguments.as_deref()).unwrap_or_default();
         if !json.is_empty() {
             sink.take(Event::Arguments { index, json });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a reader told, in words.
+    #[derive(Default)]
+    struct Told(Vec<String>);
+
+    impl Sink for Told {
+        fn take(&mut self, event: Event<'_>) {
+            self.0.push(format!("{event:?}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_says_the_same_whatever_came_before_it(events in prop::collection::vec(
+            (
+                prop::sample::select(vec![
+                    r#""a""#, r#""b c""#, r#""""#, "null", r#""\n""#, r#""a","reasoning":"r""#, r#""a","content":"b""#, "\"\u{e9}\"",
+                ]),
+                prop::sample::select(vec!["", r#","finish_reason":null"#, r#","finish_reason":"stop""#, r#","index":1"#, r#"},{"index":0"#]),
+            ),
+            1..12,
+        )) {
+            let mut reader = StreamReader { has_begun: true, ..StreamReader::default() };
+            for (text, rest) in events {
+                let event = format!(r#"{{"id":"c","choices":[{{"delta":{{"content":{text}}}{rest}}}]}}"#);
+                let (mut told, mut expected) = (Told::default(), Told::default());
+                let read = reader.read(event.as_bytes(), &mut told);
+                let afresh = StreamReader { has_begun: true, ..StreamReader::default() }.read(event.as_bytes(), &mut expected);
+                prop_assert_eq!((read.is_ok(), told.0), (afresh.is_ok(), expected.0), "{}", event);
+            }
         }
     }
 }

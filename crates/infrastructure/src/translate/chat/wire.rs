@@ -1,6 +1,6 @@
 //! The JSON of an answer: whole, or a piece of a streamed one. Texts are slices of it wherever they hold no escape.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use tidegate_domain::{
     inference::Usage,
@@ -37,6 +37,8 @@ pub(super) struct ChoiceWire<'a> {
 #[derive(Debug, Default)]
 pub(super) struct MessageWire<'a> {
     pub(super) content: Text<'a>,
+    /// Where it ends, behind its closing quote.
+    content_end: usize,
     pub(super) refusal: Text<'a>,
     pub(super) reasoning_content: Text<'a>,
     pub(super) reasoning: Text<'a>,
@@ -91,6 +93,21 @@ impl<'a> AnswerWire<'a> {
     }
 }
 
+impl AnswerWire<'_> {
+    /// Where the text stands that is all that a piece of a stream says, without its quotes; `None` if it says anything else.
+    pub(super) fn sole_text(&self) -> Option<Range<usize>> {
+        let [choice] = self.choices.as_deref()? else { return None };
+        let message = choice.message.as_ref().filter(|_| self.usage.is_none())?;
+        let MessageWire { content: Some(Cow::Borrowed(content)), content_end, tool_calls, .. } = message else {
+            return None;
+        };
+        let is_all = [&message.refusal, &message.reasoning_content, &message.reasoning, &choice.finish_reason];
+        let is_all = is_all.into_iter().all(Option::is_none) && tool_calls.is_empty() && choice.logprobs.is_none();
+        let end = content_end - 1;
+        (is_all && choice.index.unwrap_or(0) == 0).then(|| end - content.len()..end)
+    }
+}
+
 impl<'a> ChoiceWire<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Read<Self> {
         let mut choice = Self::default();
@@ -113,7 +130,10 @@ impl<'a> MessageWire<'a> {
         let mut message = Self::default();
         scanner.object(|scanner, key| {
             match key {
-                "content" => message.content = scanner.text()?,
+                "content" => {
+                    message.content = scanner.text()?;
+                    message.content_end = scanner.at();
+                }
                 "refusal" => message.refusal = scanner.text()?,
                 "reasoning_content" => message.reasoning_content = scanner.text()?,
                 "reasoning" => message.reasoning = scanner.text()?,
@@ -251,6 +271,30 @@ mod tests {
         let Usage { input_tokens, output_tokens, cached_tokens, reasoning_tokens, .. } = tokens.usage;
         assert_eq!((input_tokens, output_tokens, cached_tokens, reasoning_tokens), (9, 5, 4, 3));
         assert_eq!(tokens.cache_written, 1);
+    }
+
+    #[test]
+    fn a_text_is_all_that_a_piece_says_unless_it_says_more() {
+        let sole = |json: &str| {
+            let range = AnswerWire::read(json.as_bytes()).unwrap().sole_text();
+            range.map(|range| json[range].to_owned())
+        };
+        let piece = |delta: &str, rest: &str| format!(r#"{{"id":"c","choices":[{{"delta":{{{delta}}}{rest}}}]}}"#);
+        assert_eq!(sole(&piece(r#""content": "ab" ,"role":"x""#, "")).as_deref(), Some("ab"));
+        for (delta, rest) in [
+            (r#""role":"assistant""#, ""),
+            (r#""content":"a\n""#, ""),
+            (r#""content":"a","reasoning":"b""#, ""),
+            (r#""content":"a","refusal":"b""#, ""),
+            (r#""content":"a","tool_calls":[{"index":0}]"#, ""),
+            (r#""content":"a""#, r#","index":1"#),
+            (r#""content":"a""#, r#","finish_reason":"stop""#),
+            (r#""content":"a""#, r#","logprobs":{}"#),
+            (r#""content":"a""#, "},{"),
+        ] {
+            assert_eq!(sole(&piece(delta, rest)), None, "{delta} {rest}");
+        }
+        assert_eq!(sole(r#"{"choices":[{"delta":{"content":"a"}}],"usage":{}}"#), None);
     }
 
     #[test]

@@ -1,26 +1,14 @@
-//! Events that differ from the one before in their text alone.
-//!
-//! Nearly every event of a stream repeats the id, the model and the rest of the one before it. What stands around the text is compared as bytes
-//! then, and only the text is looked at: the event means what the other one meant, but for the length of its text.
+//! What an event means that is like the one before it but for its text.
 
-use tidegate_domain::json::{InvalidJson, is_plain};
+use tidegate_domain::json::InvalidJson;
 
-use crate::provider::openai::wire::Answer;
+use crate::{likeness::Likeness, provider::openai::wire::Answer};
 
-/// The longest event that is learnt from.
-const MAX_BYTES: usize = 1024;
-/// How often another pattern is learnt, in a stream whose events differ in more than their text.
-const MAX_LEARNT: u8 = 8;
-
-/// What stands around the text of an event, and what the event meant.
+/// The likeness of an event, and what the event meant.
 #[derive(Debug, Default)]
 pub(super) struct Pattern {
-    /// What stands before the text, up to its opening quote, and behind it, from its closing quote on.
-    around: Vec<u8>,
-    /// How much of it stands before.
-    before: usize,
+    likeness: Likeness,
     answer: Answer,
-    learnt: u8,
 }
 
 impl Pattern {
@@ -30,28 +18,16 @@ impl Pattern {
             return Ok(answer);
         }
         let answer = Answer::parse(data)?;
-        self.learn(data, &answer);
+        if let Some((start, end)) = answer.sole_text()
+            && self.likeness.learn(data, start + 1..end - 1)
+        {
+            self.answer = answer;
+        }
         Ok(answer)
     }
 
     fn recognised(&self, data: &[u8]) -> Option<Answer> {
-        let (before, behind) = self.around.split_at(self.before);
-        let text = data.strip_prefix(before)?.strip_suffix(behind)?;
-        let is_like = !before.is_empty() && !text.is_empty() && is_plain(text);
-        is_like.then(|| self.answer.with_text_of(text.len()))
-    }
-
-    fn learn(&mut self, data: &[u8], answer: &Answer) {
-        let Some((start, end)) = answer.sole_text() else { return };
-        if data.len() > MAX_BYTES || self.learnt == MAX_LEARNT {
-            return;
-        }
-        self.learnt += 1;
-        self.answer = *answer;
-        self.before = start + 1;
-        self.around.clear();
-        self.around.extend_from_slice(&data[..self.before]);
-        self.around.extend_from_slice(&data[end - 1..]);
+        self.likeness.text_of(data).map(|text| self.answer.with_text_of(text.len()))
     }
 }
 
