@@ -31,19 +31,19 @@ struct NamedWire<'a> {
 impl InferenceRequest {
     /// What changes where the body repeats its model. A body that cannot be read is passed on as it is.
     pub(super) fn repeated_models(&self, model: &str) -> Vec<(Range<usize>, String)> {
-        let Ok(body) = std::str::from_utf8(self.body()) else { return Vec::new() };
+        let body = &self.body()[..];
         let named = match self.operation() {
             Operation::CountContents => {
-                serde_json::from_str::<CountWire<'_>>(body).ok().and_then(|wire| wire.request).into_iter().collect()
+                serde_json::from_slice::<CountWire<'_>>(body).ok().and_then(|wire| wire.request).into_iter().collect()
             }
             Operation::EmbedContents => {
-                serde_json::from_str::<VectorsWire<'_>>(body).map_or_else(|_| Vec::new(), |wire| wire.requests)
+                serde_json::from_slice::<VectorsWire<'_>>(body).map_or_else(|_| Vec::new(), |wire| wire.requests)
             }
             _ => return Vec::new(),
         };
         let names = named.into_iter().filter_map(|request| request.model).filter(|name| name.get().starts_with('"'));
         let name = json::quoted(&resource(model));
-        names.map(|known| (span_within(body.as_bytes(), known.get()), name.clone())).collect()
+        names.map(|known| (span_within(body, known.get()), name.clone())).collect()
     }
 }
 
