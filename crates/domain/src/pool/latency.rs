@@ -16,15 +16,11 @@ pub struct PeakLatency {
 impl PeakLatency {
     /// Takes a sample into account.
     pub fn observe(&mut self, sample: Duration, now: Instant) {
-        let next = match self.last {
-            Some((at, average)) if sample < average => {
-                let elapsed = now.saturating_duration_since(at);
-                let kept = (-elapsed.as_secs_f64() / DECAY.as_secs_f64()).exp();
-                sample + average.saturating_sub(sample).mul_f64(kept).min(average.saturating_sub(sample))
-            }
-            _ => sample,
-        };
-        self.last = Some((now, next));
+        let (at, average) = self.last.unwrap_or((now, sample));
+        let elapsed = now.saturating_duration_since(at);
+        let kept = (-elapsed.as_secs_f64() / DECAY.as_secs_f64()).exp();
+        let above = average.saturating_sub(sample);
+        self.last = Some((now, sample + above.mul_f64(kept).min(above)));
     }
 
     /// The average; `None` before the first sample.
@@ -60,6 +56,14 @@ mod tests {
                 prop_assert!(sample <= average && average <= highest);
             }
         }
+    }
+
+    #[test]
+    fn ten_seconds_leave_a_third_of_a_peak() {
+        let (now, mut latency) = (origin(), PeakLatency::default());
+        latency.observe(Duration::from_secs(101), now);
+        latency.observe(Duration::from_secs(1), now + Duration::from_secs(10));
+        assert_eq!(latency.average().map(|average| average.as_secs()), Some(37), "1 + 100 / e");
     }
 
     #[test]
