@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use tempfile::TempDir;
 use tidegate::Gateway;
-use tidegate_application::{ReloadService, RollbackError};
+use tidegate_application::{ConfigControl, RollbackError};
 use tidegate_domain::config::{Reason, ReloadOutcome, RestoreError};
 use tidegate_infrastructure::config::{ConfigLocation, Environment, TomlConfigSource, TomlReloadSource};
 
@@ -19,7 +19,8 @@ const MORE: &str = "instances = [{ model = \"real:n\" }]\n";
 
 struct Site {
     directory: TempDir,
-    reloads: ReloadService<TomlReloadSource>,
+    /// As an operator has it.
+    reloads: Box<dyn ConfigControl>,
 }
 
 impl Site {
@@ -32,7 +33,8 @@ impl Site {
         let attempt = source.attempt();
         let loaded = attempt.outcome.unwrap();
         let gateway = Gateway::builder().config(directory.path()).unwrap().build().await.unwrap();
-        let reloads = gateway.reload_service(TomlReloadSource::new(source, &loaded, attempt.footprint));
+        let source = TomlReloadSource::new(source, &loaded, attempt.footprint);
+        let reloads: Box<dyn ConfigControl> = Box::new(gateway.reload_service(source));
         let documents = loaded.documents.redacted();
         let (hash, reason) = (loaded.configuration.content_hash, Reason::new("gateway", "start"));
         reloads.history().unwrap().record(hash, "started".to_owned(), (documents, reason)).await;
@@ -41,7 +43,7 @@ impl Site {
 
     async fn write(&self, file: &str, text: &str, why: &str) -> ReloadOutcome {
         fs::write(self.path(file), text).unwrap();
-        self.reloads.reload_because(Reason::new("me", why)).await
+        self.reloads.reload(Reason::new("me", why)).await
     }
 
     fn path(&self, file: &str) -> std::path::PathBuf {
