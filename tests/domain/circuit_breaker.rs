@@ -77,10 +77,13 @@ fn a_probe_that_comes_back_frees_its_own_place_and_no_others() {
     let two = BreakerPolicy { half_open_requests: NonZeroU32::new(2).unwrap(), ..policy() };
     let mut trial = open(two);
     trial.now += SECOND * 10;
-    let [one, _other] = [(); 2].map(|()| trial.breaker.acquire(trial.now).unwrap());
-    trial.breaker.on_neutral(&one);
-    let sent = (0..9).filter(|_| trial.breaker.acquire(trial.now).is_ok()).count();
-    assert_eq!(sent, 1);
+    let probes = [(); 2].map(|()| trial.breaker.acquire(trial.now).unwrap());
+    for probe in &probes {
+        assert!(trial.breaker.acquire(trial.now).is_err(), "two are out");
+        trial.breaker.on_neutral(probe);
+        let sent = (0..9).filter(|_| trial.breaker.acquire(trial.now).is_ok()).count();
+        assert_eq!(sent, 1);
+    }
 }
 
 #[test]

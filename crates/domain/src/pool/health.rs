@@ -199,6 +199,17 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
+    fn it_is_back_at_the_very_moment_that_it_named() {
+        let (fault, now) = (Fault::new(FaultKind::Transient, Work::Refused, "test"), Instant::now());
+        let mut health = Health::new(HealthPolicy { failure_threshold: NonZeroU32::MIN, ..HealthPolicy::default() });
+        health.on_fault(&fault, now, &mut Random::with_seed(1));
+        let Err(Unusable::Unhealthy(until)) = health.usable(now) else { panic!("{health:?}") };
+        assert_eq!(health.status(now), HealthStatus::Unhealthy);
+        assert_eq!((health.usable(until), health.status(until)), (Ok(()), HealthStatus::Recovering));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
     fn what_is_not_looked_at_any_more_is_forgotten() {
         let with =
             |kind| HealthPolicy { check: CheckPolicy { kind, ..CheckPolicy::default() }, ..HealthPolicy::default() };
