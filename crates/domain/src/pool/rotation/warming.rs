@@ -23,8 +23,7 @@ pub(super) struct Ready<'a, M> {
 
 impl<M: Members> Ready<'_, M> {
     fn stands_back(&self, member: usize) -> bool {
-        let readiness = self.members.readiness(member);
-        readiness < 100 && mix(self.lot.wrapping_add(member as u64)) % 100 >= u64::from(readiness)
+        mix(self.lot.wrapping_add(member as u64)) % 100 >= u64::from(self.members.readiness(member))
     }
 }
 
@@ -112,8 +111,8 @@ mod tests {
         check_others(RotationKind::ResponseTime, timed, [1, 1, 4, 0]);
         check_others(RotationKind::PerformanceWeighted, timed, [1, 1, 2, 0]);
         check_others(RotationKind::PerformanceWeighted, |members| members[0].success_rate = 500_000, [1, 2, 2, 0]);
-        let nearly_full = |members: &mut [Member]| (members[0].capacity, members[0].in_flight) = (Some(4), 3);
-        check_others(RotationKind::PerformanceWeighted, nearly_full, [1, 4, 4, 0]);
+        let nearly_full = |members: &mut [Member]| (members[0].capacity, members[0].in_flight) = (Some(5), 3);
+        check_others(RotationKind::PerformanceWeighted, nearly_full, [2, 5, 5, 0]);
         let priced = |members: &mut [Member]| {
             for (member, cost) in members.iter_mut().zip([2, 1, 2, 0]) {
                 member.cost = Some(cost);
