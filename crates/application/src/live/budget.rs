@@ -68,6 +68,22 @@ mod tests {
         let (one, other) = (target(), target());
         assert_eq!([one.withdraw(now), one.withdraw(now)], [true, true]);
         assert_eq!([other.withdraw(now), other.withdraw(now)], [true, false], "the gateway's is empty");
-        assert_eq!(other.own.lock().as_ref().unwrap().available(now), 2, "nothing was taken for what was not made");
+        let left = |budget: &SharedBudget| budget.lock().as_ref().unwrap().available(now);
+        assert_eq!(left(&other.own), 2, "nothing was taken for what was not made");
+        let alone = Budgets { own: Arc::clone(&one.own), gateway: Arc::default(), policy };
+        assert_eq!([alone.withdraw(now), alone.withdraw(now)], [true, false], "its own is empty");
+        assert_eq!(left(&alone.gateway), 2, "nor from the gateway's");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
+    fn a_first_attempt_counts_in_both() {
+        let now = Instant::now();
+        let policy = RetryBudgetPolicy { percent: 100, per_second: 0, minimum: NonZeroU32::MIN, ..Default::default() };
+        let budgets = Budgets { own: Arc::default(), gateway: Arc::default(), policy };
+        budgets.deposit(now);
+        for budget in [&budgets.own, &budgets.gateway] {
+            assert_eq!(budget.lock().as_ref().unwrap().available(now), 2);
+        }
     }
 }
