@@ -1,6 +1,6 @@
 //! Between the words of the caller and the words of the provider.
 //!
-//! Each dialect is read into a [`Conversation`], an [`Answer`] or [`Event`]s, which are in nobody's words, and written from
+//! Each dialect is read into a `Conversation`, an `Answer` or `Event`s, which are in nobody's words, and written from
 //! them: with N dialects there are N readers and N writers, not a translator for each pair. A reader names what has no place in
 //! a conversation and a writer what has no place in its dialect: as [`Unfit`] if leaving it out would change what is asked,
 //! else as [`Dropped`].
