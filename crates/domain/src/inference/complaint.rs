@@ -101,7 +101,7 @@ fn google_status(status: u16) -> &'static str {
         499 => "CANCELLED",
         400..=499 => "INVALID_ARGUMENT",
         501 => "UNIMPLEMENTED",
-        502 | 503 => "UNAVAILABLE",
+        502 | 503 | 529 => "UNAVAILABLE",
         _ => "INTERNAL",
     }
 }
@@ -174,6 +174,7 @@ mod tests {
             (502, "api_error", "UNAVAILABLE"),
             (503, "overloaded_error", "UNAVAILABLE"),
             (504, "timeout_error", "DEADLINE_EXCEEDED"),
+            (529, "overloaded_error", "UNAVAILABLE"),
         ] {
             assert_eq!(named(Family::Anthropic, status, "/error/type"), anthropic, "{status}");
             assert_eq!(named(Family::Google, status, "/error/status"), google, "{status}");
