@@ -83,7 +83,8 @@ impl Members for Fleet {
         self.members[member].cost
     }
     fn tariff(&self, member: usize) -> Tariff {
-        let prices = |input| Prices { input, cached_input: None, output: 0 };
+        let output = self.members[member].weight.into();
+        let prices = |input| Prices { input, cached_input: None, output };
         self.members[member].cost.map_or(Tariff::Unknown, |cost| Tariff::Prices(prices(cost)))
     }
     fn bend(&self) -> Bend {
