@@ -1,16 +1,17 @@
 //! Defaults of a request in the words of Bedrock's Converse, which keeps its parameters in objects.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use serde_json::value::RawValue;
 
 use super::{
-    DefaultValues, InferenceRequest, Parameter, ParameterDefaults, defaults::effort_of, is_adaptive_claude,
+    DefaultValues, InferenceRequest, Parameter, ParameterDefaults, ReasoningEffort, is_adaptive_claude,
     request::push_field,
 };
+use crate::json::quoted;
 
 /// A default: the object that it stands in, its key there, and its value as JSON.
-type Slot<'a> = (Parameter, &'static str, &'a str);
+type Slot<'a> = (Parameter, &'static str, Cow<'a, str>);
 
 impl InferenceRequest {
     /// What fills in the defaults that the caller left open, for `model`: changes within the objects that are there, and those that are
@@ -31,7 +32,7 @@ impl InferenceRequest {
     }
 
     fn filled(&self, slots: &[Slot<'_>], front: &mut String) -> Option<(Range<usize>, String)> {
-        let (object, ..) = *slots.first()?;
+        let &(object, ..) = slots.first()?;
         let given: BTreeMap<&str, &RawValue> = match self.value(object) {
             None => BTreeMap::new(),
             // What cannot be read is passed on as it is.
@@ -58,13 +59,13 @@ impl InferenceRequest {
 /// Where a default stands. There is no effort below `low`, and none at all is said by silence.
 fn slot((parameter, value): (Parameter, &str)) -> Option<Slot<'_>> {
     match (parameter, value) {
-        (Parameter::Temperature, _) => Some((Parameter::InferenceConfig, "temperature", value)),
-        (Parameter::TopP, _) => Some((Parameter::InferenceConfig, "topP", value)),
-        (Parameter::MaxTokens, _) => Some((Parameter::InferenceConfig, "maxTokens", value)),
+        (Parameter::Temperature, _) => Some((Parameter::InferenceConfig, "temperature", value.into())),
+        (Parameter::TopP, _) => Some((Parameter::InferenceConfig, "topP", value.into())),
+        (Parameter::MaxTokens, _) => Some((Parameter::InferenceConfig, "maxTokens", value.into())),
         (Parameter::ReasoningEffort, r#""none""#) => None,
-        (Parameter::ReasoningEffort, r#""minimal""#) => Some((Parameter::OutputConfig, "effort", r#""low""#)),
-        (Parameter::ReasoningEffort, _) => Some((Parameter::OutputConfig, "effort", value)),
-        (Parameter::Thinking, _) => Some((Parameter::AdditionalFields, "thinking", value)),
+        (Parameter::ReasoningEffort, r#""minimal""#) => Some((Parameter::OutputConfig, "effort", r#""low""#.into())),
+        (Parameter::ReasoningEffort, _) => Some((Parameter::OutputConfig, "effort", value.into())),
+        (Parameter::Thinking, _) => Some((Parameter::AdditionalFields, "thinking", value.into())),
         _ => None,
     }
 }
@@ -78,7 +79,8 @@ fn adaptive_slot<'a>(default: (Parameter, &'a str), values: &DefaultValues) -> O
         (_, DefaultValues { thinking_budget: Some(0), .. }) if is_thinking => None,
         (Parameter::Thinking, DefaultValues { reasoning_effort: Some(_), .. }) => None,
         (Parameter::Thinking, DefaultValues { thinking_budget: Some(budget), .. }) => {
-            Some((Parameter::OutputConfig, "effort", effort_of(*budget)))
+            let effort = quoted(ReasoningEffort::of_budget(u64::from(*budget)).as_str());
+            Some((Parameter::OutputConfig, "effort", effort.into()))
         }
         _ => slot(default),
     }
@@ -87,7 +89,7 @@ fn adaptive_slot<'a>(default: (Parameter, &'a str), values: &DefaultValues) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::{Address, Dialect, Operation, ReasoningEffort};
+    use crate::inference::{Address, Dialect, Operation};
 
     #[track_caller]
     fn check(body: &'static str, expected: &str) {

@@ -2,7 +2,7 @@
 
 mod spelling;
 
-pub(super) use self::spelling::{effort_of, spelt};
+pub(super) use self::spelling::spelt;
 use super::{Envelope, Parameter};
 
 /// An enum of words, each with its spelling.
@@ -94,6 +94,17 @@ words! {
         Medium = "medium",
         /// A lot.
         High = "high",
+    }
+}
+
+impl ReasoningEffort {
+    /// The effort that a budget of so many tokens amounts to.
+    pub fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            ..=2048 => Self::Low,
+            2049..=8192 => Self::Medium,
+            8193.. => Self::High,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! [`Unfit`]: tidegate_domain::inference::Unfit
 
-use tidegate_domain::inference::{Dropped, Unfit};
+use tidegate_domain::inference::{Dropped, ReasoningEffort, Unfit};
 
 use super::{
     logprobs::{LogprobsWish, TokenLogprob},
@@ -287,11 +287,7 @@ impl Reasoning {
         match (&self.effort, self.thinking) {
             (Some(effort), _) => Some(effort),
             (None, Some(Thinking::Off | Thinking::Open | Thinking::Adaptive) | None) => None,
-            (None, Some(Thinking::Budget(tokens))) => Some(match tokens {
-                ..=2048 => "low",
-                2049..=8192 => "medium",
-                8193.. => "high",
-            }),
+            (None, Some(Thinking::Budget(tokens))) => Some(ReasoningEffort::of_budget(tokens).as_str()),
         }
     }
 

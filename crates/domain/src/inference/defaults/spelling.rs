@@ -124,15 +124,6 @@ fn choice_in_gemini(value: &str) -> String {
     format!(r#"{{"functionCallingConfig":{{"mode":"{mode}"}}}}"#)
 }
 
-/// The effort that a budget amounts to, as JSON.
-pub(in crate::inference) fn effort_of(budget: u32) -> &'static str {
-    match budget {
-        ..=2048 => r#""low""#,
-        2049..=8192 => r#""medium""#,
-        8193.. => r#""high""#,
-    }
-}
-
 /// How a Claude that thinks as it sees fit is told to: by an effort, beside whatever else the caller has of that, and before a call that is
 /// forced by nothing but that.
 fn adaptive<'a>(
@@ -146,15 +137,15 @@ fn adaptive<'a>(
         (_, Some(_)) if parameter == Parameter::ReasoningEffort => return [None, None],
         // Not every one of them can be told not to think.
         (_, Some(0)) | (Some(ReasoningEffort::None), None) => return [None, None],
-        (None | Some(ReasoningEffort::None), Some(budget)) => effort_of(budget),
-        (Some(ReasoningEffort::Minimal | ReasoningEffort::Low), _) => effort_of(0),
-        (Some(ReasoningEffort::Medium), _) => r#""medium""#,
-        (Some(ReasoningEffort::High), _) => r#""high""#,
+        (None | Some(ReasoningEffort::None), Some(budget)) => ReasoningEffort::of_budget(budget.into()),
+        (Some(ReasoningEffort::Minimal), _) => ReasoningEffort::Low,
+        (Some(effort), _) => effort,
         (None, None) => return [None, None],
     };
     let is_open = request.value(Parameter::MessagesOutput).is_none();
     let thinking = (!is_forced(request, defaults)).then_some((Parameter::Thinking.key(), THINKING.into()));
-    [thinking, is_open.then(|| (Parameter::MessagesOutput.key(), format!(r#"{{"effort":{effort}}}"#).into()))]
+    let output = || format!(r#"{{"effort":"{}"}}"#, effort.as_str());
+    [thinking, is_open.then(|| (Parameter::MessagesOutput.key(), output().into()))]
 }
 
 /// Whether a tool must be called.
