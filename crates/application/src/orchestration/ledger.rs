@@ -128,8 +128,6 @@ impl Ledger {
         if permit.is_panic {
             self.watchers.observer.observe(&Event::Panic { instance: &instance.label });
         }
-        // Mostly there is one, and a thousand records are kept.
-        self.trace.attempts.reserve_exact(1);
         self.trace.attempted(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),

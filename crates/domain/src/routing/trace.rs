@@ -231,7 +231,7 @@ impl Trace {
         is_paid
     }
 
-    /// Keeps an attempt that is over.
+    /// Notes an attempt that has begun.
     pub fn attempted(&mut self, attempt: AttemptRecord) {
         note(&mut self.attempts, attempt, ORDINARY_ATTEMPTS);
     }
