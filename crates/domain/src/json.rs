@@ -8,7 +8,7 @@ mod spelling;
 use std::borrow::Cow;
 
 use spelling::{first_of, marks_at, plain_until};
-pub use spelling::{is_plain, quoted, spells_itself, text};
+pub use spelling::{quoted, spells_itself, text};
 
 /// The deepest nesting that is read, the outermost braces included: as deep as `serde_json` reads.
 pub const MAX_DEPTH: usize = 127;

@@ -18,11 +18,6 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(value).ok().map(Cow::Owned)
 }
 
-/// Whether `bytes` may stand between the quotes of a string, and spell themselves there.
-pub fn is_plain(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(spells_itself)
-}
-
 /// Whether `text` is spelt as it reads, but for the quotes around it.
 pub fn spells_itself(text: &str) -> bool {
     let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
