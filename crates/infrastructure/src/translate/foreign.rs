@@ -2,7 +2,8 @@
 //!
 //! Whatever is given out in other words than its maker's bears a mark, and so does a thought without a proof. It comes back in the caller's
 //! own words, and a provider that speaks those never made it: it refuses the whole request for a proof that it does not know. So the
-//! thought is left out there too, and nothing else changes. A body without a mark, which is nearly every one, is looked through once.
+//! thought is left out there too, and nothing else changes. A body without a mark, which is nearly every one, is searched for it before each
+//! attempt and when it is sent, and not read.
 
 use std::{borrow::Cow, collections::HashMap};
 

@@ -110,6 +110,13 @@ impl<T: Value> Value for [T] {
     }
 }
 
+/// Writes what stands between two fields or elements.
+fn separate(out: &mut Vec<u8>, is_empty: &mut bool) {
+    if !std::mem::take(is_empty) {
+        out.push(b',');
+    }
+}
+
 /// Writes a string that spells itself.
 fn write_plain(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
@@ -140,16 +147,9 @@ impl Object<'_> {
     /// A key of ours, which spells itself.
     fn key(&mut self, key: &'static str) {
         debug_assert!(spells_itself(key), "{key} needs an escape");
-        self.separate();
+        separate(self.out, &mut self.is_empty);
         write_plain(key, self.out);
         self.out.push(b':');
-    }
-
-    fn separate(&mut self) {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
     }
 
     /// A field.
@@ -173,7 +173,7 @@ impl Object<'_> {
 
     /// A field of the caller's, whose value is JSON already.
     pub(super) fn put_foreign(&mut self, key: &str, json: &str) {
-        self.separate();
+        separate(self.out, &mut self.is_empty);
         key.write(self.out);
         self.out.push(b':');
         self.out.extend_from_slice(json.as_bytes());
@@ -197,10 +197,7 @@ impl Object<'_> {
 impl List<'_> {
     /// An element that is an object.
     pub(super) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
+        separate(self.out, &mut self.is_empty);
         object(self.out, fill);
     }
 }

@@ -76,8 +76,8 @@ pub(super) struct UsageWire {
 impl<'a> AnswerWire<'a> {
     /// Reads an answer.
     pub(super) fn read(json: &'a [u8]) -> Read<Self> {
-        let (mut scanner, mut answer) = (Scanner::new(json)?, Self::default());
-        scanner.object(|scanner, key| {
+        let mut scanner = Scanner::new(json)?;
+        let answer = object(&mut scanner, |answer: &mut Self, scanner, key| {
             match key {
                 "id" => answer.id = scanner.text()?,
                 "model" => answer.model = scanner.text()?,
@@ -110,8 +110,7 @@ impl AnswerWire<'_> {
 
 impl<'a> ChoiceWire<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Read<Self> {
-        let mut choice = Self::default();
-        scanner.object(|scanner, key| {
+        object(scanner, |choice: &mut Self, scanner, key| {
             match key {
                 "index" => choice.index = scanner.count()?,
                 "message" | "delta" => choice.message = scanner.some(MessageWire::read)?,
@@ -120,15 +119,13 @@ impl<'a> ChoiceWire<'a> {
                 _ => scanner.skip()?,
             }
             Ok(())
-        })?;
-        Ok(choice)
+        })
     }
 }
 
 impl<'a> MessageWire<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Read<Self> {
-        let mut message = Self::default();
-        scanner.object(|scanner, key| {
+        object(scanner, |message: &mut Self, scanner, key| {
             match key {
                 "content" => {
                     message.content = scanner.text()?;
@@ -144,15 +141,13 @@ impl<'a> MessageWire<'a> {
                 _ => scanner.skip()?,
             }
             Ok(())
-        })?;
-        Ok(message)
+        })
     }
 }
 
 impl<'a> CallWire<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Read<Self> {
-        let mut call = Self::default();
-        scanner.object(|scanner, key| {
+        object(scanner, |call: &mut Self, scanner, key| {
             match key {
                 "index" => call.index = scanner.count()?,
                 "id" => call.id = scanner.text()?,
@@ -161,8 +156,7 @@ impl<'a> CallWire<'a> {
                 _ => scanner.skip()?,
             }
             Ok(())
-        })?;
-        Ok(call)
+        })
     }
 
     /// The proof of the thought that the call came of, marked as Google's.
@@ -173,23 +167,20 @@ impl<'a> CallWire<'a> {
 
 impl<'a> FunctionWire<'a> {
     fn read(scanner: &mut Scanner<'a>) -> Read<Self> {
-        let mut function = Self::default();
-        scanner.object(|scanner, key| {
+        object(scanner, |function: &mut Self, scanner, key| {
             match key {
                 "name" => function.name = scanner.text()?,
                 "arguments" => function.arguments = scanner.text()?,
                 _ => scanner.skip()?,
             }
             Ok(())
-        })?;
-        Ok(function)
+        })
     }
 }
 
 impl UsageWire {
     fn read(scanner: &mut Scanner<'_>) -> Read<Self> {
-        let mut usage = Self::default();
-        scanner.object(|scanner, key| {
+        object(scanner, |usage: &mut Self, scanner, key| {
             match key {
                 "prompt_tokens" => usage.prompt_tokens = scanner.count()?,
                 "completion_tokens" => usage.completion_tokens = scanner.count()?,
@@ -200,8 +191,7 @@ impl UsageWire {
                 _ => scanner.skip()?,
             }
             Ok(())
-        })?;
-        Ok(usage)
+        })
     }
 
     fn read_details(&mut self, scanner: &mut Scanner<'_>) -> Read<()> {
@@ -248,6 +238,17 @@ fn thought_signature<'a>(scanner: &mut Scanner<'a>) -> Read<Text<'a>> {
     Ok(signature)
 }
 
+/// Reads an object, of which `field` reads each.
+fn object<'a, T: Default>(
+    scanner: &mut Scanner<'a>,
+    mut field: impl FnMut(&mut T, &mut Scanner<'a>, &str) -> Read<()>,
+) -> Read<T> {
+    let mut read = T::default();
+    scanner.object(|scanner, key| field(&mut read, scanner, key))?;
+    Ok(read)
+}
+
+/// Reads a list, of which `read` reads each.
 fn list<'a, T>(scanner: &mut Scanner<'a>, read: impl Fn(&mut Scanner<'a>) -> Read<T>) -> Read<Vec<T>> {
     let mut elements = Vec::new();
     scanner.list(|scanner| {
