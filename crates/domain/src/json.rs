@@ -7,7 +7,8 @@ mod spelling;
 
 use std::borrow::Cow;
 
-use spelling::{first_of, marks_at, plain_until};
+use simdutf8::compat::from_utf8;
+use spelling::{BLOCK, first_of, marks_at, plain_until};
 pub use spelling::{quoted, spells_itself, text};
 
 /// The deepest nesting that is read, the outermost braces included: as deep as `serde_json` reads.
@@ -29,7 +30,7 @@ pub struct Scanner<'a> {
     depth: usize,
 }
 
-/// How many words of a string are looked at before it is taken for a long one.
+/// How many blocks of a string are looked at before it is taken for a long one.
 const SHORT: usize = 4;
 
 type Read<T> = Result<T, InvalidJson>;
@@ -49,7 +50,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// [`InvalidJson`] if `text` is not UTF-8.
     pub fn new(text: &'a [u8]) -> Read<Self> {
-        let text = std::str::from_utf8(text).map_err(|error| InvalidJson { at: error.valid_up_to() })?;
+        let text = from_utf8(text).map_err(|error| InvalidJson { at: error.valid_up_to() })?;
         Ok(Self::of(text))
     }
 
@@ -284,11 +285,11 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Read<Spelling> {
         let bytes = self.text.as_bytes();
         self.at += 1;
-        // Most are so short that a few words tell.
+        // Most are so short that a block or two tell.
         for _ in 0..SHORT {
             let Some(marks) = marks_at(bytes, self.at) else { break };
             if marks == 0 {
-                self.at += 8;
+                self.at += BLOCK;
                 continue;
             }
             let end = self.at + first_of(marks);
@@ -301,6 +302,8 @@ impl<'a> Scanner<'a> {
         self.rest_of_string(bytes)
     }
 
+    /// Not inlined, so that what every string runs through needs few registers.
+    #[inline(never)]
     fn rest_of_string(&mut self, bytes: &[u8]) -> Read<Spelling> {
         let mut spelling = Spelling::Plain;
         loop {

@@ -38,7 +38,7 @@ impl Fields {
             |found: &[u8]| found.len() == name.len() && found.last().map(u8::to_ascii_lowercase).as_ref() == last;
         let is_it = |place: &&Place| {
             let found = self.at(&place.name);
-            may_be(found) && found.eq_ignore_ascii_case(name.as_bytes())
+            may_be(found) && (found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes()))
         };
         self.places.iter().find(is_it).map(|place| self.at(&place.value))
     }

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{StatusCode, Version};
-use memchr::memchr;
+use wide::u8x16;
 
 use crate::Body;
 
@@ -81,20 +81,32 @@ impl HeadScan {
     }
 
     fn find(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
-        while let Some(found) = memchr(b'\n', &bytes[self.scanned..]) {
-            let newline = self.scanned + found;
-            let before = &bytes[..newline];
-            if !before.ends_with(b"\r") {
-                return Err(HeadError::BareNewline);
+        let (blocks, rest) = bytes[self.scanned..].as_chunks();
+        for block in blocks {
+            let mut newlines = u8x16::new(*block).simd_eq(u8x16::splat(b'\n')).to_bitmask();
+            while newlines != 0 {
+                let newline = self.scanned + newlines.trailing_zeros() as usize;
+                if ends_head(bytes, newline)? {
+                    return Ok(Some(newline + 1));
+                }
+                newlines &= newlines - 1;
             }
-            self.scanned = newline + 1;
-            if before.ends_with(b"\n\r") {
-                return Ok(Some(newline + 1));
-            }
+            self.scanned += block.len();
         }
-        self.scanned = bytes.len();
+        for byte in rest {
+            if *byte == b'\n' && ends_head(bytes, self.scanned)? {
+                return Ok(Some(self.scanned + 1));
+            }
+            self.scanned += 1;
+        }
         Ok(None)
     }
+}
+
+/// Whether the line that ends with `newline` is the empty one behind a head.
+fn ends_head(bytes: &[u8], newline: usize) -> Result<bool, HeadError> {
+    let before = &bytes[..newline];
+    if before.ends_with(b"\r") { Ok(before.ends_with(b"\n\r")) } else { Err(HeadError::BareNewline) }
 }
 
 /// Room for the header fields of one head.
@@ -154,22 +166,22 @@ impl Framing {
     }
 
     fn note(&mut self, name: &str, value: &[u8]) -> Result<(), HeadError> {
-        if name.eq_ignore_ascii_case("content-length") {
+        if is_named(name, "content-length") {
             let length = digits(value).ok_or(HeadError::Length)?;
             self.repeated |= self.length.is_some();
             self.contradicted |= self.length.is_some_and(|known| known != length);
             self.length = Some(length);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+        } else if is_named(name, "transfer-encoding") {
             let is_chunked = value.eq_ignore_ascii_case(b"chunked");
             // Twice is as foreign as something else: nobody sends it, and readers differ.
             self.is_foreign |= self.is_chunked || !is_chunked;
             self.is_chunked |= is_chunked;
-        } else if name.eq_ignore_ascii_case("connection") {
+        } else if is_named(name, "connection") {
             for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 self.closes |= option.eq_ignore_ascii_case(b"close");
                 self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
             }
-        } else if name.eq_ignore_ascii_case("expect") {
+        } else if is_named(name, "expect") {
             self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
         }
         Ok(())
@@ -186,9 +198,17 @@ impl Framing {
 }
 
 /// Digits and nothing else: no sign, no space, no comma.
+/// Whether `name` is the one that is written in lower case. Most are written so, or of another length.
+fn is_named(name: &str, lower: &str) -> bool {
+    name == lower || name.eq_ignore_ascii_case(lower)
+}
+
 fn digits(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+    if value.is_empty() {
         return None;
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+    value.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 { None } else { number.checked_mul(10)?.checked_add(digit.into()) }
+    })
 }

@@ -3,12 +3,12 @@
 //! The text so far goes along as the beginning of the assistant's own message (a *prefill*), and the model goes on from its last
 //! character. Only plain text can be continued so: half a tool call, reasoning, or one of several choices cannot.
 
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{Dialect, InferenceRequest, Operation, Parameter, ParameterDefaults, Usage};
+use super::{Dialect, InferenceRequest, Operation, Parameter, ParameterDefaults, Usage, request::Edit};
 
 /// How a provider is told to go on from the beginning of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,7 +112,7 @@ impl InferenceRequest {
         for parameter in [Parameter::MaxTokens, Parameter::MaxCompletionTokens] {
             if let (Some(span), Some(allowed)) = (self.envelope().span(parameter), self.number(parameter)) {
                 let relayed = u32::try_from(partial.spent.output_tokens).unwrap_or(u32::MAX);
-                edits.push((span, allowed.saturating_sub(relayed).max(1).to_string()));
+                edits.push((span, allowed.saturating_sub(relayed).max(1).to_string().into()));
             }
         }
         if prefill == Prefill::ContinueFinalMessage {
@@ -122,7 +122,7 @@ impl InferenceRequest {
     }
 
     /// The message that ends the conversation, and where it goes: before the bracket that closes the list.
-    fn prefill(&self, partial: &Partial, prefill: Prefill) -> Option<(Range<usize>, String)> {
+    fn prefill(&self, partial: &Partial, prefill: Prefill) -> Option<Edit<'static>> {
         let end = self.envelope().span(Parameter::Messages)?.end.checked_sub(1)?;
         let comma = if self.messages()?.is_empty() { "" } else { "," };
         let text = serde_json::Value::from(prefill.sent(&partial.text));
@@ -130,7 +130,7 @@ impl InferenceRequest {
             Prefill::Prefix | Prefill::PrefixEchoed => r#","prefix":true"#,
             Prefill::ContinueFinalMessage | Prefill::LastMessage => "",
         };
-        Some((end..end, format!(r#"{comma}{{"role":"assistant","content":{text}{mark}}}"#)))
+        Some((end..end, format!(r#"{comma}{{"role":"assistant","content":{text}{mark}}}"#).into()))
     }
 
     fn messages(&self) -> Option<Vec<&RawValue>> {

@@ -1,12 +1,12 @@
 //! Defaults of a request in the words of Bedrock's Converse, which keeps its parameters in objects.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
 use super::{
     DefaultValues, InferenceRequest, Parameter, ParameterDefaults, ReasoningEffort, is_adaptive_claude,
-    request::push_field,
+    request::{Edit, push_field},
 };
 use crate::json::quoted;
 
@@ -21,7 +21,7 @@ impl InferenceRequest {
         defaults: &ParameterDefaults,
         model: &str,
         front: &mut String,
-    ) -> Vec<(Range<usize>, String)> {
+    ) -> Vec<Edit<'static>> {
         let slots: Vec<Slot<'_>> = if is_adaptive_claude(model) {
             defaults.rendered().filter_map(|default| adaptive_slot(default, defaults.values())).collect()
         } else {
@@ -31,7 +31,7 @@ impl InferenceRequest {
         objects.filter_map(|slots| self.filled(slots, front)).collect()
     }
 
-    fn filled(&self, slots: &[Slot<'_>], front: &mut String) -> Option<(Range<usize>, String)> {
+    fn filled(&self, slots: &[Slot<'_>], front: &mut String) -> Option<Edit<'static>> {
         let &(object, ..) = slots.first()?;
         let given: BTreeMap<&str, &RawValue> = match self.value(object) {
             None => BTreeMap::new(),
@@ -52,7 +52,7 @@ impl InferenceRequest {
             push_field(front, object.key(), &format!("{{{fields}}}"));
             return None;
         };
-        Some((span.start + 1..span.start + 1, fields))
+        Some((span.start + 1..span.start + 1, fields.into()))
     }
 }
 

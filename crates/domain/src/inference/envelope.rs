@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
     const USUAL: usize = 8;
 
     fn of(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
-        let Ok(text) = std::str::from_utf8(body) else { return Err(refusal(body)) };
+        let Ok(text) = simdutf8::basic::from_utf8(body) else { return Err(refusal(body)) };
         let mut fields = Self { text, spans: Vec::with_capacity(Self::USUAL) };
         let (mut others, mut duplicate) = (Keys::default(), None);
         let mut scanner = Scanner::of(text);

@@ -1,11 +1,9 @@
 //! Where a body in Google's words names once more the model that stands in its path.
 
-use std::ops::Range;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{InferenceRequest, Operation, envelope::span_within};
+use super::{InferenceRequest, Operation, envelope::span_within, request::Edit};
 use crate::json;
 
 /// A request whose tokens are to be counted.
@@ -30,7 +28,7 @@ struct NamedWire<'a> {
 
 impl InferenceRequest {
     /// What changes where the body repeats its model. A body that cannot be read is passed on as it is.
-    pub(super) fn repeated_models(&self, model: &str) -> Vec<(Range<usize>, String)> {
+    pub(super) fn repeated_models(&self, model: &str) -> Vec<Edit<'static>> {
         let body = &self.body()[..];
         let named = match self.operation() {
             Operation::CountContents => {
@@ -43,7 +41,7 @@ impl InferenceRequest {
         };
         let names = named.into_iter().filter_map(|request| request.model).filter(|name| name.get().starts_with('"'));
         let name = json::quoted(&resource(model));
-        names.map(|known| (span_within(body, known.get()), name.clone())).collect()
+        names.map(|known| (span_within(body, known.get()), name.clone().into())).collect()
     }
 }
 

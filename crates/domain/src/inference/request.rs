@@ -1,6 +1,6 @@
 //! The request: what is asked for, the caller's bytes, and the body that one upstream gets.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
@@ -11,6 +11,9 @@ use super::{
     translation::{Translation, Translations},
 };
 use crate::json;
+
+/// What stands in a body, and what is put in its place.
+pub(super) type Edit<'a> = (Range<usize>, Cow<'a, str>);
 
 /// A request: what is asked for, the caller's bytes, and what routing read of them.
 #[derive(Debug, Clone)]
@@ -177,7 +180,7 @@ impl InferenceRequest {
     }
 
     /// What any upstream's body changes, and the fields that are put in front.
-    pub(super) fn edits(&self, model: &str, defaults: &ParameterDefaults) -> (Vec<(Range<usize>, String)>, String) {
+    pub(super) fn edits<'a>(&self, model: &'a str, defaults: &ParameterDefaults) -> (Vec<Edit<'a>>, String) {
         let mut front = String::new();
         for (parameter, value) in defaults.missing_in(&self.envelope) {
             for (key, value) in spelt((self, defaults), model, (parameter, value)).into_iter().flatten() {
@@ -191,9 +194,7 @@ impl InferenceRequest {
         if self.operation == Operation::Converse(Dialect::Gemini) {
             edits.extend(self.missing_settings(defaults, &mut front));
         }
-        // A model's name holds no white space, and so no line that could end a part of a form.
-        let named = if self.file_bytes.is_some() { model.to_owned() } else { json::quoted(model) };
-        edits.extend(self.envelope.span(Parameter::Model).map(|span| (span, named)));
+        edits.extend(self.envelope.span(Parameter::Model).map(|span| self.named(span, model)));
         edits.extend(self.repeated_models(model));
         if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
             match self.usage_demand() {
@@ -205,33 +206,46 @@ impl InferenceRequest {
     }
 
     /// The body with these changes, and with fields put in front.
-    pub(super) fn edited(&self, mut edits: Vec<(Range<usize>, String)>, front: String) -> Bytes {
+    pub(super) fn edited(&self, mut edits: Vec<Edit<'_>>, front: String) -> Bytes {
         if !front.is_empty() {
             let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
             let is_alone = self.body[open..].trim_ascii_start().starts_with(b"}");
             let front = if is_alone { front.trim_end_matches(',').to_owned() } else { front };
-            edits.push((open..open, front));
+            edits.push((open..open, front.into()));
         }
         self.splice(edits)
     }
 
+    /// Another model in the place of the one that is named at `span`.
+    fn named<'a>(&self, span: Range<usize>, model: &'a str) -> Edit<'a> {
+        // A model's name holds no white space, and so no line that could end a part of a form.
+        if self.file_bytes.is_some() {
+            return (span, model.into());
+        }
+        if json::spells_itself(model) {
+            (span.start + 1..span.end - 1, model.into())
+        } else {
+            (span, json::quoted(model).into())
+        }
+    }
+
     /// What must change in the caller's `stream_options` for it to demand usage; `None` if there are none.
-    fn usage_demand(&self) -> Option<(Range<usize>, String)> {
+    fn usage_demand(&self) -> Option<Edit<'static>> {
         let options = self.envelope.span(Parameter::StreamOptions)?;
         if let Some(usage) = self.envelope.usage_span() {
-            return Some((usage, "true".to_owned()));
+            return Some((usage, "true".into()));
         }
         let Some(inner) = self.body[options.clone()].strip_prefix(b"{") else {
-            return Some((options, USAGE_DEMAND.to_owned()));
+            return Some((options, USAGE_DEMAND.into()));
         };
         let is_empty = inner.trim_ascii_start().starts_with(b"}");
         let field = r#""include_usage":true"#;
-        let text = if is_empty { field.to_owned() } else { format!("{field},") };
+        let text = if is_empty { field.into() } else { format!("{field},").into() };
         Some((options.start + 1..options.start + 1, text))
     }
 
     /// The body with each place replaced by its text; the places do not overlap.
-    fn splice(&self, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+    fn splice(&self, mut edits: Vec<Edit<'_>>) -> Bytes {
         edits.sort_by_key(|(place, _)| place.start);
         // The exact length: a vector with room to spare costs another allocation on its way to becoming shared bytes.
         let length = edits.iter().fold(self.body.len(), |length, (span, text)| length + text.len() - span.len());

@@ -3,13 +3,14 @@
 //!
 //! Google takes each key in camel case and in snake case; both are read here.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    DefaultValues, InferenceRequest, Parameter, ParameterDefaults, ReasoningEffort, ResponseFormat, request::push_field,
+    DefaultValues, InferenceRequest, Parameter, ParameterDefaults, ReasoningEffort, ResponseFormat,
+    request::{Edit, push_field},
 };
 
 /// What of the settings bears on routing. One of the wrong type counts as none: the provider has the last word.
@@ -59,11 +60,7 @@ impl InferenceRequest {
     }
 
     /// What fills in the defaults that the settings leave open: a change within them, or, where there are none, a field in front.
-    pub(super) fn missing_settings(
-        &self,
-        defaults: &ParameterDefaults,
-        front: &mut String,
-    ) -> Option<(Range<usize>, String)> {
+    pub(super) fn missing_settings(&self, defaults: &ParameterDefaults, front: &mut String) -> Option<Edit<'static>> {
         let given = self.value(Parameter::GenerationConfig);
         let keys: BTreeMap<&str, &RawValue> = match given {
             None | Some("null") => BTreeMap::new(),
@@ -82,10 +79,10 @@ impl InferenceRequest {
                 push_field(front, Parameter::GenerationConfig.key(), &format!("{{{missing}}}"));
                 None
             }
-            Some(span) if given == Some("null") => Some((span, format!("{{{missing}}}"))),
+            Some(span) if given == Some("null") => Some((span, format!("{{{missing}}}").into())),
             Some(span) => {
                 let comma = if keys.is_empty() { "" } else { "," };
-                Some((span.start + 1..span.start + 1, format!("{missing}{comma}")))
+                Some((span.start + 1..span.start + 1, format!("{missing}{comma}").into()))
             }
         }
     }

@@ -1,8 +1,9 @@
-//! How strings are spelt: which of their bytes stand for themselves is told for whole words at once.
+//! How strings are spelt: which of their bytes stand for themselves is told for whole blocks at once.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
+use wide::u8x16;
 
 /// `text` as a string is spelt.
 pub fn quoted(text: &str) -> String {
@@ -21,8 +22,8 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
 /// Whether `text` is spelt as it reads, but for the quotes around it.
 pub fn spells_itself(text: &str) -> bool {
     let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    let (words, rest) = text.as_bytes().as_chunks();
-    words.iter().all(|word| marks(u64::from_le_bytes(*word)) == 0) && rest.iter().copied().all(is_plain)
+    let (blocks, rest) = text.as_bytes().as_chunks();
+    blocks.iter().all(|block| marks(*block) == 0) && rest.iter().copied().all(is_plain)
 }
 
 /// Where the next quote or backslash stands; `None` if there is none, or a control character before it.
@@ -38,22 +39,23 @@ pub(super) fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
     (lowest >= 0x20).then_some(from + plain)
 }
 
-/// The marks of the eight bytes from `from` on; `None` if there are no eight.
-pub(super) fn marks_at(bytes: &[u8], from: usize) -> Option<u64> {
-    let word = bytes.get(from..)?.first_chunk()?;
-    Some(marks(u64::from_le_bytes(*word)))
+/// How many bytes are looked at together.
+pub(super) const BLOCK: usize = 16;
+
+/// The marks of the block that begins at `from`; `None` if so many bytes are not left.
+pub(super) fn marks_at(bytes: &[u8], from: usize) -> Option<u32> {
+    bytes.get(from..)?.first_chunk().map(|block| marks(*block))
 }
 
 /// Which of the bytes the first mark is on.
-pub(super) fn first_of(marks: u64) -> usize {
-    marks.trailing_zeros() as usize / 8
+pub(super) fn first_of(marks: u32) -> usize {
+    marks.trailing_zeros() as usize
 }
 
-/// Marks the first byte of `word` that is a quote, a backslash or a control character in its highest bit; bits above that one mean
-/// nothing. Source: the tests for a zero byte and for a small one of Sean Anderson's Bit Twiddling Hacks.
-fn marks(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7)
+/// A bit for each byte that is a quote, a backslash or a control character.
+fn marks(block: [u8; BLOCK]) -> u32 {
+    let block = u8x16::new(block);
+    let is = |byte| block.simd_eq(u8x16::splat(byte));
+    let is_control = block.min(u8x16::splat(0x1f)).simd_eq(block);
+    (is(b'"') | is(b'\\') | is_control).to_bitmask()
 }
