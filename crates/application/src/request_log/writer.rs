@@ -18,8 +18,10 @@ use super::{RequestLogPolicy, RequestStore};
 
 /// The most requests that are written at once.
 const BATCH: usize = 256;
-/// How long the first of a batch waits for others.
+/// How long the first of a batch waits for others,
 const LINGER: Duration = Duration::from_millis(500);
+/// and how often it looks whether there are enough: to wait for each would wake this task as often as one is sampled.
+const LOOKS: u32 = 10;
 /// How long the store may take over a batch.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a batch is tried, and how long apart.
@@ -80,13 +82,16 @@ impl RequestWriter {
             Ok(_) => {}
             Err(_) => return true,
         }
-        let end = Instant::now() + LINGER;
-        while self.batch.len() < BATCH {
-            let room = BATCH - self.batch.len();
-            match timeout_at(end, self.arrivals.recv_many(&mut self.batch, room)).await {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
+        for _ in 0..LOOKS {
+            if self.batch.len() + self.arrivals.len() >= BATCH || self.arrivals.is_closed() {
+                break;
             }
+            sleep(LINGER / LOOKS).await;
+        }
+        while self.batch.len() < BATCH
+            && let Ok(record) = self.arrivals.try_recv()
+        {
+            self.batch.push(record);
         }
         true
     }

@@ -1,7 +1,7 @@
 //! Requests that are over, in a SQLite database.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 use tidegate_domain::{
     inference::RequestId,
     repository::RepositoryError,
@@ -13,9 +13,10 @@ use super::{
     table::{begin, failed},
 };
 
-const APPEND: &str = "INSERT INTO requests \
-    (id, received_ms, target, outcome, fault, instance, attempts, took_ms, document) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
+const APPEND: &str =
+    "INSERT INTO requests (id, received_ms, target, outcome, fault, instance, attempts, took_ms, document) ";
+/// The most rows of one statement: SQLite takes 32,766 parameters, and a row has nine.
+const MAX_ROWS: usize = 1024;
 const FIND: &str = "SELECT id, received_ms, target, outcome, fault, instance, attempts, took_ms, document \
     FROM requests WHERE id = ?";
 const LIST: &str = "SELECT id, received_ms, target, outcome, fault, instance, attempts, took_ms FROM requests \
@@ -41,10 +42,12 @@ impl SqliteRequestRepository {
 
 #[async_trait]
 impl RequestRepository for SqliteRequestRepository {
+    /// Many in one statement: each one goes to the thread of the connection and back.
     async fn append(&self, requests: &[StoredRequest]) -> Result<(), RepositoryError> {
         let mut change = begin(&self.database).await?;
-        for request in requests {
-            append(&mut change, request).await?;
+        for requests in requests.chunks(MAX_ROWS) {
+            // Batches differ in size, so that none of their statements is worth keeping.
+            insert(requests).build().persistent(false).execute(&mut *change).await.map_err(failed)?;
         }
         change.commit().await.map_err(failed)
     }
@@ -84,21 +87,22 @@ impl RequestRepository for SqliteRequestRepository {
     }
 }
 
-async fn append(change: &mut SqliteConnection, request: &StoredRequest) -> Result<(), RepositoryError> {
-    let StoredRequest { summary, document } = request;
-    let RequestSummary { id, received_ms, target, outcome, fault, instance, attempts, took_ms } = summary;
-    let insert = sqlx::query(APPEND)
-        .bind(id.as_str())
-        .bind(signed(*received_ms))
-        .bind(target)
-        .bind(outcome)
-        .bind(fault)
-        .bind(instance)
-        .bind(attempts)
-        .bind(signed(*took_ms))
-        .bind(document);
-    insert.execute(change).await.map_err(failed)?;
-    Ok(())
+fn insert(requests: &[StoredRequest]) -> QueryBuilder<Sqlite> {
+    let mut insert = QueryBuilder::new(APPEND);
+    insert.push_values(requests, |mut row, StoredRequest { summary, document }| {
+        let RequestSummary { id, received_ms, target, outcome, fault, instance, attempts, took_ms } = summary;
+        row.push_bind(id.as_str())
+            .push_bind(signed(*received_ms))
+            .push_bind(target)
+            .push_bind(outcome)
+            .push_bind(fault)
+            .push_bind(instance)
+            .push_bind(attempts)
+            .push_bind(signed(*took_ms))
+            .push_bind(document);
+    });
+    insert.push(" ON CONFLICT (id) DO NOTHING");
+    insert
 }
 
 fn summary(row: &SqliteRow) -> Result<RequestSummary, Cause> {
