@@ -7,7 +7,7 @@
 mod ring;
 mod writer;
 
-use std::{cell::Cell, cmp::Reverse, fmt, sync::Arc, time::Duration};
+use std::{cell::RefCell, cmp::Reverse, fmt, sync::Arc, time::Duration};
 
 use ring::Ring;
 use tidegate_domain::{
@@ -22,9 +22,12 @@ use tokio::sync::mpsc;
 pub use writer::RequestWriter;
 
 thread_local! {
-    /// What the latest record that was overwritten leaves behind.
-    static SPARE: Cell<Option<Trace>> = const { Cell::new(None) };
+    /// What the latest records that were overwritten leave behind.
+    static SPARE: RefCell<Vec<Trace>> = const { RefCell::new(Vec::new()) };
 }
+
+/// How many of them are kept. Requests come, and end, in bursts of as many as there was news of at once.
+const SPARES: usize = 32;
 
 /// How many requests wait for the store at most.
 const QUEUE: usize = 1024;
@@ -44,7 +47,7 @@ pub struct RequestLogPolicy {
 
 impl Default for RequestLogPolicy {
     fn default() -> Self {
-        Self { memory: 1000, sample: 0.01, retention: Duration::from_hours(7 * 24), max_stored: 100_000 }
+        Self { memory: 256, sample: 0.01, retention: Duration::from_hours(7 * 24), max_stored: 100_000 }
     }
 }
 
@@ -88,26 +91,23 @@ impl RequestLog {
 
     /// Keeps a request that is over. It neither waits nor fails.
     pub(crate) fn note(&self, record: RequestRecord) {
-        let store = self.store.as_ref().filter(|_| self.is_sampled(&record));
-        if store.is_none() && self.ring.is_none() {
+        let Some(store) = self.store.as_ref().filter(|_| self.is_sampled(&record)) else {
+            if let Some(overwritten) = self.ring.push(record) {
+                keep(overwritten.trace);
+            }
             return;
-        }
+        };
         let record = Arc::new(record);
-        if let Some(store) = store
-            && store.queue.try_send(Arc::clone(&record)).is_err()
-        {
+        if store.queue.try_send(Arc::clone(&record)).is_err() {
             store.observer.observe(&Event::RequestsNotStored { count: 1, reason: NotStored::QueueFull });
         }
-        // Nobody else has it, unless it waits for the store or somebody reads it.
-        if let Some(Ok(record)) = self.ring.push(record).map(Arc::try_unwrap) {
-            SPARE.set(Some(record.trace));
-        }
+        self.ring.share(record);
     }
 
     /// An empty trace; where there is one, in the room of a record that was overwritten on this thread: it was just looked at, while what
     /// the allocator would give was not for a thousand requests.
     pub(crate) fn open_trace(request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Trace {
-        match SPARE.take() {
+        match SPARE.with_borrow_mut(Vec::pop) {
             Some(spare) => spare.reused(request_id, target, (revision, seed)),
             None => Trace::new(request_id, target, (revision, seed)),
         }
@@ -158,6 +158,14 @@ impl RequestLog {
         let draw = (record.trace.seed >> 11) as f64 / (1_u64 << 53) as f64;
         !record.is_ordinary() || draw < self.sample
     }
+}
+
+fn keep(spare: Trace) {
+    SPARE.with_borrow_mut(|spares| {
+        if spares.len() < SPARES {
+            spares.push(spare);
+        }
+    });
 }
 
 impl Default for RequestLog {

@@ -3,14 +3,18 @@
 //! A writer draws a ticket and puts its record into that ticket's slot: two writers meet at one lock only when one of them
 //! has been overtaken by a whole turn of the ring.
 
-use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+use std::{
+    mem,
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+};
 
 use tidegate_domain::routing::RequestRecord;
 
-use crate::sync::{AtomicUsize, Mutex};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A record, and the ticket it was put in under.
-type Slot = Mutex<Option<(usize, Arc<RequestRecord>)>>;
+type Kept = (usize, Arc<RequestRecord>);
+type Slot = Mutex<Option<Kept>>;
 
 /// The latest requests.
 #[derive(Debug)]
@@ -29,18 +33,40 @@ impl Ring {
         self.slots.is_empty()
     }
 
-    /// Puts a record in the place of the oldest one, which is given back.
-    pub(super) fn push(&self, record: Arc<RequestRecord>) -> Option<Arc<RequestRecord>> {
+    /// Puts a record in the place of the oldest one, which is given back unless somebody still reads it.
+    pub(super) fn push(&self, record: RequestRecord) -> Option<RequestRecord> {
+        let (ticket, mut slot) = self.next()?;
+        if let Some((other, oldest)) = &mut *slot {
+            // One that was overtaken by a whole turn is older than what stands there.
+            if *other > ticket {
+                return Some(record);
+            }
+            if let Some(oldest) = Arc::get_mut(oldest) {
+                *other = ticket;
+                return Some(mem::replace(oldest, record));
+            }
+        }
+        *slot = Some((ticket, Arc::new(record)));
+        None
+    }
+
+    /// Puts a record that others have too in the place of the oldest one.
+    pub(super) fn share(&self, record: Arc<RequestRecord>) {
+        if let Some((ticket, mut slot)) = self.next()
+            && slot.as_ref().is_none_or(|(other, _)| *other < ticket)
+        {
+            *slot = Some((ticket, record));
+        }
+    }
+
+    /// The next ticket, and its slot; `None` if there is no room for anything.
+    fn next(&self) -> Option<(usize, MutexGuard<'_, Option<Kept>>)> {
         if self.is_none() {
             return None;
         }
         let ticket = self.tickets.fetch_add(1, Relaxed);
-        let mut slot = self.slots[ticket % self.slots.len()].lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was overtaken by a whole turn is older than what stands there.
-        if slot.as_ref().is_some_and(|(other, _)| *other > ticket) {
-            return Some(record);
-        }
-        slot.replace((ticket, record)).map(|(_, replaced)| replaced)
+        let slot = self.slots[ticket % self.slots.len()].lock().unwrap_or_else(PoisonError::into_inner);
+        Some((ticket, slot))
     }
 
     /// All of them, the latest first.

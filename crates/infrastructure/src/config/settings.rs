@@ -151,7 +151,7 @@ pub struct RequestLogSettings {
 impl Default for RequestLogSettings {
     fn default() -> Self {
         let retention = Duration::from_hours(7 * 24);
-        Self { memory: 1000, store: true, sample: 0.01, retention, max_stored: 100_000 }
+        Self { memory: 256, store: true, sample: 0.01, retention, max_stored: 100_000 }
     }
 }
 

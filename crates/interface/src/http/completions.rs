@@ -1,14 +1,17 @@
 //! Every operation that is answered by a model: chat completions first of all.
 
 use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    hash::{BuildHasher, BuildHasherDefault},
     pin::pin,
 };
 
 use http::{Response, header};
 use tidegate_application::{
     admission::Caller,
-    domain::inference::{LlmClient, RequestId},
+    domain::{
+        inference::{LlmClient, RequestId},
+        name::NameHasher,
+    },
     orchestration::{Answer, Completion, Consent, RequestContext, StreamMarks},
 };
 use tidegate_http1::Fields;
@@ -83,11 +86,11 @@ impl<C: LlmClient> DataPlane<C> {
 }
 
 /// Callers are told apart by the credential that they send, in a header or, as Google's may, in the query; of which nothing but
-/// a digest is kept.
+/// a digest is kept. Whoever has the digest of another takes turns with it, and to aim at that is to know its credential.
 fn caller_of(fields: &Fields, key: Option<&str>) -> Caller {
     let credential = ["authorization", "x-api-key", "x-goog-api-key"].into_iter().find_map(|name| fields.get(name));
     let credential = credential.or(key.map(str::as_bytes));
-    Caller(BuildHasherDefault::<DefaultHasher>::default().hash_one(credential))
+    Caller(BuildHasherDefault::<NameHasher>::default().hash_one(credential))
 }
 
 #[cfg(test)]

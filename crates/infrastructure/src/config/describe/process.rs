@@ -46,7 +46,7 @@ pub(super) const KEYS: &[Description] = &[
         "The least important events that are logged. `RUST_LOG` narrows or widens it.",
     ),
     key("observability.requests", "What is kept of requests that are over. A change takes effect at the next start."),
-    or("observability.requests.memory", "1000", "The most requests in memory. 0 for none."),
+    or("observability.requests.memory", "256", "The most requests in memory. 0 for none."),
     or("observability.requests.store", "true", "Whether the store keeps any. The backend `memory` never does."),
     or(
         "observability.requests.sample",
