@@ -17,8 +17,8 @@ pub fn examine(bytes: &[u8]) {
         assert_eq!(body_of(bytes, piece), body, "the body, in pieces of {piece}");
     }
     if let Some(head) = head {
-        let _ = RequestHead::parse(&head, LIMITS);
-        let _ = ResponseHead::parse(&head, LIMITS);
+        let _ = RequestHead::parse(head.clone(), LIMITS);
+        let _ = ResponseHead::parse(head, LIMITS);
     }
 }
 

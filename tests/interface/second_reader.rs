@@ -23,7 +23,7 @@ type Seen = (Method, Uri, HeaderMap, Vec<u8>);
 fn ours(bytes: &[u8]) -> Vec<Seen> {
     let (mut buffer, mut seen) = (BytesMut::from(bytes), Vec::new());
     while let Ok(Some(head)) = HeadScan::default().take(&mut buffer, LIMITS) {
-        let Ok(head) = RequestHead::parse(&head, LIMITS) else { break };
+        let Ok(head) = RequestHead::parse(head, LIMITS) else { break };
         let RequestHead { method, target, fields, mut body, persistent, .. } = head;
         let mut data = Vec::new();
         while let Ok(Progress::Data(piece)) = body.take(&mut buffer) {

@@ -3,27 +3,21 @@
 //!
 //! It watches requests that are over, as any other observer does, and adds to counters; nobody waits for it.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use tidegate_domain::{
     fault::FaultKind,
     inference::Usage,
-    name::{NamedMap, Target},
+    name::{NamedMap, Target, with_named},
     observe::{Event, Observer, Outcome},
     pool::{Histogram, LatencySummary},
     routing::Trace,
+    sharded::Sharded,
 };
 
 /// Counts what became of requests, by target.
 #[derive(Default)]
-pub struct TargetStatistics(RwLock<NamedMap<Target, Arc<Tally>>>);
+pub struct TargetStatistics(Sharded<NamedMap<Target, Tally>>);
 
 /// What became of the requests of one target since the process started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,45 +74,41 @@ const LEGS: usize = 8;
 
 #[derive(Debug, Default)]
 struct Tally {
-    requests: AtomicU64,
-    completed: AtomicU64,
-    failures: [AtomicU64; FaultKind::ALL.len()],
-    none_available: AtomicU64,
-    refused: AtomicU64,
-    abandoned: AtomicU64,
-    retries: AtomicU64,
-    failovers: AtomicU64,
-    fallbacks: AtomicU64,
-    legs: [Leg; LEGS],
+    requests: u64,
+    completed: u64,
+    failures: [u64; FaultKind::ALL.len()],
+    none_available: u64,
+    refused: u64,
+    abandoned: u64,
+    retries: u64,
+    failovers: u64,
+    fallbacks: u64,
+    legs: [LegTally; LEGS],
     first_content: Histogram,
     duration: Histogram,
-    input_tokens: AtomicU64,
-    output_tokens: AtomicU64,
+    input_tokens: u64,
+    output_tokens: u64,
 }
 
-#[derive(Debug, Default)]
-struct Leg {
-    attempts: AtomicU64,
-    failures: AtomicU64,
-    fallbacks_in: AtomicU64,
-    fallbacks_out: AtomicU64,
+impl LegTally {
+    fn add(&mut self, other: Self) {
+        self.attempts += other.attempts;
+        self.failures += other.failures;
+        self.fallbacks_in += other.fallbacks_in;
+        self.fallbacks_out += other.fallbacks_out;
+    }
 }
 
 impl TargetStatistics {
     /// What became of requests, by target, sorted by its name.
     pub fn all(&self) -> Vec<TargetTally> {
-        let tallies = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = tallies.iter().map(|(target, tally)| tally.read(target)).collect();
+        let mut sums = NamedMap::<Target, Tally>::default();
+        for tallies in self.0.each() {
+            tallies.iter().for_each(|(target, tally)| with_named(&mut sums, target, |sum| sum.add(tally)));
+        }
+        let mut all: Vec<_> = sums.iter().map(|(target, tally)| tally.read(target)).collect();
         all.sort_by_key(|tally| tally.target.to_string());
         all
-    }
-
-    fn of(&self, target: &Target) -> Arc<Tally> {
-        if let Some(tally) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(target) {
-            return Arc::clone(tally);
-        }
-        let mut tallies = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tallies.entry(target.clone()).or_default())
     }
 }
 
@@ -126,93 +116,121 @@ impl Observer for TargetStatistics {
     fn observe(&self, event: &Event<'_>) {
         if let Event::RequestFinished { target, outcome, took, usage, trace } = event {
             let wrapper = trace.wrapper.clone().map(Target::Wrapper);
-            for tally in [Some(*target), wrapper.as_ref()].into_iter().flatten().map(|target| self.of(target)) {
-                tally.outcome(*outcome, *took);
-                tally.attempts(trace);
-                if let Some(Usage { input_tokens, output_tokens, .. }) = usage {
-                    tally.input_tokens.fetch_add(*input_tokens, Relaxed);
-                    tally.output_tokens.fetch_add(*output_tokens, Relaxed);
-                }
+            let mut tallies = self.0.own();
+            for target in [Some(*target), wrapper.as_ref()].into_iter().flatten() {
+                with_named(&mut tallies, target, |tally| {
+                    tally.outcome(*outcome, *took);
+                    tally.attempts(trace);
+                    if let Some(Usage { input_tokens, output_tokens, .. }) = usage {
+                        tally.input_tokens += input_tokens;
+                        tally.output_tokens += output_tokens;
+                    }
+                });
             }
         }
     }
 }
 
+/// Where a leg is counted.
+fn place(leg: usize) -> usize {
+    leg.min(LEGS - 1)
+}
+
 impl Tally {
-    fn outcome(&self, outcome: Outcome, took: Duration) {
-        self.requests.fetch_add(1, Relaxed);
+    /// Counts whatever `other` has counted.
+    fn add(&mut self, other: &Self) {
+        let Self {
+            requests,
+            completed,
+            failures,
+            none_available,
+            refused,
+            abandoned,
+            retries,
+            failovers,
+            fallbacks,
+            legs,
+            first_content,
+            duration,
+            input_tokens,
+            output_tokens,
+        } = self;
+        *requests += other.requests;
+        *completed += other.completed;
+        failures.iter_mut().zip(&other.failures).for_each(|(own, other)| *own += other);
+        *none_available += other.none_available;
+        *refused += other.refused;
+        *abandoned += other.abandoned;
+        *retries += other.retries;
+        *failovers += other.failovers;
+        *fallbacks += other.fallbacks;
+        legs.iter_mut().zip(&other.legs).for_each(|(own, other)| own.add(*other));
+        first_content.add(&other.first_content);
+        duration.add(&other.duration);
+        *input_tokens += other.input_tokens;
+        *output_tokens += other.output_tokens;
+    }
+
+    fn outcome(&mut self, outcome: Outcome, took: Duration) {
+        self.requests += 1;
         let counter = match outcome {
             Outcome::Completed => {
                 self.duration.observe(took);
-                &self.completed
+                &mut self.completed
             }
-            Outcome::Failed(kind) | Outcome::BrokenOff(kind) => &self.failures[kind.index()],
-            Outcome::NoneAvailable => &self.none_available,
-            Outcome::Refused => &self.refused,
-            Outcome::Abandoned => &self.abandoned,
+            Outcome::Failed(kind) | Outcome::BrokenOff(kind) => &mut self.failures[kind.index()],
+            Outcome::NoneAvailable => &mut self.none_available,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Abandoned => &mut self.abandoned,
         };
-        counter.fetch_add(1, Relaxed);
+        *counter += 1;
     }
 
-    fn attempts(&self, trace: &Trace) {
+    fn attempts(&mut self, trace: &Trace) {
         if let Some(committed) = trace.committed {
             self.first_content.observe(committed);
         }
         for (at, attempt) in trace.attempts.iter().enumerate() {
-            let leg = self.leg(attempt.leg);
-            leg.attempts.fetch_add(1, Relaxed);
-            leg.failures.fetch_add(u64::from(attempt.fault.is_some()), Relaxed);
+            let leg = place(attempt.leg);
+            self.legs[leg].attempts += 1;
+            self.legs[leg].failures += u64::from(attempt.fault.is_some());
             let Some(before) = at.checked_sub(1).map(|before| &trace.attempts[before]) else { continue };
             let is_known = trace.attempts[..at].iter().any(|earlier| earlier.instance == attempt.instance);
             let counter = match (before.leg == attempt.leg, is_known) {
                 (false, _) => {
-                    self.leg(before.leg).fallbacks_out.fetch_add(1, Relaxed);
-                    leg.fallbacks_in.fetch_add(1, Relaxed);
-                    &self.fallbacks
+                    self.legs[place(before.leg)].fallbacks_out += 1;
+                    self.legs[leg].fallbacks_in += 1;
+                    &mut self.fallbacks
                 }
-                (true, true) => &self.retries,
-                (true, false) => &self.failovers,
+                (true, true) => &mut self.retries,
+                (true, false) => &mut self.failovers,
             };
-            counter.fetch_add(1, Relaxed);
+            *counter += 1;
         }
     }
 
-    fn leg(&self, at: usize) -> &Leg {
-        &self.legs[at.min(LEGS - 1)]
-    }
-
     fn read(&self, target: &Target) -> TargetTally {
-        let load = |counter: &AtomicU64| counter.load(Relaxed);
-        let failures = FaultKind::ALL.iter().zip(&self.failures).map(|(kind, count)| (*kind, load(count)));
-        let mut legs: Vec<_> = self
-            .legs
-            .iter()
-            .map(|leg| LegTally {
-                attempts: load(&leg.attempts),
-                failures: load(&leg.failures),
-                fallbacks_in: load(&leg.fallbacks_in),
-                fallbacks_out: load(&leg.fallbacks_out),
-            })
-            .collect();
+        let failures = FaultKind::ALL.iter().zip(&self.failures).map(|(kind, count)| (*kind, *count));
+        let mut legs = self.legs.to_vec();
         let reached = legs.iter().rposition(|leg| leg.attempts > 0).map_or(0, |last| last + 1);
         legs.truncate(reached);
         TargetTally {
             target: target.clone(),
-            requests: load(&self.requests),
-            completed: load(&self.completed),
+            requests: self.requests,
+            completed: self.completed,
             failures_by_kind: failures.filter(|(_, count)| *count > 0).collect(),
-            none_available: load(&self.none_available),
-            refused: load(&self.refused),
-            abandoned: load(&self.abandoned),
+            none_available: self.none_available,
+            refused: self.refused,
+            abandoned: self.abandoned,
             attempts: legs.iter().map(|leg| leg.attempts).sum(),
-            retries: load(&self.retries),
-            failovers: load(&self.failovers),
-            fallbacks: load(&self.fallbacks),
+            retries: self.retries,
+            failovers: self.failovers,
+            fallbacks: self.fallbacks,
             legs,
             first_content: self.first_content.summary(),
             duration: self.duration.summary(),
-            input_tokens: load(&self.input_tokens),
-            output_tokens: load(&self.output_tokens),
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`wrapper`] | a public name for a pool, a task group or one model |
 //! | [`config`] | a loaded configuration, its problems, and where it comes from |
 //! | [`observe`] | events for whoever watches |
+//! | [`sharded`] | what many threads add to, split so that they do not meet |
 //! | [`time`] | the [`Clock`](time::Clock) port |
 
 pub mod admission;
@@ -33,6 +34,7 @@ pub mod pool;
 pub mod repository;
 pub mod resilience;
 pub mod routing;
+pub mod sharded;
 pub mod task_group;
 pub mod time;
 pub mod wrapper;

@@ -9,7 +9,7 @@ mod target;
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-pub use hasher::{NameHasher, NamedMap};
+pub use hasher::{NameHasher, NamedMap, with_named};
 pub use model_ref::{InvalidModelRef, ModelRef};
 pub use target::{InvalidTarget, Target};
 

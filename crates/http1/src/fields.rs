@@ -15,19 +15,15 @@ pub struct Fields {
 
 /// Where a field stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     name: Range<u32>,
     value: Range<u32>,
 }
 
 impl Fields {
-    /// The fields that were found in `head`: each name a token, each value free of control characters.
-    pub(crate) fn found(head: &Bytes, fields: &[httparse::Header<'_>]) -> Self {
-        let place = |field: &httparse::Header<'_>| Place {
-            name: place_within(head, field.name.as_bytes()),
-            value: place_within(head, field.value),
-        };
-        Self { head: head.clone(), places: fields.iter().map(place).collect() }
+    /// The fields that stand at `places` in `head`: each name a token, each value free of control characters.
+    pub(crate) fn new(head: Bytes, places: Vec<Place>) -> Self {
+        Self { head, places }
     }
 
     /// The value of the first field of that name, written in lower case.
@@ -72,6 +68,15 @@ impl Fields {
     fn at(&self, place: &Range<u32>) -> &[u8] {
         &self.head[place.start as usize..place.end as usize]
     }
+}
+
+/// Where the fields stand that were found in `head`.
+pub(crate) fn places(head: &[u8], fields: &[httparse::Header<'_>]) -> Vec<Place> {
+    let place = |field: &httparse::Header<'_>| Place {
+        name: place_within(head, field.name.as_bytes()),
+        value: place_within(head, field.value),
+    };
+    fields.iter().map(place).collect()
 }
 
 /// Where `part`, a slice of `head`, stands in it. A head is far shorter than four gigabytes.

@@ -7,6 +7,7 @@ use http::{Method, Uri, Version};
 
 use crate::{
     Body, Fields, HeadError, HeadLimits,
+    fields::places,
     head::{Framing, Slots, complete, version, within},
 };
 
@@ -35,21 +36,21 @@ impl RequestHead {
     /// # Errors
     /// [`HeadError`] if it is none, or if two readers could see two lengths of its body: more than one `Content-Length`, one beside a
     /// `Transfer-Encoding`, any coding but `chunked`, or a coding in HTTP/1.0.
-    pub fn parse(head: &Bytes, limits: HeadLimits) -> Result<Self, HeadError> {
+    pub fn parse(head: Bytes, limits: HeadLimits) -> Result<Self, HeadError> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; _];
         let mut parsed = httparse::Request::new(&mut []);
-        complete(parsed.parse_with_uninit_headers(head, within(&mut slots, limits)))?;
+        complete(parsed.parse_with_uninit_headers(&head, within(&mut slots, limits)))?;
         let version = version(parsed.version)?;
         let framing = Framing::read(parsed.headers)?;
         let target = parsed.path.ok_or(HeadError::Syntax)?;
+        let target = Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| HeadError::Syntax)?;
+        let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        let places = places(&head, parsed.headers);
         Ok(Self {
-            method: parsed
-                .method
-                .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
-                .ok_or(HeadError::Syntax)?,
-            target: Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| HeadError::Syntax)?,
+            method: method.ok_or(HeadError::Syntax)?,
+            target,
             version,
-            fields: Fields::found(head, parsed.headers),
+            fields: Fields::new(head, places),
             body: body(&framing, version)?,
             persistent: framing.persists(version),
             expects_continue: framing.expects_continue && version == Version::HTTP_11,
@@ -80,7 +81,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Option<RequestHead>, HeadError> {
         let mut buffer = BytesMut::from(bytes);
         let Some(head) = HeadScan::default().take(&mut buffer, LIMITS)? else { return Ok(None) };
-        RequestHead::parse(&head, LIMITS).map(Some)
+        RequestHead::parse(head, LIMITS).map(Some)
     }
 
     #[track_caller]
@@ -176,7 +177,7 @@ mod tests {
             buffer.extend_from_slice(&head.as_bytes()[at..]);
             let late = scan.take(&mut buffer, LIMITS).unwrap().unwrap();
             prop_assert_eq!(&late[..], head.as_bytes());
-            let late = RequestHead::parse(&late, LIMITS);
+            let late = RequestHead::parse(late, LIMITS);
             prop_assert_eq!(late.map(|head| head.body), whole.map(|head| head.unwrap().body));
         }
     }

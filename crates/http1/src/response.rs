@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use crate::{
     Body, Fields, HeadError, HeadLimits,
+    fields::places,
     head::{Framing, Slots, complete, version, within},
 };
 
@@ -28,12 +29,12 @@ impl ResponseHead {
     ///
     /// # Errors
     /// [`HeadError`] if it is none, if its lengths contradict each other, or if its body has another coding than `chunked`.
-    pub fn parse(head: &Bytes, limits: HeadLimits) -> Result<Self, HeadError> {
+    pub fn parse(head: Bytes, limits: HeadLimits) -> Result<Self, HeadError> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; _];
         let mut parsed = httparse::Response::new(&mut []);
         let mut config = httparse::ParserConfig::default();
         config.allow_multiple_spaces_in_response_status_delimiters(false);
-        complete(config.parse_response_with_uninit_headers(&mut parsed, head, within(&mut slots, limits)))?;
+        complete(config.parse_response_with_uninit_headers(&mut parsed, &head, within(&mut slots, limits)))?;
         let version = version(parsed.version)?;
         let framing = Framing::read(parsed.headers)?;
         let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HeadError::Syntax)?;
@@ -42,7 +43,8 @@ impl ResponseHead {
         // Both is what smuggling looks like: the answer is read as the standard says, and nothing after it.
         let is_odd = framing.is_chunked && framing.length.is_some();
         let persistent = framing.persists(version) && ends_by_itself && !is_odd;
-        Ok(Self { status, fields: Fields::found(head, parsed.headers), body, persistent })
+        let places = places(&head, parsed.headers);
+        Ok(Self { status, fields: Fields::new(head, places), body, persistent })
     }
 
     /// Whether another head follows, that of the answer proper.
@@ -72,7 +74,7 @@ mod tests {
 
     #[track_caller]
     fn check(head: &'static str, body: Body, persistent: bool) {
-        let read = ResponseHead::parse(&Bytes::from_static(head.as_bytes()), LIMITS).unwrap();
+        let read = ResponseHead::parse(Bytes::from_static(head.as_bytes()), LIMITS).unwrap();
         assert_eq!((read.body, read.persistent), (body, persistent), "{head}");
     }
 
@@ -94,17 +96,16 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
         ] {
-            let read = ResponseHead::parse(&Bytes::from_static(head.as_bytes()), LIMITS);
+            let read = ResponseHead::parse(Bytes::from_static(head.as_bytes()), LIMITS);
             assert_eq!(read.unwrap_err(), HeadError::Length);
         }
-        assert!(ResponseHead::parse(&Bytes::from_static(b"SSH-2.0-server\r\n\r\n"), LIMITS).is_err());
+        assert!(ResponseHead::parse(Bytes::from_static(b"SSH-2.0-server\r\n\r\n"), LIMITS).is_err());
     }
 
     #[test]
     fn an_interim_answer_is_told_from_the_answer() {
-        let interim = |head: &'static str| {
-            ResponseHead::parse(&Bytes::from_static(head.as_bytes()), LIMITS).unwrap().is_interim()
-        };
+        let interim =
+            |head: &'static str| ResponseHead::parse(Bytes::from_static(head.as_bytes()), LIMITS).unwrap().is_interim();
         assert!(interim("HTTP/1.1 103 Early Hints\r\n\r\n"));
         assert!(!interim("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
     }

@@ -139,8 +139,8 @@ impl<C> LiveInstance<C> {
     /// Its statistics at `now`.
     pub(crate) fn statistics(&self, now: Instant) -> InstanceStatistics {
         let exclusion = self.exclusion(now);
-        let tallied = self.state.tally.read();
         let guarded = self.state.lock();
+        let tallied = guarded.tally.read();
         InstanceStatistics {
             id: self.spec.id.clone(),
             label: self.label.clone(),

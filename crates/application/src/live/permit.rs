@@ -115,7 +115,7 @@ impl Permit {
             }
         }
         if self.pass.as_ref().is_some_and(Pass::is_probe) {
-            self.succeeded(now, observer);
+            self.succeeded(now, observer, |_| ());
         }
     }
 
@@ -123,12 +123,17 @@ impl Permit {
     #[expect(clippy::boxed_local, reason = "what ends here is not copied out of its box for that")]
     pub(crate) fn completed(mut self: Box<Self>, now: Instant, usage: Option<Usage>, observer: &dyn Observer) {
         let took = now - self.sent;
-        self.state.tally.success(self.latency.unwrap_or(took), took);
-        if let Some(usage) = usage {
-            self.state.tally.tokens(usage);
-        }
+        let first_content = self.latency.unwrap_or(took);
+        let count = |guarded: &mut Guarded| {
+            guarded.tally.success(first_content, took);
+            if let Some(usage) = usage {
+                guarded.tally.tokens(usage);
+            }
+        };
         if self.pass.is_some() {
-            self.succeeded(now, observer);
+            self.succeeded(now, observer, count);
+        } else {
+            count(&mut self.state.lock());
         }
     }
 
@@ -142,12 +147,12 @@ impl Permit {
     ) -> Option<Duration> {
         let (sent, credential, latency) = (self.sent, self.credential, self.latency);
         let counts = self.counts(fault);
-        self.state.tally.failure(fault.kind, counts);
         if let Some(dispatch) = self.dispatch().filter(|_| fault.is_pushback()) {
             self.state.adapt(|limit| limit.on_pushback(dispatch, now));
         }
         let mut benched = None;
         self.settle(observer, |guarded, pass| {
+            guarded.tally.failure(fault.kind, counts);
             guarded.last_fault = Some(LastFault { kind: fault.kind, at: now });
             // A refusal of a credential that was replaced meanwhile says nothing about the instance under the new one.
             let outdated = fault.kind.is_about_credential() && !guarded.credential.is_current(credential);
@@ -189,13 +194,14 @@ impl Permit {
 
     /// The attempt was given up for another one: that says nothing about the instance.
     pub(crate) fn given_up(&mut self, usage: Usage) {
-        self.state.tally.tokens(usage);
+        self.state.lock().tally.tokens(usage);
         self.places.answered(usage);
     }
 
-    fn succeeded(&mut self, now: Instant, observer: &dyn Observer) {
+    fn succeeded(&mut self, now: Instant, observer: &dyn Observer, count: impl FnOnce(&mut Guarded)) {
         let (sent, latency) = (self.sent, self.latency.unwrap_or_default());
         self.settle(observer, |guarded, pass| {
+            count(guarded);
             guarded.performance.answered(latency, now);
             guarded.cooldown.on_success();
             guarded.checks.last_success = Some(now);

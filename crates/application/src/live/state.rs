@@ -1,4 +1,4 @@
-//! What changes while an instance serves: health, circuit, cooldowns and the rest behind one lock, and counters beside it.
+//! What changes while an instance serves: health, circuit, cooldowns, counters and the rest behind one lock.
 
 use std::{
     num::NonZeroU32,
@@ -27,7 +27,6 @@ pub(crate) struct InstanceState {
     guarded: Mutex<Guarded>,
     /// Whether a check is under way.
     pub(super) checking: AtomicBool,
-    pub(super) tally: Tally,
 }
 
 /// The part that several fields of must change as one.
@@ -43,6 +42,7 @@ pub(super) struct Guarded {
     pub(super) checks: Checks,
     pub(super) performance: Performance,
     pub(super) presence: Presence,
+    pub(super) tally: Tally,
     /// How many requests at once it takes, where that is found out.
     adaptive: Option<AdaptiveLimit>,
 }
@@ -151,9 +151,9 @@ impl InstanceState {
                 checks: Checks::default(),
                 performance: Performance::default(),
                 presence: Presence::default(),
+                tally: Tally::default(),
                 adaptive: policies.adaptive().map(AdaptiveLimit::new),
             }),
-            tally: Tally::default(),
         }
     }
 
@@ -261,7 +261,7 @@ impl InstanceState {
         match &entered {
             Ok(_) => {
                 guarded.last_dispatch = Some(now);
-                self.tally.attempt();
+                guarded.tally.attempt();
             }
             Err(_) => self.leave(),
         }

@@ -1,9 +1,6 @@
-//! What an instance has done since the process started: counters that nobody waits for.
+//! What an instance has done since the process started.
 
-use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tidegate_domain::{
     fault::FaultKind,
@@ -14,15 +11,15 @@ use tidegate_domain::{
 /// What an instance has done since the process started.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    attempts: AtomicU64,
-    successes: AtomicU64,
-    failures: [AtomicU64; FaultKind::ALL.len()],
+    attempts: u64,
+    successes: u64,
+    failures: [u64; FaultKind::ALL.len()],
     /// Failures in a row that count against the instance.
-    consecutive: AtomicU32,
+    consecutive: u32,
     first_content: Histogram,
     duration: Histogram,
-    input_tokens: AtomicU64,
-    output_tokens: AtomicU64,
+    input_tokens: u64,
+    output_tokens: u64,
 }
 
 /// What a tally says.
@@ -39,42 +36,42 @@ pub(crate) struct Tallied {
 }
 
 impl Tally {
-    pub(super) fn attempt(&self) {
-        self.attempts.fetch_add(1, Relaxed);
+    pub(super) fn attempt(&mut self) {
+        self.attempts += 1;
     }
 
     /// An answer is complete: how long it took, and how long its first content did.
-    pub(super) fn success(&self, first_content: Duration, duration: Duration) {
-        self.successes.fetch_add(1, Relaxed);
-        self.consecutive.store(0, Relaxed);
+    pub(super) fn success(&mut self, first_content: Duration, duration: Duration) {
+        self.successes += 1;
+        self.consecutive = 0;
         self.first_content.observe(first_content);
         self.duration.observe(duration);
     }
 
-    pub(super) fn failure(&self, kind: FaultKind, counts: bool) {
-        self.failures[kind.index()].fetch_add(1, Relaxed);
+    pub(super) fn failure(&mut self, kind: FaultKind, counts: bool) {
+        self.failures[kind.index()] += 1;
         if counts {
-            self.consecutive.fetch_add(1, Relaxed);
+            self.consecutive = self.consecutive.saturating_add(1);
         }
     }
 
-    pub(super) fn tokens(&self, usage: Usage) {
-        self.input_tokens.fetch_add(usage.input_tokens, Relaxed);
-        self.output_tokens.fetch_add(usage.output_tokens, Relaxed);
+    pub(super) fn tokens(&mut self, usage: Usage) {
+        self.input_tokens += usage.input_tokens;
+        self.output_tokens += usage.output_tokens;
     }
 
     /// What it says now.
     pub(super) fn read(&self) -> Tallied {
-        let failures = FaultKind::ALL.iter().zip(&self.failures).map(|(kind, count)| (*kind, count.load(Relaxed)));
+        let failures = FaultKind::ALL.iter().zip(&self.failures).map(|(kind, count)| (*kind, *count));
         Tallied {
-            attempts: self.attempts.load(Relaxed),
-            successes: self.successes.load(Relaxed),
+            attempts: self.attempts,
+            successes: self.successes,
             failures: failures.filter(|(_, count)| *count > 0).collect(),
-            consecutive_faults: self.consecutive.load(Relaxed),
+            consecutive_faults: self.consecutive,
             first_content: self.first_content.summary(),
             duration: self.duration.summary(),
-            input_tokens: self.input_tokens.load(Relaxed),
-            output_tokens: self.output_tokens.load(Relaxed),
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
         }
     }
 }

@@ -97,15 +97,17 @@ impl<C: LlmClient> Attempts<C> {
                 .ok()?;
             return Some(Candidate::new(Arc::clone(&self.route.legs[self.leg]), (instance, permit)));
         }
-        let route = Arc::clone(&self.route);
-        if let (Order::Custom(policy), true) = (&route.order, self.walk.attempts() > 0) {
+        if self.walk.attempts() > 0
+            && let Order::Custom(policy) = &self.route.order
+        {
+            let policy = policy.clone();
             return self.chosen_candidate(&*policy.0);
         }
         loop {
             if let Some(candidate) = self.next_of(self.leg, Resort::First, now) {
                 return Some(candidate);
             }
-            let is_last = self.leg + 1 >= self.confines.legs(&route).len();
+            let is_last = self.leg + 1 >= self.confines.legs(&self.route).len();
             if !is_last && self.walk.reach() == Reach::Route {
                 self.leg += 1;
             } else if self.confines.relent() {

@@ -2,11 +2,19 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
 };
 
 /// A map by names of the configuration.
 pub type NamedMap<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
+
+/// Lets `with` change what is kept under `name`; it is made when it is first needed.
+pub fn with_named<K: Clone + Eq + Hash, V: Default>(map: &mut NamedMap<K, V>, name: &K, with: impl FnOnce(&mut V)) {
+    match map.get_mut(name) {
+        Some(kept) => with(kept),
+        None => with(map.entry(name.clone()).or_default()),
+    }
+}
 
 /// Hashes names, eight bytes at a time. What is kept under names comes from the configuration, where nobody chooses them to collide; what a
 /// caller names is only looked for. Source: the folded multiplication of `foldhash`.

@@ -1,22 +1,19 @@
-//! Durations by size: a small histogram of fixed size that many threads fill without a lock.
+//! Durations by size: a small histogram of fixed size.
 //!
 //! Forty buckets from a millisecond on, each half as large again as the one before, reach past an hour: what a quantile says is
 //! off by half at most, and mostly by much less, since it is interpolated. That suffices to tell a second from ten.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 const BUCKETS: usize = 40;
 const FIRST: f64 = 0.001;
 const GROWTH: f64 = 1.5;
 
 /// A histogram of durations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Histogram {
-    buckets: [AtomicU64; BUCKETS],
-    micros: AtomicU64,
+    buckets: [u64; BUCKETS],
+    micros: u64,
 }
 
 /// What a histogram says.
@@ -36,23 +33,29 @@ pub struct LatencySummary {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: std::array::from_fn(|_| AtomicU64::new(0)), micros: AtomicU64::new(0) }
+        Self { buckets: [0; BUCKETS], micros: 0 }
     }
 }
 
 impl Histogram {
     /// Counts a duration.
-    pub fn observe(&self, duration: Duration) {
-        self.buckets[bucket(duration)].fetch_add(1, Relaxed);
-        self.micros.fetch_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    pub fn observe(&mut self, duration: Duration) {
+        self.buckets[bucket(duration)] += 1;
+        self.micros = self.micros.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// What it says; `None` if it has counted nothing. Durations that come in meanwhile are counted in part.
+    /// Counts whatever `other` has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| *own += other);
+        self.micros = self.micros.saturating_add(other.micros);
+    }
+
+    /// What it says; `None` if it has counted nothing.
     pub fn summary(&self) -> Option<LatencySummary> {
-        let counts: [u64; BUCKETS] = std::array::from_fn(|at| self.buckets[at].load(Relaxed));
+        let counts = &self.buckets;
         let count = counts.iter().sum();
-        let mean = Duration::from_micros(u64::checked_div(self.micros.load(Relaxed), count)?);
-        let quantile = |percent| quantile(&counts, count, percent);
+        let mean = Duration::from_micros(u64::checked_div(self.micros, count)?);
+        let quantile = |percent| quantile(counts, count, percent);
         Some(LatencySummary { count, mean, p50: quantile(50), p95: quantile(95), p99: quantile(99) })
     }
 }
@@ -104,9 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn two_say_together_what_one_would_say() {
+        let of = |millis: &[u64]| {
+            let mut histogram = Histogram::default();
+            millis.iter().for_each(|millis| histogram.observe(Duration::from_millis(*millis)));
+            histogram
+        };
+        let mut sum = of(&[3, 1000]);
+        sum.add(&of(&[20, 70]));
+        assert_eq!(sum.summary(), of(&[3, 1000, 20, 70]).summary());
+    }
+
+    #[test]
     fn the_last_bucket_reaches_past_an_hour() {
         assert!(bounds(BUCKETS - 2).1 > 3600.0);
-        let histogram = Histogram::default();
+        let mut histogram = Histogram::default();
         histogram.observe(Duration::MAX);
         assert!(histogram.summary().is_some_and(|summary| summary.p50 > Duration::from_hours(1)));
     }
@@ -122,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_quantile_lies_in_its_bucket_as_if_that_were_filled_evenly() {
-        let histogram = Histogram::default();
+        let mut histogram = Histogram::default();
         (0..4).for_each(|_| histogram.observe(Duration::from_micros(1200)));
         let LatencySummary { p50, p95, .. } = histogram.summary().unwrap();
         assert_eq!([p50, p95], [1250, 1500].map(Duration::from_micros));
@@ -131,7 +146,7 @@ mod tests {
     proptest! {
         #[test]
         fn quantiles_are_those_of_a_sorted_list_within_a_bucket(millis in prop::collection::vec(1_u64..3_000_000, 1..300)) {
-            let histogram = Histogram::default();
+            let mut histogram = Histogram::default();
             for millis in &millis {
                 histogram.observe(Duration::from_millis(*millis));
             }

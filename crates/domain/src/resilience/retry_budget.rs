@@ -100,8 +100,18 @@ impl RetryBudget {
         }
         self.refreshed += Duration::from_millis(elapsed);
         let window = u64::try_from(self.policy.window.as_millis()).unwrap_or(u64::MAX).max(1);
-        let faded = (u128::from(self.deposits) * u128::from(elapsed.min(window))).div_ceil(u128::from(window));
-        self.deposits = self.deposits.saturating_sub(u64::try_from(faded).unwrap_or(u64::MAX));
+        let part = elapsed.min(window);
+        // In a word where it fits: a division of two costs more than all the rest.
+        let faded = self.deposits.checked_mul(part).map_or_else(
+            || {
+                (u128::from(self.deposits) * u128::from(part))
+                    .div_ceil(u128::from(window))
+                    .try_into()
+                    .unwrap_or(u64::MAX)
+            },
+            |product| product.div_ceil(window),
+        );
+        self.deposits = self.deposits.saturating_sub(faded);
         // A thousandth of an attempt per millisecond is one per second.
         let filled = elapsed.saturating_mul(u64::from(self.policy.per_second));
         self.floor = self.floor.saturating_add(filled).min(self.full_floor());

@@ -1,12 +1,8 @@
 //! Durations as a histogram of Prometheus.
 //!
-//! Buckets that many threads count in without a lock, and nothing else: a sample takes no memory, however long nobody looks.
+//! Buckets, and nothing else: a sample takes no memory, however long nobody looks.
 
-use std::{
-    fmt::Display,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt::Display, time::Duration};
 
 use super::text::Series;
 
@@ -17,28 +13,34 @@ const BOUNDS: [u64; 14] = [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 10_2
 #[derive(Debug, Default)]
 pub(super) struct Durations {
     /// The last one is for what is over every bound.
-    buckets: [AtomicU64; BOUNDS.len() + 1],
-    micros: AtomicU64,
+    buckets: [u64; BOUNDS.len() + 1],
+    micros: u64,
 }
 
 impl Durations {
     /// Counts a duration.
-    pub(super) fn observe(&self, duration: Duration) {
+    pub(super) fn observe(&mut self, duration: Duration) {
         let bucket = BOUNDS.iter().position(|bound| duration <= Duration::from_millis(*bound)).unwrap_or(BOUNDS.len());
-        self.buckets[bucket].fetch_add(1, Relaxed);
-        self.micros.fetch_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        self.buckets[bucket] += 1;
+        self.micros = self.micros.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Counts whatever `other` has counted.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| *own += other);
+        self.micros = self.micros.saturating_add(other.micros);
     }
 
     /// Writes its series, each with `label`.
     pub(super) fn write(&self, series: &mut Series<'_>, label: (&str, &dyn Display)) {
         let mut count = 0;
         for (bucket, bound) in self.buckets.iter().zip(BOUNDS) {
-            count += bucket.load(Relaxed);
+            count += bucket;
             series.add("_bucket", &[label, ("le", &Duration::from_millis(bound).as_secs_f64())], count);
         }
-        count += self.buckets[BOUNDS.len()].load(Relaxed);
+        count += self.buckets[BOUNDS.len()];
         series.add("_bucket", &[label, ("le", &"+Inf")], count);
-        series.add("_sum", &[label], Duration::from_micros(self.micros.load(Relaxed)).as_secs_f64());
+        series.add("_sum", &[label], Duration::from_micros(self.micros).as_secs_f64());
         series.add("_count", &[label], count);
     }
 }
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn buckets_add_up_to_the_count() {
-        let durations = Durations::default();
+        let mut durations = Durations::default();
         for millis in [1, 10, 11, 90_000] {
             durations.observe(Duration::from_millis(millis));
         }

@@ -1,15 +1,14 @@
 //! Events as Prometheus series.
 //!
-//! They are counted here and nowhere else: two gateways in one process do not mix, and a request adds to a few counters that are found by the
-//! name of its target and of its instance.
+//! They are counted here and nowhere else: two gateways in one process do not mix, and a request adds to a few counters of its thread that are
+//! found by the name of its target and of its instance. Whoever reads them adds the threads' up.
 
 mod configuration;
 
 use std::{
     fmt::Display,
-    hash::Hash,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -18,8 +17,9 @@ use std::{
 use tidegate_domain::{
     fault::FaultKind,
     inference::Usage,
-    name::{InstanceId, NamedMap, Target},
+    name::{InstanceId, NamedMap, Target, with_named},
     observe::{Event, NotStored, Observer, Outcome},
+    sharded::Sharded,
 };
 
 use self::configuration::OfConfiguration;
@@ -60,42 +60,48 @@ const ATTEMPT_DURATION: Family = (
 
 /// Counts events for Prometheus.
 #[derive(Debug, Default)]
-pub struct PrometheusObserver(Arc<Counts>);
+pub struct PrometheusObserver(Arc<Metrics>);
 
 /// Renders the series that a [`PrometheusObserver`] counts.
 #[derive(Debug, Clone)]
-pub struct MetricsHandle(Arc<Counts>);
+pub struct MetricsHandle(Arc<Metrics>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    targets: Named<Target, OfTarget>,
-    instances: Named<InstanceId, OfInstance>,
-    input_tokens: AtomicU64,
-    output_tokens: AtomicU64,
-    /// Answers whose upstream counted.
-    reported: AtomicU64,
-    /// Answers whose cost is a guess.
-    estimated: AtomicU64,
-    cost: AtomicU64,
-    queue_full: AtomicU64,
-    store_failed: AtomicU64,
+struct Metrics {
+    counts: Sharded<Counts>,
     configuration: OfConfiguration,
     revision: AtomicU64,
+}
+
+/// What is counted for requests.
+#[derive(Debug, Default)]
+struct Counts {
+    targets: NamedMap<Target, OfTarget>,
+    instances: NamedMap<InstanceId, OfInstance>,
+    input_tokens: u64,
+    output_tokens: u64,
+    /// Answers whose upstream counted.
+    reported: u64,
+    /// Answers whose cost is a guess.
+    estimated: u64,
+    cost: u64,
+    queue_full: u64,
+    store_failed: u64,
 }
 
 /// What became of the requests of a target.
 #[derive(Debug, Default)]
 struct OfTarget {
-    outcomes: [AtomicU64; OUTCOMES.len()],
+    outcomes: [u64; OUTCOMES.len()],
     durations: Durations,
 }
 
 /// What became of the attempts at an instance.
 #[derive(Debug, Default)]
 struct OfInstance {
-    answered: AtomicU64,
-    faults: [AtomicU64; FaultKind::ALL.len()],
-    panics: AtomicU64,
+    answered: u64,
+    faults: [u64; FaultKind::ALL.len()],
+    panics: u64,
     durations: Durations,
 }
 
@@ -122,80 +128,108 @@ impl PrometheusObserver {
 
 impl Observer for PrometheusObserver {
     fn observe(&self, event: &Event<'_>) {
-        let counts = &*self.0;
+        let Metrics { counts, configuration, revision } = &*self.0;
         match event {
-            Event::AttemptFinished { instance, fault, took, .. } => counts.attempt(instance, *fault, *took),
+            Event::AttemptFinished { instance, fault, took, .. } => counts.own().attempt(instance, *fault, *took),
             Event::RequestFinished { target, outcome, took, usage, trace } => {
+                let mut counts = counts.own();
                 counts.request(target, *outcome, *took);
                 counts.usage(*usage);
-                counts.cost.fetch_add(trace.cost().map_or(0, |cost| cost.micro_dollars), Relaxed);
+                counts.cost += trace.cost().map_or(0, |cost| cost.micro_dollars);
             }
-            Event::Panic { instance } => counts.instances.with(instance, |of| add_one(&of.panics)),
+            Event::Panic { instance } => with_named(&mut counts.own().instances, instance, |of| of.panics += 1),
             // A state is read when somebody looks: see `state`.
             Event::Breaker { .. } | Event::Health { .. } => {}
-            Event::RequestsNotStored { count, reason } => {
-                let counter = match reason {
-                    NotStored::QueueFull => &counts.queue_full,
-                    NotStored::StoreFailed => &counts.store_failed,
-                };
-                counter.fetch_add(*count, Relaxed);
-            }
-            Event::Reloaded { outcome, .. } => counts.configuration.reloaded(outcome),
-            Event::Configured { number, accepted } => counts.configuration.in_force(*number, accepted),
-            Event::Published { revision } => counts.revision.store(*revision, Relaxed),
+            Event::RequestsNotStored { count, reason: NotStored::QueueFull } => counts.own().queue_full += count,
+            Event::RequestsNotStored { count, reason: NotStored::StoreFailed } => counts.own().store_failed += count,
+            Event::Reloaded { outcome, .. } => configuration.reloaded(outcome),
+            Event::Configured { number, accepted } => configuration.in_force(*number, accepted),
+            Event::Published { revision: published } => revision.store(*published, Relaxed),
         }
     }
 }
 
+impl OfTarget {
+    fn add(&mut self, other: &Self) {
+        self.outcomes.iter_mut().zip(&other.outcomes).for_each(|(own, other)| *own += other);
+        self.durations.add(&other.durations);
+    }
+}
+
+impl OfInstance {
+    fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.faults.iter_mut().zip(&other.faults).for_each(|(own, other)| *own += other);
+        self.panics += other.panics;
+        self.durations.add(&other.durations);
+    }
+}
+
 impl Counts {
-    fn request(&self, target: &Target, outcome: Outcome, took: Duration) {
-        self.targets.with(target, |of| {
-            add_one(&of.outcomes[place(outcome)]);
+    fn request(&mut self, target: &Target, outcome: Outcome, took: Duration) {
+        with_named(&mut self.targets, target, |of| {
+            of.outcomes[place(outcome)] += 1;
             of.durations.observe(took);
         });
     }
 
-    fn attempt(&self, instance: &InstanceId, fault: Option<FaultKind>, took: Duration) {
-        self.instances.with(instance, |of| {
-            add_one(fault.map_or(&of.answered, |kind| &of.faults[kind.index()]));
+    fn attempt(&mut self, instance: &InstanceId, fault: Option<FaultKind>, took: Duration) {
+        with_named(&mut self.instances, instance, |of| {
+            *fault.map_or(&mut of.answered, |kind| &mut of.faults[kind.index()]) += 1;
             of.durations.observe(took);
         });
     }
 
-    fn usage(&self, usage: Option<Usage>) {
+    fn usage(&mut self, usage: Option<Usage>) {
         let Some(Usage { input_tokens, output_tokens, estimated, .. }) = usage else { return };
-        self.input_tokens.fetch_add(input_tokens, Relaxed);
-        self.output_tokens.fetch_add(output_tokens, Relaxed);
-        add_one(if estimated { &self.estimated } else { &self.reported });
+        self.input_tokens += input_tokens;
+        self.output_tokens += output_tokens;
+        *if estimated { &mut self.estimated } else { &mut self.reported } += 1;
+    }
+
+    /// Counts whatever `other` has counted.
+    fn add(&mut self, other: &Self) {
+        other.targets.iter().for_each(|(name, of)| with_named(&mut self.targets, name, |sum| sum.add(of)));
+        other.instances.iter().for_each(|(name, of)| with_named(&mut self.instances, name, |sum| sum.add(of)));
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.reported += other.reported;
+        self.estimated += other.estimated;
+        self.cost += other.cost;
+        self.queue_full += other.queue_full;
+        self.store_failed += other.store_failed;
     }
 }
 
 impl MetricsHandle {
     /// The series in the text format of Prometheus.
     pub fn render(&self) -> String {
-        let (counts, mut text) = (&*self.0, Text::default());
-        let (targets, instances) = (counts.targets.all(), counts.instances.all());
+        let (mut counts, mut text) = (Counts::default(), Text::default());
+        self.0.counts.each().for_each(|of_thread| counts.add(&of_thread));
+        let (targets, instances) = (sorted(&counts.targets), sorted(&counts.instances));
         text.family(REQUESTS, |series| {
             for (target, of) in &targets {
                 for (word, count) in OUTCOMES.iter().zip(&of.outcomes) {
-                    add_if_any(series, &[("target", target), ("outcome", word)], count);
+                    add_if_any(series, &[("target", target), ("outcome", word)], *count);
                 }
             }
         });
         text.family(ATTEMPTS, |series| {
             for (instance, of) in &instances {
-                add_if_any(series, &[("instance", instance), ("class", &"ok")], &of.answered);
+                add_if_any(series, &[("instance", instance), ("class", &"ok")], of.answered);
                 for (kind, count) in FaultKind::ALL.iter().zip(&of.faults) {
-                    add_if_any(series, &[("instance", instance), ("class", &kind.as_str())], count);
+                    add_if_any(series, &[("instance", instance), ("class", &kind.as_str())], *count);
                 }
             }
         });
         text.family(PANICS, |series| {
             for (instance, of) in &instances {
-                add_if_any(series, &[("instance", instance)], &of.panics);
+                add_if_any(series, &[("instance", instance)], of.panics);
             }
         });
         counts.render(&mut text);
+        self.0.configuration.write(&mut text);
+        text.single(REVISION, self.0.revision.load(Relaxed));
         text.family(REQUEST_DURATION, |series| {
             for (target, of) in &targets {
                 of.durations.write(series, ("target", target));
@@ -213,62 +247,32 @@ impl MetricsHandle {
 impl Counts {
     /// Writes what is neither a target's nor an instance's.
     fn render(&self, text: &mut Text) {
-        let load = |counter: &AtomicU64| counter.load(Relaxed);
         text.family(TOKENS, |series| {
-            series.add("", &[("type", &"input")], load(&self.input_tokens));
-            series.add("", &[("type", &"output")], load(&self.output_tokens));
+            series.add("", &[("type", &"input")], self.input_tokens);
+            series.add("", &[("type", &"output")], self.output_tokens);
         });
         text.family(USAGE, |series| {
-            series.add("", &[("source", &"reported")], load(&self.reported));
-            series.add("", &[("source", &"estimated")], load(&self.estimated));
+            series.add("", &[("source", &"reported")], self.reported);
+            series.add("", &[("source", &"estimated")], self.estimated);
         });
-        text.single(COST, load(&self.cost));
+        text.single(COST, self.cost);
         text.family(NOT_STORED, |series| {
-            add_if_any(series, &[("reason", &NotStored::QueueFull.as_str())], &self.queue_full);
-            add_if_any(series, &[("reason", &NotStored::StoreFailed.as_str())], &self.store_failed);
+            add_if_any(series, &[("reason", &NotStored::QueueFull.as_str())], self.queue_full);
+            add_if_any(series, &[("reason", &NotStored::StoreFailed.as_str())], self.store_failed);
         });
-        self.configuration.write(text);
-        text.single(REVISION, load(&self.revision));
     }
 }
 
-fn add_one(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
-}
-
-fn add_if_any(series: &mut Series<'_>, labels: &[(&str, &dyn Display)], counter: &AtomicU64) {
-    let count = counter.load(Relaxed);
+fn add_if_any(series: &mut Series<'_>, labels: &[(&str, &dyn Display)], count: u64) {
     if count > 0 {
         series.add("", labels, count);
     }
 }
 
-/// Counters by name, each made when it is first needed.
-#[derive(Debug)]
-struct Named<K, V>(RwLock<NamedMap<K, Arc<V>>>);
-
-impl<K, V> Default for Named<K, V> {
-    fn default() -> Self {
-        Self(RwLock::default())
-    }
-}
-
-impl<K: Clone + Eq + Hash + Display, V: Default> Named<K, V> {
-    /// Lets `count` add to the counters of `name`.
-    fn with(&self, name: &K, count: impl FnOnce(&V)) {
-        if let Some(counters) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return count(counters);
-        }
-        count(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
-    }
-
-    /// All of them, sorted by name.
-    fn all(&self) -> Vec<(K, Arc<V>)> {
-        let counters = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = counters.iter().map(|(name, counters)| (name.clone(), Arc::clone(counters))).collect();
-        all.sort_by_key(|(name, _)| name.to_string());
-        all
-    }
+fn sorted<K: Display, V>(counters: &NamedMap<K, V>) -> Vec<(&K, &V)> {
+    let mut sorted: Vec<_> = counters.iter().collect();
+    sorted.sort_by_key(|(name, _)| name.to_string());
+    sorted
 }
 
 #[cfg(test)]
@@ -294,7 +298,7 @@ mod tests {
     fn a_request_counts_for_its_target_alone() {
         let observer = PrometheusObserver::default();
         let target: Target = "pool:fast".parse().unwrap();
-        observer.0.request(&target, Outcome::Refused, Duration::from_millis(15));
+        observer.0.counts.own().request(&target, Outcome::Refused, Duration::from_millis(15));
         let text = observer.handle().render();
         for line in [
             r#"tidegate_requests_total{target="pool:fast",outcome="refused"} 1"#,

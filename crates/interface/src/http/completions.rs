@@ -1,8 +1,10 @@
 //! Every operation that is answered by a model: chat completions first of all.
 
 use std::{
+    future::{Future, poll_fn},
     hash::{BuildHasher, BuildHasherDefault},
     pin::pin,
+    task::Poll,
 };
 
 use http::{Response, header};
@@ -35,11 +37,12 @@ impl<C: LlmClient> DataPlane<C> {
         id: &RequestId,
     ) -> Result<Outgoing<ResponseBody<C::Stream>>, Refusal> {
         let mut attempt = pin!(self.attempt(request, id));
-        tokio::select! {
-            biased;
-            answered = &mut attempt => answered,
-            () = self.lifecycle.ending() => Err(Refusal::shutting_down()),
-        }
+        poll_fn(|context| match attempt.as_mut().poll(context) {
+            // The connection whose task this is has it polled when the gateway ends.
+            Poll::Pending if self.lifecycle.is_ending() => Poll::Ready(Err(Refusal::shutting_down())),
+            answered => answered,
+        })
+        .await
     }
 
     async fn attempt(

@@ -5,8 +5,9 @@
 //! that hung up from one that only finished sending, and tokens nobody reads cost money.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
+    pin::Pin,
     task::{Poll, ready},
     time::Duration,
 };
@@ -83,6 +84,8 @@ enum Heard {
 
 impl Connection {
     async fn converse<S: HttpService>(&mut self, service: &S) -> io::Result<()> {
+        // Noted once: whatever is answered within this task is polled when the phase changes.
+        poll_fn(|context| Poll::Ready(Pin::new(&mut self.draining).poll(context).is_ready())).await;
         let mut rest = self.limits.header_timeout;
         loop {
             let head = match self.listen(rest).await {
@@ -112,7 +115,7 @@ impl Connection {
             loop {
                 match scan.take(&mut self.socket.buffer, self.limits.head) {
                     Ok(Some(head)) => {
-                        let head = RequestHead::parse(&head, self.limits.head);
+                        let head = RequestHead::parse(head, self.limits.head);
                         return Poll::Ready(head.map_or_else(Heard::Nonsense, Heard::Request));
                     }
                     Err(error) => return Poll::Ready(Heard::Nonsense(error)),
@@ -128,7 +131,7 @@ impl Connection {
                     }
                     Poll::Pending => {}
                 }
-                if !is_begun && std::pin::Pin::new(&mut self.draining).poll(context).is_ready() {
+                if !is_begun && Pin::new(&mut self.draining).poll(context).is_ready() {
                     return Poll::Ready(Heard::Nothing);
                 }
                 ready!(self.patience.poll_over(deadline.at(), context));

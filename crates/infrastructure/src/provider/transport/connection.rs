@@ -119,7 +119,7 @@ impl Connection {
         loop {
             let malformed = |_: HeadError| Cause::Malformed;
             if let Some(head) = scan.take(&mut self.buffer, HEAD_LIMITS).map_err(malformed)? {
-                let head = ResponseHead::parse(&head, HEAD_LIMITS).map_err(malformed)?;
+                let head = ResponseHead::parse(head, HEAD_LIMITS).map_err(malformed)?;
                 if !head.is_interim() {
                     return Ok(head);
                 }

@@ -7,10 +7,7 @@ use std::{
 
 use tidegate_domain::config::{Accepted, ReloadOutcome};
 
-use super::{
-    super::text::{Family, Kind, Text},
-    add_one,
-};
+use super::super::text::{Family, Kind, Text};
 
 const RELOADS: Family = ("tidegate_config_reloads_total", "Reloads of the configuration by result", Kind::Counter);
 const LAST_RELOAD: Family = (
@@ -51,7 +48,7 @@ impl OfConfiguration {
             ReloadOutcome::Unchanged => (&self.unchanged, false),
             ReloadOutcome::Rejected(_) => (&self.rejected, true),
         };
-        add_one(counter);
+        counter.fetch_add(1, Relaxed);
         self.is_last_reload_rejected.store(is_rejected, Relaxed);
     }
 
