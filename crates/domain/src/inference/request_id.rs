@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use arrayvec::ArrayString;
+
 /// Identifies one request in headers, logs and traces.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RequestId(Text);
@@ -9,18 +11,18 @@ pub struct RequestId(Text);
 /// How long an id is that the gateway makes.
 const MADE: usize = 36;
 
-/// An id as long as the gateway's own is one of these, whoever made it: so equal ids are equal.
+/// An id that is no longer than the gateway's own is one of these, whoever made it: so equal ids are equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Text {
     /// In place: a request copies its id several times.
-    Made([u8; MADE]),
-    Other(Arc<str>),
+    Short(ArrayString<MADE>),
+    Long(Arc<str>),
 }
 
 impl RequestId {
     /// Wraps an id that is unique enough for its reader; the gateway makes `req_` and 32 hexadecimal digits.
     pub fn new(id: &str) -> Self {
-        Self(id.as_bytes().try_into().map_or_else(|_| Text::Other(id.into()), Text::Made))
+        Self(ArrayString::from(id).map_or_else(|_| Text::Long(id.into()), Text::Short))
     }
 
     /// Makes an id of 128 random bits.
@@ -30,15 +32,14 @@ impl RequestId {
         for (place, digit) in id[4..].iter_mut().rev().enumerate() {
             *digit = DIGITS[((bits >> (4 * place)) & 0xF) as usize];
         }
-        Self(Text::Made(id))
+        Self(Text::Short(ArrayString::from_byte_string(&id).unwrap_or_default()))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // It was text when it came.
-            Text::Made(id) => std::str::from_utf8(id).unwrap_or_default(),
-            Text::Other(id) => id,
+            Text::Short(id) => id,
+            Text::Long(id) => id,
         }
     }
 }

@@ -10,7 +10,10 @@ use std::{
 
 use bytes::BytesMut;
 use tidegate_http1::{HeadError, HeadLimits, HeadScan, ResponseHead};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::{
+    io::{AsyncReadExt, AsyncWrite},
+    runtime::{self, Handle},
+};
 
 use super::{message::Message, wire::Wire};
 
@@ -28,6 +31,7 @@ const MAX_JOINED_BODY: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Connection {
     wire: Wire,
+    runtime: runtime::Id,
     /// What was read and belongs to nobody yet.
     pub(super) buffer: BytesMut,
     next_read: usize,
@@ -76,7 +80,12 @@ thread_local! {
 
 impl Connection {
     pub(super) fn new(wire: Wire) -> Self {
-        Self { wire, buffer: BytesMut::new(), next_read: SMALL_READ }
+        Self { wire, runtime: Handle::current().id(), buffer: BytesMut::new(), next_read: SMALL_READ }
+    }
+
+    /// The runtime that it lives in.
+    pub(super) fn runtime(&self) -> runtime::Id {
+        self.runtime
     }
 
     /// Whether it can serve again, as far as can be known: nothing was said out of turn, and nobody has hung up.

@@ -45,7 +45,6 @@ struct Idle {
     connection: Connection,
     /// The round in which it was put to rest.
     since: u32,
-    runtime: runtime::Id,
 }
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -73,7 +72,7 @@ impl Host {
         loop {
             let mut idle = {
                 let mut shard = lock(&self.shards[shard]);
-                let at = shard.iter().rposition(|idle| idle.runtime == runtime)?;
+                let at = shard.iter().rposition(|idle| idle.connection.runtime() == runtime)?;
                 shard.remove(at)
             };
             if idle.connection.is_usable() {
@@ -85,7 +84,7 @@ impl Host {
     /// Puts a connection to rest.
     pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
         connection.rest();
-        let idle = Idle { connection, since: self.round.load(Ordering::Relaxed), runtime: Handle::current().id() };
+        let idle = Idle { connection, since: self.round.load(Ordering::Relaxed) };
         let mut shard = lock(&self.shards[self.own()]);
         if shard.len() < MAX_IDLE {
             shard.push(idle);
