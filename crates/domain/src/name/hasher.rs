@@ -2,14 +2,18 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
 };
 
 /// A map by names of the configuration.
 pub type NamedMap<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
 
 /// Lets `with` change what is kept under `name`; it is made when it is first needed.
-pub fn with_named<K: Clone + Eq + Hash, V: Default>(map: &mut NamedMap<K, V>, name: &K, with: impl FnOnce(&mut V)) {
+pub fn with_named<K: Clone + Eq + Hash, V: Default, S: BuildHasher>(
+    map: &mut HashMap<K, V, S>,
+    name: &K,
+    with: impl FnOnce(&mut V),
+) {
     match map.get_mut(name) {
         Some(kept) => with(kept),
         None => with(map.entry(name.clone()).or_default()),

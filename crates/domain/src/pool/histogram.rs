@@ -110,7 +110,9 @@ mod tests {
     fn two_say_together_what_one_would_say() {
         let of = |millis: &[u64]| {
             let mut histogram = Histogram::default();
-            millis.iter().for_each(|millis| histogram.observe(Duration::from_millis(*millis)));
+            for millis in millis {
+                histogram.observe(Duration::from_millis(*millis));
+            }
             histogram
         };
         let mut sum = of(&[3, 1000]);
