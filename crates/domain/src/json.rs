@@ -289,7 +289,7 @@ impl<'a> Scanner<'a> {
         for _ in 0..SHORT {
             let Some(marks) = marks_at(bytes, self.at) else { break };
             if marks == 0 {
-                self.at += BLOCK;
+                self.at = (self.at + BLOCK).min(bytes.len());
                 continue;
             }
             let end = self.at + first_of(marks);

@@ -42,9 +42,15 @@ pub(super) fn plain_until(bytes: &[u8], from: usize) -> Option<usize> {
 /// How many bytes are looked at together.
 pub(super) const BLOCK: usize = 16;
 
-/// The marks of the block that begins at `from`; `None` if so many bytes are not left.
+/// The marks of the block that begins at `from`, or of what is left of one at the end; `None` if nothing is, or `bytes` are fewer than a block.
 pub(super) fn marks_at(bytes: &[u8], from: usize) -> Option<u32> {
-    bytes.get(from..)?.first_chunk().map(|block| marks(*block))
+    let rest = bytes.get(from..)?;
+    if let Some(block) = rest.first_chunk() {
+        return Some(marks(*block));
+    }
+    // The last block of all, without those of its bytes that stand before.
+    let before = BLOCK - rest.len();
+    bytes.last_chunk().map(|block| marks(*block) >> before)
 }
 
 /// Which of the bytes the first mark is on.

@@ -94,24 +94,15 @@ impl RetryBudget {
 
     /// Lets deposits fade and the floor fill up, in whole milliseconds, so that no fraction is lost however often it is asked.
     fn refresh(&mut self, now: Instant) {
-        let elapsed = u64::try_from(now.saturating_duration_since(self.refreshed).as_millis()).unwrap_or(u64::MAX);
-        if elapsed == 0 {
+        // Most requests come within the same millisecond as the one before.
+        if now < self.refreshed + Duration::from_millis(1) {
             return;
         }
+        let elapsed = u64::try_from(now.saturating_duration_since(self.refreshed).as_millis()).unwrap_or(u64::MAX);
         self.refreshed += Duration::from_millis(elapsed);
         let window = u64::try_from(self.policy.window.as_millis()).unwrap_or(u64::MAX).max(1);
-        let part = elapsed.min(window);
-        // In a word where it fits: a division of two costs more than all the rest.
-        let faded = self.deposits.checked_mul(part).map_or_else(
-            || {
-                (u128::from(self.deposits) * u128::from(part))
-                    .div_ceil(u128::from(window))
-                    .try_into()
-                    .unwrap_or(u64::MAX)
-            },
-            |product| product.div_ceil(window),
-        );
-        self.deposits = self.deposits.saturating_sub(faded);
+        let faded = (u128::from(self.deposits) * u128::from(elapsed.min(window))).div_ceil(u128::from(window));
+        self.deposits = self.deposits.saturating_sub(u64::try_from(faded).unwrap_or(u64::MAX));
         // A thousandth of an attempt per millisecond is one per second.
         let filled = elapsed.saturating_mul(u64::from(self.policy.per_second));
         self.floor = self.floor.saturating_add(filled).min(self.full_floor());
