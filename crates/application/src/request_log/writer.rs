@@ -17,7 +17,7 @@ use tokio::{
 use super::{RequestLogPolicy, RequestStore};
 
 /// The most requests that are written at once.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 /// How long the first of a batch waits for others,
 const LINGER: Duration = Duration::from_millis(500);
 /// and how often it looks whether there are enough: to wait for each would wake this task as often as one is sampled.
