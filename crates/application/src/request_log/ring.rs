@@ -28,11 +28,6 @@ impl Ring {
         Self { slots: (0..slots).map(|_| Slot::default()).collect(), tickets: AtomicUsize::new(0) }
     }
 
-    /// Whether it has no room for anything.
-    pub(super) fn is_none(&self) -> bool {
-        self.slots.is_empty()
-    }
-
     /// Puts a record in the place of the oldest one, which is given back unless somebody still reads it.
     pub(super) fn push(&self, record: RequestRecord) -> Option<RequestRecord> {
         let (ticket, mut slot) = self.next()?;
@@ -61,7 +56,7 @@ impl Ring {
 
     /// The next ticket, and its slot; `None` if there is no room for anything.
     fn next(&self) -> Option<(usize, MutexGuard<'_, Option<Kept>>)> {
-        if self.is_none() {
+        if self.slots.is_empty() {
             return None;
         }
         let ticket = self.tickets.fetch_add(1, Relaxed);
@@ -75,5 +70,53 @@ impl Ring {
         let mut records: Vec<_> = self.slots.iter().filter_map(held).collect();
         records.sort_by(|(one, _), (other, _)| other.cmp(one));
         records.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant, SystemTime};
+
+    use tidegate_domain::{inference::RequestId, observe::Outcome, routing::Trace};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin; nothing depends on which one it is")]
+    fn record(id: &str) -> RequestRecord {
+        RequestRecord {
+            trace: Trace::new(RequestId::new(id), "pool:p".parse().unwrap(), (1, 7)),
+            outcome: Outcome::Completed,
+            usage: None,
+            received: SystemTime::UNIX_EPOCH,
+            opened: Instant::now(),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn ids(records: &[Arc<RequestRecord>]) -> Vec<&str> {
+        records.iter().map(|record| record.trace.request_id.as_str()).collect()
+    }
+
+    #[test]
+    fn the_oldest_is_given_back_unless_somebody_reads_it() {
+        let ring = Ring::new(2);
+        assert!(ring.push(record("a")).is_none() && ring.push(record("b")).is_none());
+        assert_eq!(ring.push(record("c")).unwrap().trace.request_id.as_str(), "a");
+        let read = ring.records();
+        assert!(ring.push(record("d")).is_none(), "b is being read");
+        ring.share(Arc::new(record("e")));
+        assert_eq!((ids(&read), ids(&ring.records())), (vec!["c", "b"], vec!["e", "d"]));
+        let kept = Arc::new(record("f"));
+        ring.share(Arc::clone(&kept));
+        assert!(ring.push(record("g")).is_some() && ring.push(record("h")).is_none(), "f is somebody else's too");
+        assert_eq!(kept.trace.request_id.as_str(), "f");
+    }
+
+    #[test]
+    fn a_ring_without_slots_keeps_nothing() {
+        let ring = Ring::new(0);
+        assert!(ring.push(record("a")).is_none());
+        ring.share(Arc::new(record("b")));
+        assert!(ring.records().is_empty());
     }
 }
