@@ -21,9 +21,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::peers::{Caller, start_upstream};
 
-/// Allocations for a whole answer, connections and routing table being there: 19 when they were counted, and room for one change of a
+/// Allocations for a whole answer, connections and routing table being there: 9 when they were counted, and room for one change of a
 /// few.
-const PER_REQUEST: u64 = 22;
+const PER_REQUEST: u64 = 12;
 /// Allocations for each further piece of a stream.
 const PER_CHUNK: u64 = 0;
 
