@@ -12,7 +12,7 @@ use tidegate_domain::{
     observe::{Event, Observer, Outcome},
     pool::{Histogram, LatencySummary},
     routing::Trace,
-    sharded::Sharded,
+    sharded::{Sharded, add_each},
 };
 
 /// Counts what became of requests, by target.
@@ -157,7 +157,7 @@ impl Tally {
         } = self;
         *requests += other.requests;
         *completed += other.completed;
-        failures.iter_mut().zip(&other.failures).for_each(|(own, other)| *own += other);
+        add_each(failures, &other.failures);
         *none_available += other.none_available;
         *refused += other.refused;
         *abandoned += other.abandoned;

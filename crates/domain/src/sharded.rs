@@ -25,6 +25,16 @@ thread_local! {
     static THREAD: usize = THREADS.fetch_add(1, Relaxed);
 }
 
+/// Which of so many shards is this thread's.
+pub fn own_of(shards: usize) -> usize {
+    THREAD.with(|thread| thread % shards)
+}
+
+/// Adds each of `counts` to its sum.
+pub fn add_each(sums: &mut [u64], counts: &[u64]) {
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
 impl<T: Default> Default for Sharded<T> {
     fn default() -> Self {
         Self((0..SHARDS).map(|_| Shard::default()).collect())
@@ -34,7 +44,7 @@ impl<T: Default> Default for Sharded<T> {
 impl<T> Sharded<T> {
     /// The one of this thread.
     pub fn own(&self) -> MutexGuard<'_, T> {
-        lock(&self.0[THREAD.with(|thread| thread % self.0.len())])
+        lock(&self.0[own_of(self.0.len())])
     }
 
     /// Each of them, one after the other.

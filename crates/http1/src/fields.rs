@@ -28,14 +28,7 @@ impl Fields {
 
     /// The value of the first field of that name, written in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let last = name.as_bytes().last();
-        // Of names that are as long, most end otherwise.
-        let may_be =
-            |found: &[u8]| found.len() == name.len() && found.last().map(u8::to_ascii_lowercase).as_ref() == last;
-        let is_it = |place: &&Place| {
-            let found = self.at(&place.name);
-            may_be(found) && (found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes()))
-        };
+        let is_it = |place: &&Place| is_named(self.at(&place.name), name.as_bytes());
         self.places.iter().find(is_it).map(|place| self.at(&place.value))
     }
 
@@ -68,6 +61,13 @@ impl Fields {
     fn at(&self, place: &Range<u32>) -> &[u8] {
         &self.head[place.start as usize..place.end as usize]
     }
+}
+
+/// Whether a field's name is the one that is written in lower case. Most are written so; of others that are as long, most end otherwise.
+pub(crate) fn is_named(found: &[u8], lower: &[u8]) -> bool {
+    found.len() == lower.len()
+        && found.last().map(u8::to_ascii_lowercase).as_ref() == lower.last()
+        && (found == lower || found.eq_ignore_ascii_case(lower))
 }
 
 /// Where the fields stand that were found in `head`.

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{StatusCode, Version};
 use wide::u8x16;
 
-use crate::Body;
+use crate::{Body, fields::is_named};
 
 /// The most header fields that are read, whatever the limits allow.
 const MOST_HEADERS: usize = 256;
@@ -160,28 +160,28 @@ impl Framing {
     pub(crate) fn read(fields: &[httparse::Header<'_>]) -> Result<Self, HeadError> {
         let mut framing = Self::default();
         for field in fields {
-            framing.note(field.name, field.value)?;
+            framing.note(field.name.as_bytes(), field.value)?;
         }
         Ok(framing)
     }
 
-    fn note(&mut self, name: &str, value: &[u8]) -> Result<(), HeadError> {
-        if is_named(name, "content-length") {
+    fn note(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
+        if is_named(name, b"content-length") {
             let length = digits(value).ok_or(HeadError::Length)?;
             self.repeated |= self.length.is_some();
             self.contradicted |= self.length.is_some_and(|known| known != length);
             self.length = Some(length);
-        } else if is_named(name, "transfer-encoding") {
+        } else if is_named(name, b"transfer-encoding") {
             let is_chunked = value.eq_ignore_ascii_case(b"chunked");
             // Twice is as foreign as something else: nobody sends it, and readers differ.
             self.is_foreign |= self.is_chunked || !is_chunked;
             self.is_chunked |= is_chunked;
-        } else if is_named(name, "connection") {
+        } else if is_named(name, b"connection") {
             for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 self.closes |= option.eq_ignore_ascii_case(b"close");
                 self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
             }
-        } else if is_named(name, "expect") {
+        } else if is_named(name, b"expect") {
             self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
         }
         Ok(())
@@ -198,11 +198,6 @@ impl Framing {
 }
 
 /// Digits and nothing else: no sign, no space, no comma.
-/// Whether `name` is the one that is written in lower case. Most are written so, or of another length.
-fn is_named(name: &str, lower: &str) -> bool {
-    name == lower || name.eq_ignore_ascii_case(lower)
-}
-
 fn digits(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;

@@ -140,7 +140,8 @@ impl<C> LiveInstance<C> {
     pub(crate) fn statistics(&self, now: Instant) -> InstanceStatistics {
         let exclusion = self.exclusion(now);
         let guarded = self.state.lock();
-        let tallied = guarded.tally.read();
+        let tally = &guarded.tally;
+        let failures_by_kind = tally.failures();
         InstanceStatistics {
             id: self.spec.id.clone(),
             label: self.label.clone(),
@@ -153,17 +154,17 @@ impl<C> LiveInstance<C> {
             exclusion,
             in_flight: self.state.in_flight(),
             concurrency_limit: self.state.concurrency_limit(),
-            attempts: tallied.attempts,
-            successes: tallied.successes,
-            failures: tallied.failures.iter().map(|(_, count)| count).sum(),
-            failures_by_kind: tallied.failures,
-            consecutive_faults: tallied.consecutive_faults,
+            attempts: tally.attempts,
+            successes: tally.successes,
+            failures: failures_by_kind.iter().map(|(_, count)| count).sum(),
+            failures_by_kind,
+            consecutive_faults: tally.consecutive,
             last_fault: guarded.last_fault,
             last_check: guarded.checks.last,
-            first_content: tallied.first_content,
-            duration: tallied.duration,
-            input_tokens: tallied.input_tokens,
-            output_tokens: tallied.output_tokens,
+            first_content: tally.first_content.summary(),
+            duration: tally.duration.summary(),
+            input_tokens: tally.input_tokens,
+            output_tokens: tally.output_tokens,
         }
     }
 }

@@ -2,37 +2,20 @@
 
 use std::time::Duration;
 
-use tidegate_domain::{
-    fault::FaultKind,
-    inference::Usage,
-    pool::{Histogram, LatencySummary},
-};
+use tidegate_domain::{fault::FaultKind, inference::Usage, pool::Histogram};
 
 /// What an instance has done since the process started.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    attempts: u64,
-    successes: u64,
+    pub(super) attempts: u64,
+    pub(super) successes: u64,
     failures: [u64; FaultKind::ALL.len()],
     /// Failures in a row that count against the instance.
-    consecutive: u32,
-    first_content: Histogram,
-    duration: Histogram,
-    input_tokens: u64,
-    output_tokens: u64,
-}
-
-/// What a tally says.
-#[derive(Debug)]
-pub(crate) struct Tallied {
-    pub(crate) attempts: u64,
-    pub(crate) successes: u64,
-    pub(crate) failures: Vec<(FaultKind, u64)>,
-    pub(crate) consecutive_faults: u32,
-    pub(crate) first_content: Option<LatencySummary>,
-    pub(crate) duration: Option<LatencySummary>,
-    pub(crate) input_tokens: u64,
-    pub(crate) output_tokens: u64,
+    pub(super) consecutive: u32,
+    pub(super) first_content: Histogram,
+    pub(super) duration: Histogram,
+    pub(super) input_tokens: u64,
+    pub(super) output_tokens: u64,
 }
 
 impl Tally {
@@ -60,18 +43,9 @@ impl Tally {
         self.output_tokens += usage.output_tokens;
     }
 
-    /// What it says now.
-    pub(super) fn read(&self) -> Tallied {
+    /// What failed, by the fault, as far as it did.
+    pub(super) fn failures(&self) -> Vec<(FaultKind, u64)> {
         let failures = FaultKind::ALL.iter().zip(&self.failures).map(|(kind, count)| (*kind, *count));
-        Tallied {
-            attempts: self.attempts,
-            successes: self.successes,
-            failures: failures.filter(|(_, count)| *count > 0).collect(),
-            consecutive_faults: self.consecutive,
-            first_content: self.first_content.summary(),
-            duration: self.duration.summary(),
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-        }
+        failures.filter(|(_, count)| *count > 0).collect()
     }
 }

@@ -149,12 +149,8 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Passes every level of the route, waiting where that is allowed: all of them, or none.
     pub(super) async fn admit(mut self: Box<Self>, demand: Demand) -> Result<Box<Self>, CompletionError> {
-        if self.route.levels.is_empty() {
-            return Ok(self);
-        }
-        let route = Arc::clone(&self.route);
-        for level in &route.levels {
-            match level.gate.admit(demand, self.deadline.into_std()).await {
+        for at in 0..self.route.levels.len() {
+            match self.route.levels[at].gate.admit(demand, self.deadline.into_std()).await {
                 Ok(place) => self.ledger.admitted(place),
                 Err(refusal) => {
                     self.ledger.refused();

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::sharded::add_each;
+
 const BUCKETS: usize = 40;
 const FIRST: f64 = 0.001;
 const GROWTH: f64 = 1.5;
@@ -46,7 +48,7 @@ impl Histogram {
 
     /// Counts whatever `other` has counted.
     pub fn add(&mut self, other: &Self) {
-        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| *own += other);
+        add_each(&mut self.buckets, &other.buckets);
         self.micros = self.micros.saturating_add(other.micros);
     }
 

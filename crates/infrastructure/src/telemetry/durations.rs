@@ -4,6 +4,8 @@
 
 use std::{fmt::Display, time::Duration};
 
+use tidegate_domain::sharded::add_each;
+
 use super::text::Series;
 
 /// Upper bounds of the buckets, in milliseconds: those of the OpenTelemetry conventions for generative AI.
@@ -27,7 +29,7 @@ impl Durations {
 
     /// Counts whatever `other` has counted.
     pub(super) fn add(&mut self, other: &Self) {
-        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| *own += other);
+        add_each(&mut self.buckets, &other.buckets);
         self.micros = self.micros.saturating_add(other.micros);
     }
 

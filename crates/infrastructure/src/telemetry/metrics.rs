@@ -19,7 +19,7 @@ use tidegate_domain::{
     inference::Usage,
     name::{InstanceId, NamedMap, Target, with_named},
     observe::{Event, NotStored, Observer, Outcome},
-    sharded::Sharded,
+    sharded::{Sharded, add_each},
 };
 
 use self::configuration::OfConfiguration;
@@ -151,7 +151,7 @@ impl Observer for PrometheusObserver {
 
 impl OfTarget {
     fn add(&mut self, other: &Self) {
-        self.outcomes.iter_mut().zip(&other.outcomes).for_each(|(own, other)| *own += other);
+        add_each(&mut self.outcomes, &other.outcomes);
         self.durations.add(&other.durations);
     }
 }
@@ -159,7 +159,7 @@ impl OfTarget {
 impl OfInstance {
     fn add(&mut self, other: &Self) {
         self.answered += other.answered;
-        self.faults.iter_mut().zip(&other.faults).for_each(|(own, other)| *own += other);
+        add_each(&mut self.faults, &other.faults);
         self.panics += other.panics;
         self.durations.add(&other.durations);
     }

@@ -1,7 +1,6 @@
 //! The body of a response: whole, a stream of events, or what a router made.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -15,7 +14,7 @@ use tidegate_application::{
 };
 
 use super::refusal::{broken_stream, interrupted_stream};
-use crate::server::{Lifecycle, PhaseReached};
+use crate::server::Lifecycle;
 
 /// The body of a response of the data plane.
 pub(crate) enum ResponseBody<S> {
@@ -68,7 +67,6 @@ pub(crate) struct EventBody<S> {
     // Dropped at the end, and with it whatever is still going on upstream.
     stream: Option<Box<CompletionStream<S>>>,
     lifecycle: Lifecycle,
-    ending: PhaseReached,
     /// How it ends should it break or be cut.
     failure: StreamFailure,
 }
@@ -80,7 +78,7 @@ impl<S: AnswerStream> EventBody<S> {
             Some(_) => StreamFailure::Cut,
             None => StreamFailure::of(operation),
         };
-        Self { stream: Some(stream), ending: lifecycle.ending(), lifecycle: lifecycle.clone(), failure }
+        Self { stream: Some(stream), lifecycle: lifecycle.clone(), failure }
     }
 
     /// What the body is.
@@ -90,6 +88,7 @@ impl<S: AnswerStream> EventBody<S> {
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        // The connection whose task this is has it polled when the gateway ends.
         if self.lifecycle.is_ending() {
             return self.end_with(interrupted_stream(&self.failure));
         }
@@ -105,9 +104,6 @@ impl<S: AnswerStream> EventBody<S> {
             Poll::Ready(None) => {
                 self.stream = None;
                 Poll::Ready(None)
-            }
-            Poll::Pending if Pin::new(&mut self.ending).poll(context).is_ready() => {
-                self.end_with(interrupted_stream(&self.failure))
             }
             Poll::Pending => Poll::Pending,
         }

@@ -78,7 +78,7 @@ fn check_media_type(operation: Operation, fields: &Fields) -> Result<(), Refusal
     let media_type = text("content-type");
     let starts_with =
         |other: &str| media_type.get(..other.len()).is_some_and(|start| start.eq_ignore_ascii_case(other.as_bytes()));
-    let is_fine = media_type == b"application/json" || operation.takes_form() && ingress::is_form(fields);
+    let is_fine = operation.takes_form() && ingress::is_form(fields);
     if !is_fine && OTHERS.into_iter().any(starts_with) {
         return Err(Refusal::unsupported_media_type("the body must be JSON: send content-type: application/json"));
     }

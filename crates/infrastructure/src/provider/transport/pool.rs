@@ -6,13 +6,14 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
     time::Duration,
 };
 
 use http::Uri;
+use tidegate_domain::sharded::own_of;
 use tokio::{
     runtime::{self, Handle},
     time::sleep,
@@ -45,12 +46,6 @@ struct Idle {
     connection: Connection,
     /// The round in which it was put to rest.
     since: u32,
-}
-
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Host {
@@ -96,7 +91,7 @@ impl Host {
     }
 
     fn own(&self) -> usize {
-        THREAD.with(|thread| thread % self.shards.len())
+        own_of(self.shards.len())
     }
 
     /// Closes what has rested too long or was hung up on; whether any is left.
