@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
-# Builds the release binary twice: once to count which of its code runs under load, and once more, laid out and optimised for that.
+# Builds the release binary for what it does most of the time: once so that it counts which of its code runs under load, and once more, optimised
+# for that. Where LLVM's post-link optimizer is installed too, it then counts every branch of the result, and lays it out anew.
 #
 # Needs the `llvm-profdata` of the compiler's own LLVM (`rustc --version --verbose` names it): `rustup component add llvm-tools`, or a path
-# in LLVM_PROFDATA. The result is target/profile-guided/<host>/release/tidegate.
+# in LLVM_PROFDATA. The optimizer is `llvm-bolt`, or a path in LLVM_BOLT; with `LLVM_BOLT=` it is left out. The result is
+# target/profile-guided/<host>/release/tidegate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly HOST=$(rustc --print host-tuple)
 readonly TARGET="$PWD/target/profile-guided"
+readonly RESULT="$TARGET/$HOST/release/tidegate"
 readonly COUNTS="$TARGET/counts"
 readonly PROFDATA=${LLVM_PROFDATA:-$(rustc --print sysroot)/lib/rustlib/$HOST/bin/llvm-profdata}
+readonly BOLT=${LLVM_BOLT-$(type -P llvm-bolt || true)}
 readonly UPSTREAMS=(127.0.0.1:9481 127.0.0.1:9482)
 readonly GATEWAY=127.0.0.1:9483
 
 build() {
     # With a target named, build scripts and macros are built without the flags.
-    RUSTFLAGS="$1" cargo build --release --locked -p tidegate --target "$HOST" --target-dir "$TARGET"
+    CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="$1" cargo build --release --locked -p tidegate --target "$HOST" --target-dir "$TARGET"
 }
 
 started=()
@@ -31,7 +35,8 @@ start() {
     started+=($!)
 }
 
-# What a gateway does most of the time: pass on and translate, whole and streamed, and whatever it does to start, to stop and to keep its records.
+# Has the gateway `$1` do what it does most of the time: pass on and translate, whole and streamed, and whatever it does to start, to stop and to
+# keep its records. It starts twice, for a store that is there already is opened in another way than one that is made.
 train() {
     local bench="$PWD/target/release/tidegate-bench" stage
     stage=$(mktemp -d)
@@ -57,24 +62,42 @@ api_key = "none"
 [pools.fast]
 instances = [{ id = "a", model = "a:mock" }, { id = "b", model = "b:mock" }]
 CONFIG
-    start "$bench" mock --listen "${UPSTREAMS[0]}" --also-listen "${UPSTREAMS[1]}" --gap-ms 1
-    LLVM_PROFILE_FILE="$COUNTS/%p.profraw" start "$TARGET/$HOST/release/tidegate" serve --config "$stage/tidegate.toml"
-    until "$bench" load "$GATEWAY" --requests 64 2>/dev/null; do sleep 0.2; done
-    "$bench" load "$GATEWAY" --requests 40000
-    "$bench" load "$GATEWAY" --shape stream --requests 2000
-    "$bench" load "$GATEWAY" --protocol messages --requests 20000
-    "$bench" load "$GATEWAY" --protocol messages --shape stream --requests 1000
-    stop
+    for _ in first again; do
+        start "$bench" mock --listen "${UPSTREAMS[0]}" --also-listen "${UPSTREAMS[1]}" --gap-ms 1
+        LLVM_PROFILE_FILE="$COUNTS/%p.profraw" start "$1" serve --config "$stage/tidegate.toml"
+        until "$bench" load "$GATEWAY" --requests 64 2>/dev/null; do sleep 0.2; done
+        "$bench" load "$GATEWAY" --requests 40000
+        "$bench" load "$GATEWAY" --shape stream --requests 2000
+        "$bench" load "$GATEWAY" --protocol messages --requests 20000
+        "$bench" load "$GATEWAY" --protocol messages --shape stream --requests 1000
+        stop
+    done
     rm -r "$stage"
+}
+
+# Lays the result out anew: what runs stands together, block by block, and what does not is out of its way.
+lay_out() {
+    local merge=${BOLT/llvm-bolt/merge-fdata}
+    "$BOLT" "$RESULT" -instrument -instrumentation-file="$COUNTS/branches" -instrumentation-file-append-pid -o "$TARGET/counting"
+    train "$TARGET/counting"
+    "$merge" "$COUNTS"/branches.*.fdata >"$TARGET/branches.fdata"
+    # Pages of the usual size: of larger ones, what never runs would be in memory too.
+    "$BOLT" "$RESULT" -data="$TARGET/branches.fdata" -reorder-blocks=ext-tsp -reorder-functions=cdsort -split-functions -split-all-cold \
+        -split-eh -icf=1 -lite=0 -no-huge-pages -o "$TARGET/laid-out"
+    mv "$TARGET/laid-out" "$RESULT"
 }
 
 "$PROFDATA" --version >/dev/null
 cargo build --release --locked -p tidegate-bench
 rm -rf "$COUNTS"
+mkdir -p "$COUNTS"
 build "-Cprofile-generate=$COUNTS"
-train
-"$PROFDATA" merge --output "$TARGET/merged.profdata" "$COUNTS"
+train "$RESULT"
+"$PROFDATA" merge --output "$TARGET/merged.profdata" "$COUNTS"/*.profraw
 # What ran lies side by side in the file, so that what never runs stays out of memory.
 "$PROFDATA" show --covered "$TARGET/merged.profdata" | sed 's/^.*;//' >"$TARGET/order.txt"
-build "-Cprofile-use=$TARGET/merged.profdata -Clink-arg=-Wl,--symbol-ordering-file=$TARGET/order.txt -Clink-arg=-Wl,--no-warn-symbol-ordering"
-echo "$TARGET/$HOST/release/tidegate"
+build "-Cprofile-use=$TARGET/merged.profdata -Clink-arg=-Wl,--symbol-ordering-file=$TARGET/order.txt \
+-Clink-arg=-Wl,--no-warn-symbol-ordering -Clink-arg=-Wl,--emit-relocs"
+[[ -z $BOLT ]] || lay_out
+strip "$RESULT"
+echo "$RESULT"

@@ -72,11 +72,25 @@ impl<C: LlmClient> OrchestrationService<C> {
     ///
     /// # Errors
     /// [`CompletionError`] says why there is no answer, and when to come back if that is known.
-    pub async fn complete(
+    pub fn complete(
         &self,
         request: InferenceRequest,
         context: RequestContext,
-    ) -> Result<Completion<C::Stream>, CompletionError> {
+    ) -> impl Future<Output = Result<Completion<C::Stream>, CompletionError>> {
+        // Begun before it is polled: what a future is given, it keeps room for until its end.
+        let begun = self.begin(&request, context);
+        async move {
+            let (attempts, demand) = begun?;
+            attempts.admit(demand).await?.drive(request).await
+        }
+    }
+
+    /// Resolves the name, opens the account, and rules out whoever cannot serve the request.
+    fn begin(
+        &self,
+        request: &InferenceRequest,
+        context: RequestContext,
+    ) -> Result<(Box<Attempts<C>>, Demand), CompletionError> {
         let table = self.routes.load();
         let model = request.envelope().model();
         let Entry { route, wrapper, .. } = table
@@ -88,9 +102,9 @@ impl<C: LlmClient> OrchestrationService<C> {
         let demand = Demand { tokens: request.estimated_tokens(), caller, priority };
         let is_idempotent = is_idempotent.unwrap_or_else(|| !request.stores());
         let manners = Manners { timeout, consent, is_idempotent, marks };
-        let wishes = Wishes::of(&request, affinity);
+        let wishes = Wishes::of(request, affinity);
         let attempts = Attempts::new((Arc::clone(route), demand.tokens, wishes), ledger, manners);
-        attempts.fit(&request)?.admit(demand).await?.drive(request).await
+        Ok((attempts.fit(request)?, demand))
     }
 
     /// The table in force.

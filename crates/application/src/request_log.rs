@@ -7,9 +7,15 @@
 mod ring;
 mod writer;
 
-use std::{cell::RefCell, cmp::Reverse, fmt, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    cmp::Reverse,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
-use ring::Ring;
+use ring::{Held, Ring};
 use tidegate_domain::{
     inference::RequestId,
     name::Target,
@@ -22,12 +28,13 @@ use tokio::sync::mpsc;
 pub use writer::RequestWriter;
 
 thread_local! {
-    /// What the latest records that were overwritten leave behind.
-    static SPARE: RefCell<Vec<Trace>> = const { RefCell::new(Vec::new()) };
+    /// The latest records that were overwritten, for their room.
+    #[expect(clippy::vec_box, reason = "they are handed on in their boxes, and never moved")]
+    static SPARES: RefCell<Vec<Box<RequestRecord>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many of them are kept. Requests come, and end, in bursts of as many as there was news of at once.
-const SPARES: usize = 32;
+/// How many of those are kept. Requests come, and end, in bursts of as many as there was news of at once.
+const MAX_SPARES: usize = 32;
 
 /// How many requests wait for the store at most.
 const QUEUE: usize = 1024;
@@ -90,27 +97,35 @@ impl RequestLog {
     }
 
     /// Keeps a request that is over. It neither waits nor fails.
-    pub(crate) fn note(&self, record: RequestRecord) {
-        let Some(store) = self.store.as_ref().filter(|_| self.is_sampled(&record)) else {
-            if let Some(overwritten) = self.ring.push(record) {
-                keep(overwritten.trace);
+    pub(crate) fn note(&self, record: Box<RequestRecord>) {
+        let held = match self.store.as_ref().filter(|_| self.is_sampled(&record)) {
+            None => Held::Own(record),
+            Some(store) => {
+                let record = Arc::from(record);
+                if store.queue.try_send(Arc::clone(&record)).is_err() {
+                    store.observer.observe(&Event::RequestsNotStored { count: 1, reason: NotStored::QueueFull });
+                }
+                Held::Shared(record)
             }
-            return;
         };
-        let record = Arc::new(record);
-        if store.queue.try_send(Arc::clone(&record)).is_err() {
-            store.observer.observe(&Event::RequestsNotStored { count: 1, reason: NotStored::QueueFull });
+        if let Some(overwritten) = self.ring.push(held) {
+            keep(overwritten);
         }
-        self.ring.share(record);
     }
 
-    /// An empty trace; where there is one, in the room of a record that was overwritten on this thread: it was just looked at, while what
-    /// the allocator would give was not for a thousand requests.
-    pub(crate) fn open_trace(request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Trace {
-        match SPARE.with_borrow_mut(Vec::pop) {
-            Some(spare) => spare.reused(request_id, target, (revision, seed)),
-            None => Trace::new(request_id, target, (revision, seed)),
-        }
+    /// The record of a request that has just come in. Where there is one, it is in the room of another that was overwritten on this thread: that was
+    /// just looked at, while what the allocator would give was not for as many requests as are kept.
+    pub(crate) fn open(
+        request_id: RequestId,
+        target: Target,
+        decided_by: (u64, u64),
+        came: (SystemTime, Instant),
+    ) -> Box<RequestRecord> {
+        let Some(mut record) = SPARES.with_borrow_mut(Vec::pop) else {
+            return Box::new(RequestRecord::new(Trace::new(request_id, target, decided_by), came));
+        };
+        record.reopen((request_id, target), decided_by, came);
+        record
     }
 
     /// Finds a request: its document, from memory or from the store.
@@ -127,7 +142,7 @@ impl RequestLog {
 
     /// Finds a request that is still in memory.
     pub fn record(&self, id: &RequestId) -> Option<Arc<RequestRecord>> {
-        self.ring.records().into_iter().find(|record| record.trace.request_id == *id)
+        self.ring.find(id)
     }
 
     /// The requests in memory, the latest first.
@@ -160,9 +175,9 @@ impl RequestLog {
     }
 }
 
-fn keep(spare: Trace) {
-    SPARE.with_borrow_mut(|spares| {
-        if spares.len() < SPARES {
+fn keep(spare: Box<RequestRecord>) {
+    SPARES.with_borrow_mut(|spares| {
+        if spares.len() < MAX_SPARES {
             spares.push(spare);
         }
     });

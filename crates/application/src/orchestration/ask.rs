@@ -57,36 +57,42 @@ impl<S> Beginning<S> {
 }
 
 impl<C: LlmClient> Question<C> {
-    /// Asks for `part` of the answer to `request`.
-    pub(super) async fn ask(self, request: &InferenceRequest, part: Part<'_>) -> Result<Beginning<C::Stream>, Fault> {
-        let began = self.began;
-        let quota = OnceLock::new();
-        let card = self.instance.card.as_deref();
-        let call = Call {
-            request,
-            model: self.instance.spec.model.model(),
-            defaults: self.leg.manner.defaults_for(card),
-            request_id: &self.request_id,
-            received: self.received,
-            max_output: card.and_then(|card| card.max_output),
-            part,
-            quota: &quota,
-        };
-        let Deadlines { headers, first_content, idle, total, pace, .. } = self.leg.manner.deadlines(card, request);
-        let end = self.deadline.min(later(began, total));
-        let share = self.share.min(end);
-        // The head of a whole answer comes with its last token: only the attempt's time bounds it.
-        let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
-        let reply = within((Phase::Headers, head), end, pin!(self.instance.client.send(call))).await;
-        if let Some(quota) = quota.get() {
-            self.instance.state.observe_quota(*quota, self.instance.credential, Instant::now().into_std());
-        }
-        match reply? {
-            Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
-            Reply::Stream(stream) => {
-                let first = share.min(later(began, first_content));
-                let held = within((Phase::FirstContent, first), end, pin!(hold(stream))).await?;
-                Ok(Beginning::Stream(Box::new(held), StreamDeadlines { idle, total: end, pace }))
+    /// Asks for `part` of the answer to `request`. No `async fn`, which would keep what it is given twice: as it came, and as its body has it.
+    pub(super) fn ask(
+        self,
+        request: &InferenceRequest,
+        part: Part<'_>,
+    ) -> impl Future<Output = Result<Beginning<C::Stream>, Fault>> {
+        let Self { leg, instance, request_id, received, began, share, deadline } = self;
+        async move {
+            let quota = OnceLock::new();
+            let card = instance.card.as_deref();
+            let call = Call {
+                request,
+                model: instance.spec.model.model(),
+                defaults: leg.manner.defaults_for(card),
+                request_id: &request_id,
+                received,
+                max_output: card.and_then(|card| card.max_output),
+                part,
+                quota: &quota,
+            };
+            let Deadlines { headers, first_content, idle, total, pace, .. } = leg.manner.deadlines(card, request);
+            let end = deadline.min(later(began, total));
+            let share = share.min(end);
+            // The head of a whole answer comes with its last token: only the attempt's time bounds it.
+            let head = if request.envelope().stream() { share.min(later(began, headers)) } else { share };
+            let reply = within((Phase::Headers, head), end, pin!(instance.client.send(call))).await;
+            if let Some(quota) = quota.get() {
+                instance.state.observe_quota(*quota, instance.credential, Instant::now().into_std());
+            }
+            match reply? {
+                Reply::Whole(answer) => Ok(Beginning::Whole(answer)),
+                Reply::Stream(stream) => {
+                    let first = share.min(later(began, first_content));
+                    let held = within((Phase::FirstContent, first), end, pin!(hold(stream))).await?;
+                    Ok(Beginning::Stream(Box::new(held), StreamDeadlines { idle, total: end, pace }))
+                }
             }
         }
     }

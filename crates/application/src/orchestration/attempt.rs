@@ -108,9 +108,9 @@ impl<C: LlmClient> Attempts<C> {
         let repeats = if manners.is_idempotent { route.walk.max_ambiguous_repeats } else { 0 };
         let policy = WalkPolicy { max_ambiguous_repeats: repeats, ..route.walk };
         Box::new(Self {
-            deadline: later(Instant::from_std(ledger.opened()), total),
+            deadline: later(Instant::from_std(ledger.record().opened), total),
             useful: (total / 10).min(MAX_USELESS_TIME),
-            walk: ledger.trace.set_out(policy),
+            walk: ledger.trace().set_out(policy),
             tokens,
             wishes,
             manners,
@@ -127,7 +127,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Rules out whoever cannot serve the request.
     pub(super) fn fit(mut self: Box<Self>, request: &InferenceRequest) -> Result<Box<Self>, CompletionError> {
-        match Confines::of(&self.route, request, &mut self.ledger.trace) {
+        match Confines::of(&self.route, request, self.ledger.trace()) {
             Ok(confines) => {
                 self.confines = confines;
                 Ok(self)
@@ -174,7 +174,7 @@ impl<C: LlmClient> Attempts<C> {
             };
             let Some(candidate) = candidate else {
                 let remaining = self.remaining();
-                let Step::Retry { after } = self.ledger.trace.exhausted(&mut self.walk, remaining) else {
+                let Step::Retry { after } = self.ledger.trace().exhausted(&mut self.walk, remaining) else {
                     return Err(self.give_up());
                 };
                 self.leg = 0;
@@ -196,7 +196,7 @@ impl<C: LlmClient> Attempts<C> {
     /// Whether the next attempt is a request's first one, or is paid for: an outage must not multiply the load.
     pub(super) fn affords_attempt(&mut self, now: std::time::Instant) -> bool {
         if self.walk.attempts() > 0 {
-            return self.ledger.trace.paid(self.route.budget.withdraw(now));
+            return self.ledger.trace().paid(self.route.budget.withdraw(now));
         }
         self.route.budget.deposit(now);
         true
@@ -215,14 +215,14 @@ impl<C: LlmClient> Attempts<C> {
     /// Begins to ask a candidate; the question is asked apart, so that two can be asked at once.
     pub(super) fn begin(&mut self, candidate: Candidate<C>, role: AttemptRole) -> (UnderWay<C>, Question<C>) {
         let Candidate { leg, instance, permit, dropped } = candidate;
-        self.ledger.trace.attempting(&mut self.walk, role);
+        self.ledger.trace().attempting(&mut self.walk, role);
         let attempt = self.ledger.begin((&instance, role), self.leg, permit);
         let began = Instant::from_std(attempt.began());
         let question = Question {
             leg: Arc::clone(&leg),
             instance: Arc::clone(&instance),
-            request_id: self.ledger.trace.request_id.clone(),
-            received: self.ledger.received(),
+            request_id: self.ledger.record().trace.request_id.clone(),
+            received: self.ledger.record().received,
             began,
             share: self.share(began, &instance),
             deadline: self.deadline,
@@ -247,9 +247,9 @@ impl<C: LlmClient> Attempts<C> {
         let UnderWay { instance, attempt, .. } = under_way;
         self.ledger.failed(attempt, &mut fault);
         let step = if self.narrow(&instance, &fault) {
-            self.ledger.trace.failed(&mut self.walk, &fault)
+            self.ledger.trace().failed(&mut self.walk, &fault)
         } else {
-            self.ledger.trace.nobody_may(fault.kind);
+            self.ledger.trace().nobody_may(fault.kind);
             Step::Stop(StopReason::Final)
         };
         self.leave_out(&instance);
@@ -276,7 +276,7 @@ impl<C: LlmClient> Attempts<C> {
     pub(super) fn failed_to_go_on(&mut self, under_way: UnderWay<C>, mut fault: Fault) {
         let UnderWay { instance, attempt, .. } = under_way;
         self.ledger.failed(attempt, &mut fault);
-        self.ledger.trace.did_not_go_on(fault.kind);
+        self.ledger.trace().did_not_go_on(fault.kind);
         self.leave_out(&instance);
         self.bar(&instance);
     }
@@ -348,7 +348,7 @@ impl<C: LlmClient> Attempts<C> {
                 return CompletionError::Unfit { unfit };
             }
             let now = self.ledger.now();
-            let soonest = self.ledger.trace.exclusions.soonest();
+            let soonest = self.ledger.record().trace.exclusions.soonest();
             let error = CompletionError::NoneAvailable {
                 target: self.route.target.clone(),
                 retry_after: soonest.map(|until| until.saturating_duration_since(now)),
@@ -363,7 +363,7 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Whether everybody who was passed over would be passed over at any other time too.
     fn nobody_will_fit(&self) -> bool {
-        self.ledger.trace.exclusions.are_about_request()
+        self.ledger.record().trace.exclusions.are_about_request()
     }
 
     fn remaining(&self) -> Duration {

@@ -72,14 +72,14 @@ impl<C: LlmClient> Attempts<C> {
 
     /// Leaves out a candidate that no waiting makes fit for this request.
     fn pass_over(&mut self, instance: Arc<LiveInstance<C>>, unfit: Unfit) {
-        self.ledger.trace.exclude(&instance.label, Exclusion::Unfit);
+        self.ledger.trace().exclude(&instance.label, Exclusion::Unfit);
         self.confines.ruled_out.push(instance);
         self.unfit.get_or_insert(unfit);
     }
 
     /// Leaves out a candidate that cannot go on where another one broke off.
     pub(super) fn pass_over_for_rest(&mut self, instance: &Arc<LiveInstance<C>>) {
-        self.ledger.trace.exclude(&instance.label, Exclusion::CannotGoOn);
+        self.ledger.trace().exclude(&instance.label, Exclusion::CannotGoOn);
         if !instance.is_among(&self.confines.ruled_out) {
             self.confines.ruled_out.push(Arc::clone(instance));
         }
@@ -93,7 +93,7 @@ impl<C: LlmClient> Attempts<C> {
         {
             let instance = (!instance.is_among(&self.tried)).then(|| Arc::clone(instance))?;
             let permit = Permit::acquire(&instance, Occasion { now, tokens: self.tokens })
-                .map_err(|reason| self.ledger.trace.exclude(&instance.label, reason))
+                .map_err(|reason| self.ledger.trace().exclude(&instance.label, reason))
                 .ok()?;
             return Some(Candidate::new(Arc::clone(&self.route.legs[self.leg]), (instance, permit)));
         }
@@ -125,7 +125,7 @@ impl<C: LlmClient> Attempts<C> {
         let reach = if self.walk.reach() == Reach::Route { legs } else { std::slice::from_ref(leg) };
         let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), now);
         let asking = Asking { reach, resort, ..asking };
-        let picked = leg.pick(&asking, &mut self.ledger.trace)?;
+        let picked = leg.pick(&asking, self.ledger.trace())?;
         Some(Candidate::new(Arc::clone(leg), picked))
     }
 
@@ -133,7 +133,7 @@ impl<C: LlmClient> Attempts<C> {
     fn chosen_candidate(&mut self, policy: &dyn CustomFallback) -> Option<Candidate<C>> {
         let legs = self.confines.legs(&self.route);
         let asking = self.confines.asking((&self.route, &self.tried), (self.tokens, &self.wishes), self.ledger.now());
-        let (at, instance, permit) = choose(policy, legs, &asking, &mut self.ledger.trace)?;
+        let (at, instance, permit) = choose(policy, legs, &asking, self.ledger.trace())?;
         self.leg = at;
         Some(Candidate::new(Arc::clone(&legs[at]), (instance, permit)))
     }

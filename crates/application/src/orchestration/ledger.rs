@@ -4,7 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher, BuildHasherDefault},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tidegate_domain::{
@@ -27,18 +27,18 @@ use crate::{
 /// The account of one request. Closing it reports the outcome; an account that is dropped open was abandoned.
 pub(crate) struct Ledger {
     watchers: Arc<Watchers>,
-    received: SystemTime,
-    opened: Instant,
-    pub(super) trace: Trace,
+    /// What is kept of the request. It is there until the account is dropped, which hands it over.
+    record: Option<Box<RequestRecord>>,
     /// What the prompt may have in tokens, for where no upstream counts.
     prompt_tokens: u32,
-    usage: Option<Usage>,
-    outcome: Outcome,
-    /// When that was clear, if somebody looked at the clock then.
+    /// When the outcome was clear, if somebody looked at the clock then.
     ended: Option<Instant>,
     /// What the request holds of the gateway and of its target, until it is over.
     places: Places,
 }
+
+/// Only the end of an account takes its record.
+const HANDED_OVER: &str = "an account that is used has not ended";
 
 /// Who tells the time of a request, and who takes note of it.
 #[derive(Clone)]
@@ -74,30 +74,30 @@ impl Ledger {
         prompt_tokens: u32,
         watchers: &Arc<Watchers>,
     ) -> Self {
-        let (opened, received) = (watchers.clock.now(), watchers.clock.wall());
+        let came = (watchers.clock.wall(), watchers.clock.now());
         let seed = BuildHasherDefault::<NameHasher>::default().hash_one(request_id.as_str());
-        let mut trace = RequestLog::open_trace(request_id, target, (revision, seed));
-        trace.wrapper = wrapper.cloned();
+        let mut record = RequestLog::open(request_id, target, (revision, seed), came);
+        record.trace.wrapper = wrapper.cloned();
         Self {
             watchers: Arc::clone(watchers),
-            received,
-            opened,
-            trace,
+            record: Some(record),
             prompt_tokens,
-            usage: None,
-            outcome: Outcome::Abandoned,
             ended: None,
             places: Places::default(),
         }
     }
 
-    /// When the request came, by the wall.
-    pub(super) fn received(&self) -> SystemTime {
-        self.received
+    /// What is known of the request so far.
+    pub(super) fn record(&self) -> &RequestRecord {
+        match &self.record {
+            Some(record) => record,
+            None => unreachable!("{HANDED_OVER}"),
+        }
     }
 
-    pub(super) fn opened(&self) -> Instant {
-        self.opened
+    /// What was decided so far.
+    pub(super) fn trace(&mut self) -> &mut Trace {
+        &mut open(&mut self.record).trace
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -111,7 +111,7 @@ impl Ledger {
 
     /// The request was not let in: closes the account.
     pub(super) fn refused(mut self) {
-        self.outcome = Outcome::Refused;
+        open(&mut self.record).outcome = Outcome::Refused;
     }
 
     /// Notes an attempt that is about to be made.
@@ -121,19 +121,20 @@ impl Ledger {
         leg: usize,
         mut permit: Box<Permit>,
     ) -> OpenAttempt {
-        let index = self.trace.attempts.len();
         let began = permit.sent();
         self.places.begin();
         permit.places.begin();
         if permit.is_panic {
             self.watchers.observer.observe(&Event::Panic { instance: &instance.label });
         }
-        self.trace.attempted(AttemptRecord {
+        let record = open(&mut self.record);
+        let index = record.trace.attempts.len();
+        record.trace.attempted(AttemptRecord {
             instance: instance.label.clone(),
             model: instance.spec.model.clone(),
             leg,
             role,
-            started: began - self.opened,
+            started: began - record.opened,
             took: Duration::ZERO,
             ended: None,
             fault: None,
@@ -150,7 +151,8 @@ impl Ledger {
         let took = now - attempt.began;
         attempt.answered = Some(now);
         attempt.permit.answered(now, (took, how), &*self.watchers.observer);
-        self.trace.committed.get_or_insert(now - self.opened);
+        let record = open(&mut self.record);
+        record.trace.committed.get_or_insert(now - record.opened);
         self.finish_attempt(attempt.index, took, None);
         took
     }
@@ -174,10 +176,10 @@ impl Ledger {
         attempt.permit.given_up(usage);
         self.price((attempt.index, attempt.prices), usage);
         let took = self.watchers.clock.now() - attempt.began;
-        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
+        if let Some(record) = self.trace().attempts.get_mut(attempt.index) {
             record.usage = Some(usage);
         }
-        self.trace.gave_up(attempt.index);
+        self.trace().gave_up(attempt.index);
         self.finish_attempt(attempt.index, took, Some(FaultKind::Cancelled));
     }
 
@@ -201,14 +203,15 @@ impl Ledger {
     fn complete_at(mut self, now: Instant, mut attempt: OpenAttempt, usage: Usage) {
         self.used((&mut attempt, now), usage);
         attempt.permit.completed(now, Some(usage), &*self.watchers.observer);
-        (self.outcome, self.ended) = (Outcome::Completed, Some(now));
+        self.ended = Some(now);
+        open(&mut self.record).outcome = Outcome::Completed;
     }
 
     /// The answer broke off after the caller had seen a part: closes the account.
     pub(super) fn broken_off(mut self, mut attempt: OpenAttempt, fault: &Fault, usage: Usage) {
         self.used((&mut attempt, self.now()), usage);
         self.broke(attempt, fault);
-        self.outcome = Outcome::BrokenOff(fault.kind);
+        open(&mut self.record).outcome = Outcome::BrokenOff(fault.kind);
     }
 
     /// The answer broke off, and others are asked to go on: what it cost up to here, all its parts together.
@@ -221,11 +224,11 @@ impl Ledger {
 
     /// Nobody went on with an answer that broke off: closes the account.
     pub(super) fn close_broken_off(mut self, fault: FaultKind) {
-        self.outcome = Outcome::BrokenOff(fault);
+        open(&mut self.record).outcome = Outcome::BrokenOff(fault);
     }
 
     fn broke(&mut self, attempt: OpenAttempt, fault: &Fault) {
-        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
+        if let Some(record) = self.trace().attempts.get_mut(attempt.index) {
             record.fault = Some(fault.kind);
         }
         attempt.permit.failed(self.watchers.clock.now(), fault, &*self.watchers.observer);
@@ -238,13 +241,14 @@ impl Ledger {
 
     /// Notes what an answer cost, or a part of one, on every level that reserved for it: all parts together.
     fn used(&mut self, (attempt, now): (&mut OpenAttempt, Instant), usage: Usage) -> Usage {
-        let total = self.usage.map_or(usage, |before| before.plus(usage));
-        self.usage = Some(total);
+        let record = open(&mut self.record);
+        let total = record.usage.map_or(usage, |before| before.plus(usage));
+        record.usage = Some(total);
         self.price((attempt.index, attempt.prices), usage);
         self.places.answered(total);
         attempt.permit.places.answered(usage);
         let took = now - attempt.began;
-        if let Some(record) = self.trace.attempts.get_mut(attempt.index) {
+        if let Some(record) = self.trace().attempts.get_mut(attempt.index) {
             (record.ended, record.usage) = (Some(took), Some(usage));
         }
         total
@@ -252,29 +256,30 @@ impl Ledger {
 
     /// Notes what the attempt cost, if its model has prices.
     fn price(&mut self, (index, prices): (usize, Option<Prices>), usage: Usage) {
-        if let Some(record) = self.trace.attempts.get_mut(index) {
+        if let Some(record) = self.trace().attempts.get_mut(index) {
             record.cost = prices.map(|prices| prices.cost_of(&usage));
         }
     }
 
     /// There is no answer: closes the account.
     pub(super) fn close(mut self, last: Option<FaultKind>) {
-        self.outcome = last.map_or(Outcome::NoneAvailable, Outcome::Failed);
+        open(&mut self.record).outcome = last.map_or(Outcome::NoneAvailable, Outcome::Failed);
     }
 
     /// Who answered, once somebody did.
     pub(super) fn head<C>(&self, instance: &LiveInstance<C>) -> CompletionHead {
+        let trace = &self.record().trace;
         CompletionHead {
-            request_id: self.trace.request_id.clone(),
+            request_id: trace.request_id.clone(),
             instance: instance.label.clone(),
-            attempts: u32::try_from(self.trace.attempts.len()).unwrap_or(u32::MAX),
-            revision: self.trace.revision,
+            attempts: u32::try_from(trace.attempts.len()).unwrap_or(u32::MAX),
+            revision: trace.revision,
             dropped: Dropped::default(),
         }
     }
 
     fn finish_attempt(&mut self, index: usize, took: Duration, fault: Option<FaultKind>) {
-        let Some(record) = self.trace.attempts.get_mut(index) else { return };
+        let Some(record) = open(&mut self.record).trace.attempts.get_mut(index) else { return };
         record.took = took;
         record.fault = fault;
         self.watchers.observer.observe(&Event::AttemptFinished {
@@ -286,28 +291,32 @@ impl Ledger {
     }
 }
 
+/// The record of an account that is not dropped yet.
+fn open(record: &mut Option<Box<RequestRecord>>) -> &mut RequestRecord {
+    match record {
+        Some(record) => record,
+        None => unreachable!("{HANDED_OVER}"),
+    }
+}
+
 impl Drop for Ledger {
     fn drop(&mut self) {
-        let Self { outcome, usage, received, opened, .. } = *self;
-        let took = self.ended.unwrap_or_else(|| self.now()) - opened;
+        let ended = self.ended.unwrap_or_else(|| self.now());
+        let Some(mut record) = self.record.take() else { return };
+        record.took = ended - record.opened;
         self.watchers.observer.observe(&Event::RequestFinished {
-            target: &self.trace.target,
-            outcome,
-            took,
-            usage,
-            trace: &self.trace,
+            target: &record.trace.target,
+            outcome: record.outcome,
+            took: record.took,
+            usage: record.usage,
+            trace: &record.trace,
         });
-        let trace = self.trace.take();
-        self.watchers.requests.note(RequestRecord { trace, outcome, usage, received, opened, took });
+        self.watchers.requests.note(record);
     }
 }
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Ledger")
-            .field("trace", &self.trace)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Ledger").field("record", &self.record).finish_non_exhaustive()
     }
 }

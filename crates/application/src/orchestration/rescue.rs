@@ -25,7 +25,6 @@ use super::{
 use crate::live::{Answering, LiveInstance};
 
 /// The account of a stream, and with it what can be done should it break.
-#[expect(clippy::large_enum_variant, reason = "it is moved once; a box would cost every stream an allocation")]
 pub(super) enum Account<S> {
     /// Nothing: the caller is told.
     Plain(Ledger),
@@ -116,7 +115,7 @@ impl<C: LlmClient> Rescuer<C> {
             Way::Restart => Some(Partial::default()),
         };
         let partial = partial.filter(|_| fault.kind.permits_fallback());
-        self.attempts.ledger.trace.broke(fault.kind, partial.is_some());
+        self.attempts.ledger.trace().broke(fault.kind, partial.is_some());
         let Some(mut partial) = partial else {
             self.attempts.into_ledger().broken_off(attempt, &fault, cost);
             return Err(fault);

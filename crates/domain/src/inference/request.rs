@@ -15,9 +15,13 @@ use crate::json;
 /// What stands in a body, and what is put in its place.
 pub(super) type Edit<'a> = (Range<usize>, Cow<'a, str>);
 
-/// A request: what is asked for, the caller's bytes, and what routing read of them.
+/// A request: what is asked for, the caller's bytes, and what routing read of them. In a box: it is handed on from step to step, and every step
+/// that waits would have to make room for it.
 #[derive(Debug, Clone)]
-pub struct InferenceRequest {
+pub struct InferenceRequest(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     operation: Operation,
     family: Family,
     body: Bytes,
@@ -66,48 +70,50 @@ impl InferenceRequest {
         let envelope = Envelope::of_form(&body, boundary)?;
         let fields = form::fields(&body, boundary).map_err(InvalidEnvelope::Form)?;
         let file_bytes = fields.iter().filter(|field| field.is_file).map(|field| field.value.len()).sum();
-        Ok(Self { file_bytes: Some(file_bytes), ..Self::new(operation, body, envelope) })
+        let mut request = Self::new(operation, body, envelope);
+        request.0.file_bytes = Some(file_bytes);
+        Ok(request)
     }
 
     fn new(operation: Operation, body: Bytes, envelope: Envelope) -> Self {
-        let translations = Translations::default();
-        Self {
+        Self(Box::new(Parts {
             operation,
             family: operation.family(),
             body,
             envelope,
             file_bytes: None,
             headers: Vec::new(),
-            translations,
-        }
+            translations: Translations::default(),
+        }))
     }
 
     /// The same request with one of the caller's headers that belong to it: a same-protocol upstream gets it too.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
     /// The same request of somebody who follows other conventions than most who ask for this: errors are to be worded by them.
     #[must_use]
-    pub fn worded_by(self, family: Family) -> Self {
-        Self { family, ..self }
+    pub fn worded_by(mut self, family: Family) -> Self {
+        self.0.family = family;
+        self
     }
 
     /// Whose conventions its caller follows.
     pub fn family(&self) -> Family {
-        self.family
+        self.0.family
     }
 
     /// What is asked for.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.0.operation
     }
 
     /// The caller's headers that belong to the request.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.headers.iter().map(|(name, value)| (*name, &**value))
+        self.0.headers.iter().map(|(name, value)| (*name, &**value))
     }
 
     /// The same request as one for another operation; made by `translate` when it is first needed, and kept.
@@ -119,23 +125,23 @@ impl InferenceRequest {
         to: Operation,
         translate: impl FnOnce() -> Result<Translation, Unfit>,
     ) -> Result<&Translation, Unfit> {
-        self.translations.for_operation(to, translate)
+        self.0.translations.for_operation(to, translate)
     }
 
     /// The caller's bytes.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        &self.0.body
     }
 
     /// What routing read.
     pub fn envelope(&self) -> &Envelope {
-        &self.envelope
+        &self.0.envelope
     }
 
     /// What it may cost in tokens, before anybody has counted: a quarter of its bytes, and as much answer as it allows, or
     /// [`ASSUMED_ANSWER_TOKENS`] where it is silent and the answer is generated.
     pub fn estimated_tokens(&self) -> u32 {
-        let assumed = if self.operation.generates() { ASSUMED_ANSWER_TOKENS } else { 0 };
+        let assumed = if self.0.operation.generates() { ASSUMED_ANSWER_TOKENS } else { 0 };
         self.prompt_tokens().saturating_add(self.asked_answer().unwrap_or(assumed))
     }
 
@@ -147,7 +153,7 @@ impl InferenceRequest {
 
     /// What its prompt may have in tokens, before anybody has counted: a quarter of its bytes, but for those of files.
     pub fn prompt_tokens(&self) -> u32 {
-        let prompt = self.body.len() - self.file_bytes.unwrap_or(0);
+        let prompt = self.0.body.len() - self.0.file_bytes.unwrap_or(0);
         u32::try_from(prompt / 4).unwrap_or(u32::MAX)
     }
 
@@ -159,12 +165,12 @@ impl InferenceRequest {
 
     /// Whether the provider is to keep the answer: asked twice, it would keep two.
     pub fn stores(&self) -> bool {
-        self.envelope.span(Parameter::Store).is_some_and(|span| &self.body[span] == b"true")
+        self.0.envelope.span(Parameter::Store).is_some_and(|span| &self.0.body[span] == b"true")
     }
 
     /// What the caller wrote for `parameter`, as JSON; `None` if it was silent.
     pub(super) fn value(&self, parameter: Parameter) -> Option<&str> {
-        std::str::from_utf8(&self.body[self.envelope.span(parameter)?]).ok()
+        std::str::from_utf8(&self.0.body[self.0.envelope.span(parameter)?]).ok()
     }
 
     /// The whole number that the caller gave for `parameter`; `None` where there is none.
@@ -182,21 +188,21 @@ impl InferenceRequest {
     /// What any upstream's body changes, and the fields that are put in front.
     pub(super) fn edits<'a>(&self, model: &'a str, defaults: &ParameterDefaults) -> (Vec<Edit<'a>>, String) {
         let mut front = String::new();
-        for (parameter, value) in defaults.missing_in(&self.envelope) {
+        for (parameter, value) in defaults.missing_in(&self.0.envelope) {
             for (key, value) in spelt((self, defaults), model, (parameter, value)).into_iter().flatten() {
                 push_field(&mut front, key, &value);
             }
         }
         let mut edits = Vec::with_capacity(3);
-        if self.operation == Operation::Converse(Dialect::Bedrock) {
+        if self.0.operation == Operation::Converse(Dialect::Bedrock) {
             edits.extend(self.converse_defaults(defaults, model, &mut front));
         }
-        if self.operation == Operation::Converse(Dialect::Gemini) {
+        if self.0.operation == Operation::Converse(Dialect::Gemini) {
             edits.extend(self.missing_settings(defaults, &mut front));
         }
-        edits.extend(self.envelope.span(Parameter::Model).map(|span| self.named(span, model)));
+        edits.extend(self.0.envelope.span(Parameter::Model).map(|span| self.named(span, model)));
         edits.extend(self.repeated_models(model));
-        if self.operation.must_demand_usage() && self.envelope.stream() && !self.envelope.include_usage() {
+        if self.0.operation.must_demand_usage() && self.0.envelope.stream() && !self.0.envelope.include_usage() {
             match self.usage_demand() {
                 Some(edit) => edits.push(edit),
                 None => push_field(&mut front, Parameter::StreamOptions.key(), USAGE_DEMAND),
@@ -208,8 +214,8 @@ impl InferenceRequest {
     /// The body with these changes, and with fields put in front.
     pub(super) fn edited(&self, mut edits: Vec<Edit<'_>>, front: String) -> Bytes {
         if !front.is_empty() {
-            let open = self.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
-            let is_alone = self.body[open..].trim_ascii_start().starts_with(b"}");
+            let open = self.0.body.iter().position(|&byte| byte == b'{').map_or(0, |at| at + 1);
+            let is_alone = self.0.body[open..].trim_ascii_start().starts_with(b"}");
             let front = if is_alone { front.trim_end_matches(',').to_owned() } else { front };
             edits.push((open..open, front.into()));
         }
@@ -219,7 +225,7 @@ impl InferenceRequest {
     /// Another model in the place of the one that is named at `span`.
     fn named<'a>(&self, span: Range<usize>, model: &'a str) -> Edit<'a> {
         // A model's name holds no white space, and so no line that could end a part of a form.
-        if self.file_bytes.is_some() {
+        if self.0.file_bytes.is_some() {
             return (span, model.into());
         }
         if json::spells_itself(model) {
@@ -231,11 +237,11 @@ impl InferenceRequest {
 
     /// What must change in the caller's `stream_options` for it to demand usage; `None` if there are none.
     fn usage_demand(&self) -> Option<Edit<'static>> {
-        let options = self.envelope.span(Parameter::StreamOptions)?;
-        if let Some(usage) = self.envelope.usage_span() {
+        let options = self.0.envelope.span(Parameter::StreamOptions)?;
+        if let Some(usage) = self.0.envelope.usage_span() {
             return Some((usage, "true".into()));
         }
-        let Some(inner) = self.body[options.clone()].strip_prefix(b"{") else {
+        let Some(inner) = self.0.body[options.clone()].strip_prefix(b"{") else {
             return Some((options, USAGE_DEMAND.into()));
         };
         let is_empty = inner.trim_ascii_start().starts_with(b"}");
@@ -248,15 +254,15 @@ impl InferenceRequest {
     fn splice(&self, mut edits: Vec<Edit<'_>>) -> Bytes {
         edits.sort_by_key(|(place, _)| place.start);
         // The exact length: a vector with room to spare costs another allocation on its way to becoming shared bytes.
-        let length = edits.iter().fold(self.body.len(), |length, (span, text)| length + text.len() - span.len());
+        let length = edits.iter().fold(self.0.body.len(), |length, (span, text)| length + text.len() - span.len());
         let mut out = Vec::with_capacity(length);
         let mut copied = 0;
         for (span, text) in edits {
-            out.extend_from_slice(&self.body[copied..span.start]);
+            out.extend_from_slice(&self.0.body[copied..span.start]);
             out.extend_from_slice(text.as_bytes());
             copied = span.end;
         }
-        out.extend_from_slice(&self.body[copied..]);
+        out.extend_from_slice(&self.0.body[copied..]);
         out.into()
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::Trace;
 use crate::{
     inference::{RequestId, Usage},
+    name::Target,
     observe::Outcome,
 };
 
-/// A request that is over: what was decided for it, and what came of it.
+/// A request, and once it is over all of it: what was decided for it, and what came of it.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
     /// What was decided.
@@ -47,6 +48,23 @@ pub struct RequestSummary {
 }
 
 impl RequestRecord {
+    /// A request that has just come in. It counts as abandoned until something comes of it.
+    pub fn new(trace: Trace, (received, opened): (SystemTime, Instant)) -> Self {
+        Self { trace, outcome: Outcome::Abandoned, usage: None, received, opened, took: Duration::ZERO }
+    }
+
+    /// Makes it the record of another request that has just come in, in the same room.
+    pub fn reopen(
+        &mut self,
+        (request_id, target): (RequestId, Target),
+        decided_by: (u64, u64),
+        (received, opened): (SystemTime, Instant),
+    ) {
+        self.trace.reopen(request_id, target, decided_by);
+        let Self { trace: _, outcome, usage, received: came, opened: began, took } = self;
+        (*outcome, *usage, *came, *began, *took) = (Outcome::Abandoned, None, received, opened, Duration::ZERO);
+    }
+
     /// What it is found and listed by.
     pub fn summary(&self) -> RequestSummary {
         let attempts = &self.trace.attempts;

@@ -124,22 +124,12 @@ impl Trace {
         }
     }
 
-    /// An empty trace of another request in the room that this one has taken, unless that is unusually large.
-    #[must_use]
-    pub fn reused(self, request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Self {
-        Self {
-            attempts: emptied(self.attempts),
-            decisions: emptied(self.decisions),
-            asked: emptied(self.asked),
-            ..Self::new(request_id, target, (revision, seed))
-        }
-    }
-
-    /// Takes everything out, and leaves an empty trace of the same request.
-    #[must_use]
-    pub fn take(&mut self) -> Self {
-        let empty = Self::new(self.request_id.clone(), self.target.clone(), (self.revision, self.seed));
-        std::mem::replace(self, empty)
+    /// Makes it an empty trace of another request, in the room that it has taken unless that is unusually large.
+    pub fn reopen(&mut self, request_id: RequestId, target: Target, (revision, seed): (u64, u64)) {
+        let (attempts, decisions, asked) = (&mut self.attempts, &mut self.decisions, &mut self.asked);
+        let room = (emptied(attempts), emptied(decisions), emptied(asked));
+        *self = Self::new(request_id, target, (revision, seed));
+        (self.attempts, self.decisions, self.asked) = room;
     }
 
     /// What all attempts cost together; `None` if it is known of none.
@@ -254,7 +244,8 @@ fn note<T>(notes: &mut Vec<T>, note: T, ordinary: usize) {
     notes.push(note);
 }
 
-fn emptied<T>(mut notes: Vec<T>) -> Vec<T> {
+fn emptied<T>(notes: &mut Vec<T>) -> Vec<T> {
+    let mut notes = std::mem::take(notes);
     notes.clear();
     notes.shrink_to(KEPT);
     notes

@@ -22,7 +22,7 @@ use sqlx::{
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// Readers are for whoever looks at definitions or at requests that are over; the path of a request never reads the store.
-const MAX_READERS: u32 = 2;
+const MAX_READERS: u32 = 1;
 /// A page cache of 256 KiB per connection: definitions are few, and SQLite would take up to 2 MiB.
 const CACHE_SIZE: &str = "-256";
 /// Every statement of every repository.

@@ -59,11 +59,11 @@ impl ProviderClient {
         others.find(|other| self.offers(*other)).map(Some).ok_or(Unfit::Operation(operation))
     }
 
-    async fn ask(&self, call: Call<'_>) -> Result<Reply<PlainStream>, Fault> {
+    async fn ask(&self, call: &Call<'_>) -> Result<Reply<PlainStream>, Fault> {
         match self {
             Self::Http(client) => client.send(call).await.map(|reply| with_stream(reply, PlainStream::Http)),
             Self::Simulated(client) => client
-                .send(call)
+                .send(*call)
                 .await
                 .map(|reply| with_stream(reply, |stream| PlainStream::Simulated(Box::new(stream)))),
         }
@@ -85,7 +85,7 @@ impl ProviderClient {
         };
         let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let asked = Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model };
-        let reply = self.ask(Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
+        let reply = self.ask(&Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
         let family = call.request.family();
         match reply.map_err(|fault| translate::fault(fault, family))? {
             Reply::Whole(answer) => translate::whole(&answer, to, asked).map(Reply::Whole),
@@ -130,7 +130,7 @@ impl LlmClient for ProviderClient {
             Ok(None) => {
                 let request = without_foreign(call.request).map_or(call.request, |left| &left.request);
                 let call = Call { request, ..call };
-                let reply = self.ask(call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
+                let reply = self.ask(&call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
                 reply.map_err(|fault| translate::fault(fault, call.request.family()))
             }
             Ok(Some(to)) => Box::pin(self.ask_for(to, call)).await,

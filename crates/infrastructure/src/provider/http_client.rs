@@ -207,12 +207,12 @@ impl HttpClient {
     }
 
     /// Sends one request that the provider has itself.
-    pub(super) async fn send(&self, call: Call<'_>) -> Result<Reply<HttpStream>, Fault> {
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Reply<HttpStream>, Fault> {
         let answer = match self.endpoint.tokens() {
-            None => self.transport.send(self.message(&call)?).await?,
+            None => self.transport.send(self.message(call)?).await?,
             Some(tokens) => {
                 let uri = self.route(call.request)?.uri(call.request.envelope().stream());
-                Box::pin(self.send_with(tokens, self.request(&call, uri))).await?
+                Box::pin(self.send_with(tokens, self.request(call, uri))).await?
             }
         };
         call.note_quota(quota(&answer.fields));
@@ -236,7 +236,7 @@ impl HttpClient {
             }
             return Err(Box::pin(no_stream(answer)).await);
         }
-        let events = self.events(answer.body, &call)?;
+        let events = self.events(answer.body, call)?;
         Ok(Reply::Stream(HttpStream(Box::new(events))))
     }
 

@@ -108,9 +108,10 @@ impl Transport {
         Ok(body::answer(head, connection, message.host))
     }
 
-    async fn open(&self, host: &Host) -> Result<Connection, Fault> {
+    /// In a box: it is handed on from here to its answer, from there to where it rests, and from there to the next request.
+    async fn open(&self, host: &Host) -> Result<Box<Connection>, Fault> {
         let connected = self.connector.clone().call(host.uri.clone()).await;
-        Ok(Connection::new(connected.map_err(|error| connect_fault(&error))?.into()))
+        Ok(Box::new(Connection::new(connected.map_err(|error| connect_fault(&error))?.into())))
     }
 
     /// Opens a connection to the host of `uri`, and closes it.

@@ -69,6 +69,9 @@ impl<'a> Fields<'a> {
     }
 
     fn snake_case_position(&self, key: &str) -> Option<usize> {
+        if !key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
         // Longer by its underscores.
         self.entries.iter().position(|(known, _)| known.len() > key.len() && is_snake_case_of(known, key))
     }
@@ -93,7 +96,12 @@ impl<'a> Fields<'a> {
 
     /// A string that must be there.
     pub(super) fn required_text(&mut self, key: &str) -> Result<String, Unfit> {
-        self.text(key)?.ok_or_else(|| self.wrong(key, "is missing"))
+        self.word(key).map(Cow::into_owned)
+    }
+
+    /// A string that must be there, and is only looked at.
+    pub(super) fn word(&mut self, key: &str) -> Result<Cow<'a, str>, Unfit> {
+        self.borrowed_text(key)?.ok_or_else(|| self.wrong(key, "is missing"))
     }
 
     /// The object at `key`.

@@ -45,21 +45,28 @@ impl<C: LlmClient> DataPlane<C> {
         Self { keep_alive, ..self }
     }
 
-    /// Answers one request; there is no request without an answer.
-    pub(crate) async fn answer(&self, incoming: Incoming) -> Outgoing<ResponseBody<C::Stream>> {
+    /// Answers one request; there is no request without an answer. No `async fn`, which would keep what it is given twice.
+    pub(crate) fn answer(&self, incoming: Incoming) -> impl Future<Output = Outgoing<ResponseBody<C::Stream>>> {
         let id = RequestId::from_bits(fastrand::u128(..));
         let Incoming { method, target, fields, body } = incoming;
-        let mut outgoing = if let Some(asked) = ingress::asked(&method, &target) {
-            let answered = unless_it_panics(pin!(self.complete((asked, &fields, body), &id))).await;
-            answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(asked.family)))
-        } else {
-            let incoming = Incoming { method, target, fields, body };
-            let Ok(response) = self.others.clone().oneshot(incoming.into_request()).await;
-            Outgoing::from(response.map(ResponseBody::Routed))
-        };
-        headers::identify(&mut outgoing.lines, &id);
-        tracing::debug!(%id, status = outgoing.response.status().as_u16(), "answered");
-        outgoing
+        async move {
+            let mut outgoing = if let Some(asked) = ingress::asked(&method, &target) {
+                let answered = unless_it_panics(pin!(self.complete((asked, &fields, body), &id))).await;
+                answered.unwrap_or_else(|refusal| Outgoing::from(refusal.worded_by(asked.family)))
+            } else {
+                // Boxed, as all that is rare: the future of a request is no larger than its usual way.
+                Box::pin(self.routed(Incoming { method, target, fields, body })).await
+            };
+            headers::identify(&mut outgoing.lines, &id);
+            tracing::debug!(%id, status = outgoing.response.status().as_u16(), "answered");
+            outgoing
+        }
+    }
+
+    /// Answers what asks for no operation.
+    async fn routed(&self, incoming: Incoming) -> Outgoing<ResponseBody<C::Stream>> {
+        let Ok(response) = self.others.clone().oneshot(incoming.into_request()).await;
+        Outgoing::from(response.map(ResponseBody::Routed))
     }
 }
 

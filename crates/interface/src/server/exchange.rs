@@ -37,44 +37,46 @@ pub(super) enum Next {
     Drop,
 }
 
-/// Answers one request.
-pub(super) async fn answer<S: HttpService>(
+/// Answers one request. No `async fn`, which would keep the head twice: as it came, and as its body has it.
+pub(super) fn answer<S: HttpService>(
     socket: &mut Socket,
     head: RequestHead,
     service: &S,
     lifecycle: &Lifecycle,
-) -> io::Result<Next> {
+) -> impl Future<Output = io::Result<Next>> {
     let RequestHead { method, target, version, fields, body: mut framed, persistent, expects_continue } = head;
-    let Ok((body, desk)) = RequestBody::begin(&mut framed, &mut socket.buffer) else {
-        refuse(socket, HeadError::Length);
-        return Ok(Next::CloseSlowly);
-    };
-    let mut intake = Intake { framed, desk, expects_continue };
-    let incoming = Incoming { method: method.clone(), target, fields, body };
-    let outgoing = {
-        let mut answering = pin!(service.answer(incoming));
-        poll_fn(|context| {
-            loop {
-                if let Poll::Ready(outgoing) = answering.as_mut().poll(context) {
-                    return Poll::Ready(Some(outgoing));
+    async move {
+        let Ok((body, desk)) = RequestBody::begin(&mut framed, &mut socket.buffer) else {
+            refuse(socket, HeadError::Length);
+            return Ok(Next::CloseSlowly);
+        };
+        let mut intake = Intake { framed, desk, expects_continue };
+        let incoming = Incoming { method: method.clone(), target, fields, body };
+        let outgoing = {
+            let mut answering = pin!(service.answer(incoming));
+            poll_fn(|context| {
+                loop {
+                    if let Poll::Ready(outgoing) = answering.as_mut().poll(context) {
+                        return Poll::Ready(Some(outgoing));
+                    }
+                    match ready!(intake.poll_supply(socket, context)) {
+                        Supply::HandedOver => {}
+                        Supply::Gone => return Poll::Ready(None),
+                    }
                 }
-                match ready!(intake.poll_supply(socket, context)) {
-                    Supply::HandedOver => {}
-                    Supply::Gone => return Poll::Ready(None),
-                }
-            }
+            })
+            .await
+        };
+        let Some(outgoing) = outgoing else { return Ok(Next::Drop) };
+        let is_unread = !intake.framed.is_over();
+        let goes_on = persistent && !is_unread && lifecycle.is_serving();
+        let is_kept = write(socket, outgoing, Caller { method, version, goes_on }).await?;
+        Ok(match (is_kept && lifecycle.is_serving(), is_unread) {
+            (_, true) => Next::CloseSlowly,
+            (true, false) => Next::Listen,
+            (false, false) => Next::Close,
         })
-        .await
-    };
-    let Some(outgoing) = outgoing else { return Ok(Next::Drop) };
-    let is_unread = !intake.framed.is_over();
-    let goes_on = persistent && !is_unread && lifecycle.is_serving();
-    let is_kept = write(socket, outgoing, Caller { method, version, goes_on }).await?;
-    Ok(match (is_kept && lifecycle.is_serving(), is_unread) {
-        (_, true) => Next::CloseSlowly,
-        (true, false) => Next::Listen,
-        (false, false) => Next::Close,
-    })
+    }
 }
 
 /// Refuses what is no request that can be answered.

@@ -34,7 +34,7 @@ pub(in crate::provider) struct AnswerBody(Option<Open>);
 #[derive(Debug)]
 struct Open {
     body: Body,
-    connection: Connection,
+    connection: Box<Connection>,
     host: Arc<Host>,
     persistent: bool,
 }
@@ -58,7 +58,7 @@ pub(in crate::provider) enum ReadBodyError {
 }
 
 /// The answer that `head` begins.
-pub(super) fn answer(head: ResponseHead, connection: Connection, host: Arc<Host>) -> Answer {
+pub(super) fn answer(head: ResponseHead, connection: Box<Connection>, host: Arc<Host>) -> Answer {
     let ResponseHead { status, fields, body, persistent } = head;
     let mut answer = AnswerBody(Some(Open { body, connection, host, persistent }));
     answer.settle();

@@ -43,7 +43,7 @@ type Shard = Mutex<Vec<Idle>>;
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     /// The round in which it was put to rest.
     since: u32,
 }
@@ -56,14 +56,14 @@ impl Host {
     }
 
     /// A connection that can serve again, the one that rested least.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
         let runtime = Handle::current().id();
         let own = self.own();
         let others = (0..self.shards.len()).filter(|shard| *shard != own);
         std::iter::once(own).chain(others).find_map(|shard| self.take_from(shard, runtime))
     }
 
-    fn take_from(&self, shard: usize, runtime: runtime::Id) -> Option<Connection> {
+    fn take_from(&self, shard: usize, runtime: runtime::Id) -> Option<Box<Connection>> {
         loop {
             let mut idle = {
                 let mut shard = lock(&self.shards[shard]);
@@ -77,7 +77,7 @@ impl Host {
     }
 
     /// Puts a connection to rest.
-    pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
+    pub(super) fn put(self: &Arc<Self>, mut connection: Box<Connection>) {
         connection.rest();
         let idle = Idle { connection, since: self.round.load(Ordering::Relaxed) };
         let mut shard = lock(&self.shards[self.own()]);

@@ -12,7 +12,7 @@ use crate::translate::{
 /// Reads a message.
 pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
     let path = fields.at("content").trim_end_matches(".content").to_owned();
-    let role = fields.required_text("role")?;
+    let role = fields.word("role")?;
     let (role, parts) = match &*role {
         "system" | "developer" => (Role::System, read_content(&mut fields, dropped)?),
         "user" => (Role::User, read_content(&mut fields, dropped)?),
@@ -85,7 +85,7 @@ fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Pa
 fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
     let cache = fields.json("cache_control");
-    let content = match &*fields.required_text("type")? {
+    let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),
         "refusal" => Content::Refusal(fields.required_text("refusal")?),
         "image_url" => read_image(&mut fields)?,

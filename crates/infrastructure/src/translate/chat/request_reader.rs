@@ -70,7 +70,7 @@ fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool
 }
 
 fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
-    if fields.required_text("type")? != "function" {
+    if fields.word("type")? != "function" {
         return Err(fields.wrong("type", "must be 'function' for this model's provider"));
     }
     let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
@@ -106,7 +106,7 @@ fn read_tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, Unfit
 
 fn read_format(fields: &mut Fields<'_>) -> Result<Format, Unfit> {
     let Some(mut format) = fields.object("response_format")? else { return Ok(Format::Text) };
-    match &*format.required_text("type")? {
+    match &*format.word("type")? {
         "text" => Ok(Format::Text),
         "json_object" => Ok(Format::JsonObject),
         "json_schema" => {

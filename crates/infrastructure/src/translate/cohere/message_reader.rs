@@ -12,7 +12,7 @@ use crate::translate::{
 /// Reads a message, which stands at `path`.
 pub(super) fn read_message(path: String, message: Raw<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
     let mut fields = Fields::of(path.clone(), message)?;
-    let (role, parts) = match &*fields.required_text("role")? {
+    let (role, parts) = match &*fields.word("role")? {
         "system" => (Role::System, read_content(&mut fields, dropped)?),
         "user" => (Role::User, read_content(&mut fields, dropped)?),
         "assistant" => (Role::Assistant, read_assistant(&mut fields, dropped)?),
@@ -58,7 +58,7 @@ fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Pa
 
 fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
-    let content = match &*fields.required_text("type")? {
+    let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),
         "thinking" => Content::Reasoning { text: fields.required_text("thinking")?, signature: None },
         "image_url" => read_image(&mut fields)?,

@@ -92,7 +92,7 @@ fn read_tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, Unfit
 
 fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format, Unfit> {
     let Some(mut format) = fields.object("response_format")? else { return Ok(Format::Text) };
-    let read = match &*format.required_text("type")? {
+    let read = match &*format.word("type")? {
         "text" => Format::Text,
         // `schema` is how the schema was called first.
         "json_object" => match format.json("json_schema").or_else(|| format.json("schema")) {
@@ -112,7 +112,7 @@ fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format,
 fn read_thinking(fields: &mut Fields<'_>) -> Result<Option<Thinking>, Unfit> {
     let Some(mut thinking) = fields.object("thinking")? else { return Ok(None) };
     let budget: Option<u64> = thinking.read("token_budget", "a whole number")?;
-    match &*thinking.required_text("type")? {
+    match &*thinking.word("type")? {
         "disabled" => Ok(Some(Thinking::Off)),
         "enabled" => Ok(Some(budget.map_or(Thinking::Open, Thinking::Budget))),
         _ => Err(thinking.wrong("type", "must be 'enabled' or 'disabled'")),

@@ -17,7 +17,7 @@ pub(super) fn read_blocks(fields: &mut Fields<'_>, key: &str, dropped: &mut Drop
 fn read_block(path: String, block: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, block)?;
     let cache = fields.json("cache_control");
-    let content = match &*fields.required_text("type")? {
+    let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),
         "image" => Content::Image { source: read_source(&mut fields)?, detail: None },
         "document" => Content::Document { source: read_source(&mut fields)?, name: fields.text("title")? },
@@ -45,7 +45,7 @@ fn read_block(path: String, block: Raw<'_>, dropped: &mut Dropped) -> Result<Par
 
 fn read_source(fields: &mut Fields<'_>) -> Result<Source, Unfit> {
     let Some(mut source) = fields.object("source")? else { return Err(fields.wrong("source", "is missing")) };
-    match &*source.required_text("type")? {
+    match &*source.word("type")? {
         "base64" => {
             Ok(Source::Base64 { media_type: source.required_text("media_type")?, data: source.required_text("data")? })
         }

@@ -67,7 +67,7 @@ fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn
     }
     for (path, message) in messages {
         let mut message = Fields::of(path.clone(), message)?;
-        let role = match &*message.required_text("role")? {
+        let role = match &*message.word("role")? {
             "user" => Role::User,
             "assistant" => Role::Assistant,
             "system" => Role::System,
@@ -105,7 +105,7 @@ fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfi
 /// The choice, and whether several tools may be called at once.
 fn read_tool_choice(fields: &mut Fields<'_>) -> Result<(Option<ToolChoice>, Option<bool>), Unfit> {
     let Some(mut choice) = fields.object("tool_choice")? else { return Ok((None, None)) };
-    let kind = match &*choice.required_text("type")? {
+    let kind = match &*choice.word("type")? {
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Required,
         "none" => ToolChoice::None,
@@ -123,7 +123,7 @@ fn read_output(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<(Format
     let format = match output.object("format")? {
         None => Format::Text,
         Some(mut format) => {
-            if format.required_text("type")? != "json_schema" {
+            if format.word("type")? != "json_schema" {
                 return Err(format.wrong("type", "must be 'json_schema'"));
             }
             let schema = format.json("schema").ok_or_else(|| format.wrong("schema", "is missing"))?;
@@ -136,7 +136,7 @@ fn read_output(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<(Format
 
 fn read_thinking(fields: &mut Fields<'_>) -> Result<Option<Thinking>, Unfit> {
     let Some(mut thinking) = fields.object("thinking")? else { return Ok(None) };
-    match &*thinking.required_text("type")? {
+    match &*thinking.word("type")? {
         "disabled" => Ok(Some(Thinking::Off)),
         "enabled" => {
             let budget: Option<u64> = thinking.read("budget_tokens", "a whole number")?;

@@ -38,7 +38,7 @@ fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(Role, Vec
     let kind = fields.text("type")?;
     let read = match kind.as_deref() {
         None | Some("message") => {
-            let role = match &*fields.required_text("role")? {
+            let role = match &*fields.word("role")? {
                 "system" | "developer" => Role::System,
                 "user" => Role::User,
                 "assistant" => Role::Assistant,
@@ -94,7 +94,7 @@ fn read_content(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Re
 
 fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let mut fields = Fields::of(path, part)?;
-    let content = match &*fields.required_text("type")? {
+    let content = match &*fields.word("type")? {
         "input_text" | "output_text" | "text" => Content::Text(fields.required_text("text")?),
         "refusal" => Content::Refusal(fields.required_text("refusal")?),
         "input_image" => {

@@ -107,7 +107,7 @@ fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool
 }
 
 fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
-    if fields.required_text("type")? != "function" {
+    if fields.word("type")? != "function" {
         return Err(fields.wrong("type", "must be 'function' for this model's provider"));
     }
     let tool = Tool {
@@ -132,7 +132,7 @@ fn read_tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, Unfit
         r#""required""# => Ok(Some(ToolChoice::Required)),
         choice if choice.starts_with('{') => {
             let mut choice = Fields::of(path, value)?;
-            if choice.required_text("type")? != "function" {
+            if choice.word("type")? != "function" {
                 return Err(choice.wrong("type", "must be 'function' for this model's provider"));
             }
             choice.required_text("name").map(ToolChoice::Named).map(Some)
@@ -145,7 +145,7 @@ fn read_format(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Format,
     let Some(mut text) = fields.object("text")? else { return Ok(Format::Text) };
     let format = match text.object("format")? {
         None => Format::Text,
-        Some(mut format) => match &*format.required_text("type")? {
+        Some(mut format) => match &*format.word("type")? {
             "text" => Format::Text,
             "json_object" => Format::JsonObject,
             "json_schema" => Format::JsonSchema {
