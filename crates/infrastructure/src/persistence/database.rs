@@ -21,8 +21,9 @@ use sqlx::{
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// Readers are for whoever looks at definitions or at requests that are over; the path of a request never reads the store.
-const MAX_READERS: u32 = 1;
+/// For whoever looks at definitions or at requests that are over; the path of a request never reads the store. A second one would be a thread and a
+/// quarter of a megabyte.
+const READERS: u32 = 1;
 /// A page cache of 256 KiB per connection: definitions are few, and SQLite would take up to 2 MiB.
 const CACHE_SIZE: &str = "-256";
 /// Every statement of every repository.
@@ -89,7 +90,7 @@ impl Database {
         let readers = connect.clone().pragma("query_only", "ON");
         let database = Self {
             writer: pool(options, 1).connect_lazy_with(connect.create_if_missing(true)),
-            readers: pool(options, MAX_READERS).connect_lazy_with(readers),
+            readers: pool(options, READERS).connect_lazy_with(readers),
         };
         if let Err(error) = database.prepare(options.patience()).await {
             database.close().await;
