@@ -71,13 +71,15 @@ impl<C: LlmClient> DataPlane<C> {
         let mut lines = attribution(&head);
         let body = match answer {
             Answer::Whole(whole) => {
-                let media_type = whole.media_type.as_deref().unwrap_or("application/json");
-                lines.add(header::CONTENT_TYPE.as_str(), media_type.as_bytes());
+                match &whole.media_type {
+                    Some(media_type) => lines.add_foreign(header::CONTENT_TYPE.as_str(), media_type.as_bytes()),
+                    None => lines.add(header::CONTENT_TYPE.as_str(), b"application/json"),
+                }
                 ResponseBody::from(whole.body)
             }
             Answer::Stream(stream) => {
                 let events = EventBody::new(stream, &self.lifecycle, operation);
-                lines.add(header::CONTENT_TYPE.as_str(), events.media_type().as_bytes());
+                lines.add_foreign(header::CONTENT_TYPE.as_str(), events.media_type().as_bytes());
                 lines.add(header::CACHE_CONTROL.as_str(), b"no-cache");
                 // Keeps nginx from collecting the events.
                 lines.add("x-accel-buffering", b"no");

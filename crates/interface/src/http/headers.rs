@@ -26,7 +26,7 @@ pub(super) const ATTEMPTS: &str = "x-tidegate-attempts";
 /// What an attribution and the names of its request mostly fit into.
 const ATTRIBUTION_BYTES: usize = 256;
 
-/// Names the request, under the name that SDKs look for too.
+/// Names the request, whose id the gateway made, under the name that SDKs look for too.
 pub(super) fn identify(lines: &mut Lines, id: &RequestId) {
     lines.add("x-request-id", id.as_str().as_bytes());
     lines.add("x-tidegate-request-id", id.as_str().as_bytes());
@@ -39,7 +39,7 @@ pub(super) fn attribution(head: &CompletionHead) -> Lines {
     lines.add("x-tidegate-instance", head.instance.as_str().as_bytes());
     lines.add("x-tidegate-revision", decimal(head.revision, &mut [0; 20]));
     if !head.dropped.is_empty() {
-        lines.add("x-tidegate-dropped", head.dropped.to_string().as_bytes());
+        lines.add_foreign("x-tidegate-dropped", head.dropped.to_string().as_bytes());
     }
     lines.add(ATTEMPTS, decimal(head.attempts.into(), &mut [0; 20]));
     lines
