@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroU32,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use serde::Deserialize;
@@ -36,14 +36,13 @@ const FILES: [(&str, &str); 12] = [
 /// A vendor: the hosts at which its models are asked for, in which `*` stands for any beginning of one label, and their cards.
 struct Vendor {
     hosts: Vec<String>,
-    cards: Arc<VendorCards>,
+    file: &'static str,
+    /// Read when the first provider is found at one of the hosts: few gateways ask many vendors, and to read them all takes a megabyte.
+    cards: OnceLock<Arc<VendorCards>>,
 }
 
-/// Read once, when the first configuration with a provider is loaded.
-static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
-    // The files are part of the binary, and a test reads every one of them.
-    FILES.iter().filter_map(|(_, text)| read(text).ok()).collect()
-});
+/// Begun when the first configuration with a provider is loaded. A test reads every file whole.
+static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| FILES.iter().filter_map(|(_, file)| vendor(file)).collect());
 
 /// What is known of the models of each of `providers`.
 pub fn vendors(providers: &[ProviderSettings]) -> BTreeMap<ProviderName, Arc<VendorCards>> {
@@ -60,7 +59,8 @@ fn cards_at(base_url: &str) -> Option<Arc<VendorCards>> {
     let url: http::Uri = base_url.parse().ok()?;
     let host = url.host()?;
     let vendor = VENDORS.iter().find(|vendor| vendor.hosts.iter().any(|pattern| is_host_of(pattern, host)))?;
-    Some(Arc::clone(&vendor.cards))
+    // The file is part of the binary; one that could not be read would be an empty one.
+    Some(Arc::clone(vendor.cards.get_or_init(|| read(vendor.file).unwrap_or_default())))
 }
 
 /// Whether every label of the host is that of the pattern, where a `*` stands for any beginning of one.
@@ -76,13 +76,20 @@ fn is_host_of(pattern: &str, host: &str) -> bool {
         })
 }
 
+/// What stands above the models.
+#[derive(Deserialize)]
+struct HeadToml {
+    hosts: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VendorToml {
     /// For people: when the figures were right.
     #[serde(rename = "as_of")]
     _as_of: String,
-    hosts: Vec<String>,
+    #[serde(rename = "hosts")]
+    _hosts: Vec<String>,
     models: BTreeMap<Box<str>, CardToml>,
 }
 
@@ -115,8 +122,15 @@ enum UnreadableCatalogue {
     Capability(String),
 }
 
-fn read(text: &str) -> Result<Vendor, UnreadableCatalogue> {
-    let VendorToml { _as_of: _, hosts, models } = toml::from_str(text)?;
+/// A vendor of whose file nothing but the head is read.
+fn vendor(file: &'static str) -> Option<Vendor> {
+    let (head, _models) = file.split_once("\n[")?;
+    let HeadToml { hosts } = toml::from_str(head).ok()?;
+    Some(Vendor { hosts, file, cards: OnceLock::new() })
+}
+
+fn read(file: &str) -> Result<Arc<VendorCards>, UnreadableCatalogue> {
+    let VendorToml { models, .. } = toml::from_str(file)?;
     let mut cards = Vec::new();
     for (model, CardToml { context_window, max_output, capabilities, prices, profiles }) in models {
         let known = |name: String| Capability::of_name(&name).ok_or(UnreadableCatalogue::Capability(name));
@@ -128,7 +142,7 @@ fn read(text: &str) -> Result<Vendor, UnreadableCatalogue> {
         }));
         cards.push((model, card));
     }
-    Ok(Vendor { hosts, cards: Arc::new(cards.into_iter().collect()) })
+    Ok(Arc::new(cards.into_iter().collect()))
 }
 
 impl From<PricesToml> for Prices {
@@ -154,9 +168,10 @@ mod tests {
 
     #[test]
     fn every_file_can_be_read() {
-        for (name, text) in FILES {
-            let vendor = read(text).unwrap_or_else(|error| panic!("{name}.toml: {error}"));
-            assert!(!vendor.hosts.is_empty(), "{name}.toml");
+        for (name, file) in FILES {
+            let cards = read(file).unwrap_or_else(|error| panic!("{name}.toml: {error}"));
+            assert_ne!(*cards, VendorCards::default(), "{name}.toml");
+            assert!(vendor(file).is_some_and(|vendor| !vendor.hosts.is_empty()), "{name}.toml");
         }
         assert_eq!(VENDORS.len(), FILES.len());
     }
