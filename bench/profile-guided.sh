@@ -2,9 +2,9 @@
 # Builds the release binary for what it does most of the time: once so that it counts which of its code runs under load, and once more, optimised
 # for that. Where LLVM's post-link optimizer is installed too, it then counts every branch of the result, and lays it out anew.
 #
-# Needs the `llvm-profdata` of the compiler's own LLVM (`rustc --version --verbose` names it): `rustup component add llvm-tools`, or a path
-# in LLVM_PROFDATA. The optimizer is `llvm-bolt`, or a path in LLVM_BOLT; with `LLVM_BOLT=` it is left out. The result is
-# target/profile-guided/<host>/release/tidegate.
+# Needs the `llvm-profdata` and `llvm-strip` of the compiler's own LLVM (`rustc --version --verbose` names it): `rustup component add llvm-tools`,
+# or the path of the first in LLVM_PROFDATA, and the other beside it. The optimizer is `llvm-bolt`, or a path in LLVM_BOLT; with `LLVM_BOLT=` it is
+# left out. The result is target/profile-guided/<host>/release/tidegate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -99,5 +99,7 @@ train "$RESULT"
 build "-Cprofile-use=$TARGET/merged.profdata -Clink-arg=-Wl,--symbol-ordering-file=$TARGET/order.txt \
 -Clink-arg=-Wl,--no-warn-symbol-ordering -Clink-arg=-Wl,--emit-relocs"
 [[ -z $BOLT ]] || lay_out
-strip "$RESULT"
+# LLVM's own: the GNU one damages what was laid out anew.
+"${PROFDATA/llvm-profdata/llvm-strip}" "$RESULT"
+"$RESULT" --version
 echo "$RESULT"

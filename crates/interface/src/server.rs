@@ -20,7 +20,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use lifecycle::{Lifecycle, PhaseReached};
 pub use listener::BindError;
 pub use request_body::RequestBody;
-pub(crate) use response_head::Lines;
+pub(crate) use response_head::{Head, Lines};
 pub(crate) use service::{Incoming, Outgoing};
 use tidegate_application::domain::inference::LlmClient;
 use tokio::{net::TcpListener, runtime::Handle};

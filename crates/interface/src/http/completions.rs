@@ -7,7 +7,7 @@ use std::{
     task::Poll,
 };
 
-use http::{Response, header};
+use http::header;
 use tidegate_application::{
     admission::Caller,
     domain::{
@@ -27,7 +27,7 @@ use super::{
     refusal::Refusal,
     wishes::Wishes,
 };
-use crate::server::{Outgoing, RequestBody};
+use crate::server::{Head, Outgoing, RequestBody};
 
 impl<C: LlmClient> DataPlane<C> {
     /// Answers a request for an operation, unless the gateway ends first.
@@ -86,7 +86,7 @@ impl<C: LlmClient> DataPlane<C> {
                 ResponseBody::Events(events)
             }
         };
-        Ok(Outgoing { response: Response::new(body), lines })
+        Ok(Outgoing { head: Head::ok(lines), body })
     }
 }
 

@@ -57,8 +57,8 @@ impl<C: LlmClient> DataPlane<C> {
                 // Boxed, as all that is rare: the future of a request is no larger than its usual way.
                 Box::pin(self.routed(Incoming { method, target, fields, body })).await
             };
-            headers::identify(&mut outgoing.lines, &id);
-            tracing::debug!(%id, status = outgoing.response.status().as_u16(), "answered");
+            headers::identify(&mut outgoing.head.lines, &id);
+            tracing::debug!(%id, status = outgoing.head.status.as_u16(), "answered");
             outgoing
         }
     }

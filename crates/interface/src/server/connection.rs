@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tidegate_http1::{HeadError, HeadLimits, HeadScan, RequestHead};
 use tokio::net::TcpStream;
 
@@ -77,7 +78,8 @@ struct Connection {
 
 /// What comes of waiting for a head.
 enum Heard {
-    Request(RequestHead),
+    /// All of one, to be read.
+    Head(Bytes),
     Nonsense(HeadError),
     Nothing,
 }
@@ -89,12 +91,16 @@ impl Connection {
         let mut rest = self.limits.header_timeout;
         loop {
             let head = match self.listen(rest).await {
-                Heard::Request(head) => head,
-                Heard::Nonsense(error) => {
+                Heard::Head(head) => RequestHead::parse(head, self.limits.head),
+                Heard::Nonsense(error) => Err(error),
+                Heard::Nothing => return Ok(()),
+            };
+            let head = match head {
+                Ok(head) => head,
+                Err(error) => {
                     exchange::refuse(&mut self.socket, error);
                     return self.socket.close_slowly().await;
                 }
-                Heard::Nothing => return Ok(()),
             };
             match exchange::answer(&mut self.socket, head, service, &self.lifecycle).await? {
                 Next::Listen => self.socket.rest(),
@@ -114,10 +120,7 @@ impl Connection {
         poll_fn(|context| {
             loop {
                 match scan.take(&mut self.socket.buffer, self.limits.head) {
-                    Ok(Some(head)) => {
-                        let head = RequestHead::parse(head, self.limits.head);
-                        return Poll::Ready(head.map_or_else(Heard::Nonsense, Heard::Request));
-                    }
+                    Ok(Some(head)) => return Poll::Ready(Heard::Head(head)),
                     Err(error) => return Poll::Ready(Heard::Nonsense(error)),
                     Ok(None) => {}
                 }

@@ -9,14 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response, Version, header, response::Parts};
+use http::{Method, Response, Version, header};
 use http_body::Body;
 use tidegate_http1::{Body as Framed, HeadError, Progress, RequestHead, write_chunk_size};
 
 use super::{
     Lifecycle, RequestBody,
     request_body::Desk,
-    response_head::{Framing, Lines, carries_body, write_head},
+    response_head::{Framing, Head, carries_body, write_head},
     service::{HttpService, Incoming, Outgoing},
     socket::Socket,
 };
@@ -87,8 +87,8 @@ pub(super) fn refuse(socket: &mut Socket, error: HeadError) {
     let mut response = Response::new(());
     *response.status_mut() = error.status();
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    let head = (&response.into_parts().0, &Lines::default());
-    write_head(socket.out(), head, (Framing::Length(body.len() as u64), Some("close")));
+    let head = Head::from(response.into_parts().0);
+    write_head(socket.out(), &head, (Framing::Length(body.len() as u64), Some("close")));
     socket.push(Bytes::from(body));
 }
 
@@ -150,16 +150,16 @@ async fn write<B>(socket: &mut Socket, outgoing: Outgoing<B>, caller: Caller) ->
 where
     B: Body<Data = Bytes>,
 {
-    let (parts, body) = outgoing.response.into_parts();
+    let Outgoing { head, body } = outgoing;
     let mut body = pin!(body);
-    let framing = Framing::of(parts.status, body.size_hint().exact(), caller.version);
-    let goes_on = caller.goes_on && !asks_to_close(&parts) && framing != Framing::UntilClose;
+    let framing = Framing::of(head.status, body.size_hint().exact(), caller.version);
+    let goes_on = caller.goes_on && !head.asks_to_close() && framing != Framing::UntilClose;
     let connection = match (goes_on, caller.version) {
         (false, _) => Some("close"),
         (true, Version::HTTP_10) => Some("keep-alive"),
         (true, _) => None,
     };
-    write_head(socket.out(), (&parts, &outgoing.lines), (framing, connection));
+    write_head(socket.out(), &head, (framing, connection));
     if !carries_body(&caller.method, framing) {
         poll_fn(|context| socket.poll_flush(context)).await?;
         return Ok(goes_on);
@@ -167,10 +167,6 @@ where
     let mut writer = BodyWriter { framing, end: None, owes_newline: false };
     let is_whole = poll_fn(|context| writer.poll(socket, body.as_mut(), context)).await?;
     Ok(goes_on && is_whole)
-}
-
-fn asks_to_close(parts: &Parts) -> bool {
-    parts.headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
 /// A body on its way out.

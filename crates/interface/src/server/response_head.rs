@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use http::{Method, StatusCode, Version, header, response::Parts};
+use http::{HeaderMap, Method, StatusCode, Version, header, response::Parts};
 use tidegate_http1::decimal;
 
 /// How the end of a response's body is told.
@@ -35,6 +35,35 @@ impl Framing {
     }
 }
 
+/// What a response says before its body, but for where that ends. Most hold nothing but lines: a map would be carried along from step to step.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    headers: Option<Box<HeaderMap>>,
+    /// What is written behind the headers.
+    pub(crate) lines: Lines,
+}
+
+impl Head {
+    /// One of nothing but lines.
+    pub(crate) fn ok(lines: Lines) -> Self {
+        Self { status: StatusCode::OK, headers: None, lines }
+    }
+
+    /// Whether it says itself that it is the last one.
+    pub(super) fn asks_to_close(&self) -> bool {
+        let connection = self.headers.as_ref().and_then(|headers| headers.get(header::CONNECTION));
+        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+    }
+}
+
+impl From<Parts> for Head {
+    fn from(parts: Parts) -> Self {
+        let headers = (!parts.headers.is_empty()).then(|| Box::new(parts.headers));
+        Self { status: parts.status, headers, lines: Lines::default() }
+    }
+}
+
 /// Lines of a head that are ready to go out.
 #[derive(Debug, Default)]
 pub(crate) struct Lines(Vec<u8>);
@@ -60,22 +89,18 @@ impl Lines {
 }
 
 /// Appends the head of a response. Its framing and whether the connection goes on are written here and nowhere else.
-pub(super) fn write_head(
-    out: &mut Vec<u8>,
-    (parts, lines): (&Parts, &Lines),
-    (framing, connection): (Framing, Option<&'static str>),
-) {
+pub(super) fn write_head(out: &mut Vec<u8>, head: &Head, (framing, connection): (Framing, Option<&'static str>)) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(parts.status.as_str().as_bytes());
+    out.extend_from_slice(head.status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    for (name, value) in &parts.headers {
+    for (name, value) in head.headers.iter().flat_map(|headers| headers.iter()) {
         if ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(name) {
             write_field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
-    out.extend_from_slice(&lines.0);
+    out.extend_from_slice(&head.lines.0);
     match framing {
         Framing::Length(length) => write_field(out, b"content-length", decimal(length, &mut [0; 20])),
         Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
@@ -134,10 +159,10 @@ mod tests {
         }
         response.headers_mut().insert("x-a", HeaderValue::from_static("b"));
         let mut out = Vec::new();
-        let mut lines = Lines::default();
-        lines.add("x-ready", b"1");
-        lines.add_foreign("x-odd", b"1\r\nx-smuggled: 2");
-        write_head(&mut out, (&response.into_parts().0, &lines), (framing, connection));
+        let mut head = Head::from(response.into_parts().0);
+        head.lines.add("x-ready", b"1");
+        head.lines.add_foreign("x-odd", b"1\r\nx-smuggled: 2");
+        write_head(&mut out, &head, (framing, connection));
         let text = String::from_utf8(out).unwrap();
         let (before, date) = text.split_once("date: ").unwrap();
         assert_eq!(before, format!("HTTP/1.1 200 OK\r\nx-a: b\r\nx-ready: 1\r\n{expected}"));

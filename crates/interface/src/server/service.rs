@@ -10,7 +10,7 @@ use tidegate_application::domain::inference::LlmClient;
 use tidegate_http1::Fields;
 use tower::ServiceExt;
 
-use super::{RequestBody, response_head::Lines};
+use super::{RequestBody, response_head::Head};
 use crate::http::{DataPlane, ResponseBody};
 
 /// A request, its header fields as they came.
@@ -33,16 +33,17 @@ impl Incoming {
     }
 }
 
-/// A response, and what is written behind its headers.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Outgoing<B> {
-    pub(crate) response: Response<B>,
-    pub(crate) lines: Lines,
+    pub(crate) head: Head,
+    pub(crate) body: B,
 }
 
 impl<B> From<Response<B>> for Outgoing<B> {
     fn from(response: Response<B>) -> Self {
-        Self { response, lines: Lines::default() }
+        let (parts, body) = response.into_parts();
+        Self { head: Head::from(parts), body }
     }
 }
 
