@@ -59,8 +59,25 @@ protocol = "openai"
 base_url = "http://${UPSTREAMS[1]}/v1"
 api_key = "none"
 
+[limits]
+max_concurrency = 512
+queue_size = 1024
+max_wait = 10
+
 [pools.fast]
+rotation = "round_robin"
 instances = [{ id = "a", model = "a:mock" }, { id = "b", model = "b:mock" }]
+
+[task_groups.chat.tiers.best]
+models = ["pool:fast"]
+
+[task_groups.chat.tiers.last-resort]
+models = ["b:mock"]
+priority = 2
+
+[wrappers.assistant]
+type = "task_group"
+task_group = "chat"
 CONFIG
     for _ in first again; do
         start "$bench" mock --listen "${UPSTREAMS[0]}" --also-listen "${UPSTREAMS[1]}" --gap-ms 1
