@@ -124,7 +124,7 @@ impl RequestLog {
         let Some(mut record) = SPARES.with_borrow_mut(Vec::pop) else {
             return Box::new(RequestRecord::new(Trace::new(request_id, target, decided_by), came));
         };
-        record.reopen((request_id, target), decided_by, came);
+        *record = RequestRecord::new(record.trace.reused(request_id, target, decided_by), came);
         record
     }
 

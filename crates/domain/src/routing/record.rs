@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::Trace;
 use crate::{
     inference::{RequestId, Usage},
-    name::Target,
     observe::Outcome,
 };
 
@@ -51,18 +50,6 @@ impl RequestRecord {
     /// A request that has just come in. It counts as abandoned until something comes of it.
     pub fn new(trace: Trace, (received, opened): (SystemTime, Instant)) -> Self {
         Self { trace, outcome: Outcome::Abandoned, usage: None, received, opened, took: Duration::ZERO }
-    }
-
-    /// Makes it the record of another request that has just come in, in the same room.
-    pub fn reopen(
-        &mut self,
-        (request_id, target): (RequestId, Target),
-        decided_by: (u64, u64),
-        (received, opened): (SystemTime, Instant),
-    ) {
-        self.trace.reopen(request_id, target, decided_by);
-        let Self { trace: _, outcome, usage, received: came, opened: began, took } = self;
-        (*outcome, *usage, *came, *began, *took) = (Outcome::Abandoned, None, received, opened, Duration::ZERO);
     }
 
     /// What it is found and listed by.

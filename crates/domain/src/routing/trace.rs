@@ -124,12 +124,15 @@ impl Trace {
         }
     }
 
-    /// Makes it an empty trace of another request, in the room that it has taken unless that is unusually large.
-    pub fn reopen(&mut self, request_id: RequestId, target: Target, (revision, seed): (u64, u64)) {
-        let (attempts, decisions, asked) = (&mut self.attempts, &mut self.decisions, &mut self.asked);
-        let room = (emptied(attempts), emptied(decisions), emptied(asked));
-        *self = Self::new(request_id, target, (revision, seed));
-        (self.attempts, self.decisions, self.asked) = room;
+    /// An empty trace of another request in the room that this one has taken, unless that is unusually large.
+    #[must_use]
+    pub fn reused(self, request_id: RequestId, target: Target, (revision, seed): (u64, u64)) -> Self {
+        Self {
+            attempts: emptied(self.attempts),
+            decisions: emptied(self.decisions),
+            asked: emptied(self.asked),
+            ..Self::new(request_id, target, (revision, seed))
+        }
     }
 
     /// What all attempts cost together; `None` if it is known of none.
@@ -244,8 +247,7 @@ fn note<T>(notes: &mut Vec<T>, note: T, ordinary: usize) {
     notes.push(note);
 }
 
-fn emptied<T>(notes: &mut Vec<T>) -> Vec<T> {
-    let mut notes = std::mem::take(notes);
+fn emptied<T>(mut notes: Vec<T>) -> Vec<T> {
     notes.clear();
     notes.shrink_to(KEPT);
     notes

@@ -7,7 +7,7 @@ use std::{
     task::Poll,
 };
 
-use http::header;
+use http::{StatusCode, header};
 use tidegate_application::{
     admission::Caller,
     domain::{
@@ -86,7 +86,7 @@ impl<C: LlmClient> DataPlane<C> {
                 ResponseBody::Events(events)
             }
         };
-        Ok(Outgoing { head: Head::ok(lines), body })
+        Ok(Outgoing { head: Head::new(StatusCode::OK, lines), body })
     }
 }
 

@@ -76,26 +76,14 @@ struct Connection {
     draining: PhaseReached,
 }
 
-/// What comes of waiting for a head.
-enum Heard {
-    /// All of one, to be read.
-    Head(Bytes),
-    Nonsense(HeadError),
-    Nothing,
-}
-
 impl Connection {
     async fn converse<S: HttpService>(&mut self, service: &S) -> io::Result<()> {
         // Noted once: whatever is answered within this task is polled when the phase changes.
         poll_fn(|context| Poll::Ready(Pin::new(&mut self.draining).poll(context).is_ready())).await;
         let mut rest = self.limits.header_timeout;
         loop {
-            let head = match self.listen(rest).await {
-                Heard::Head(head) => RequestHead::parse(head, self.limits.head),
-                Heard::Nonsense(error) => Err(error),
-                Heard::Nothing => return Ok(()),
-            };
-            let head = match head {
+            let Some(heard) = self.listen(rest).await else { return Ok(()) };
+            let head = match heard.and_then(|head| RequestHead::parse(head, self.limits.head)) {
                 Ok(head) => head,
                 Err(error) => {
                     exchange::refuse(&mut self.socket, error);
@@ -112,20 +100,20 @@ impl Connection {
         }
     }
 
-    /// Waits for the next head: `rest` for its first byte, and the time for a head from there.
-    async fn listen(&mut self, rest: Duration) -> Heard {
+    /// Waits for the next head, which is still to be read: `rest` for its first byte, and the time for a head from there. `None` if there is none.
+    async fn listen(&mut self, rest: Duration) -> Option<Result<Bytes, HeadError>> {
         let mut scan = HeadScan::default();
         let mut is_begun = !self.socket.buffer.is_empty();
         let mut deadline = Deadline::after(if is_begun { self.limits.header_timeout } else { rest });
         poll_fn(|context| {
             loop {
                 match scan.take(&mut self.socket.buffer, self.limits.head) {
-                    Ok(Some(head)) => return Poll::Ready(Heard::Head(head)),
-                    Err(error) => return Poll::Ready(Heard::Nonsense(error)),
+                    Ok(Some(head)) => return Poll::Ready(Some(Ok(head))),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
                     Ok(None) => {}
                 }
                 match self.socket.poll_fill(context, 0) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Heard::Nothing),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
                     Poll::Ready(Ok(_)) => {
                         if !is_begun {
                             (is_begun, deadline) = (true, Deadline::after(self.limits.header_timeout));
@@ -135,10 +123,10 @@ impl Connection {
                     Poll::Pending => {}
                 }
                 if !is_begun && Pin::new(&mut self.draining).poll(context).is_ready() {
-                    return Poll::Ready(Heard::Nothing);
+                    return Poll::Ready(None);
                 }
                 ready!(self.patience.poll_over(deadline.at(), context));
-                return Poll::Ready(Heard::Nothing);
+                return Poll::Ready(None);
             }
         })
         .await

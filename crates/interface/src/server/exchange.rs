@@ -9,14 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response, Version, header};
+use http::{Method, Version};
 use http_body::Body;
 use tidegate_http1::{Body as Framed, HeadError, Progress, RequestHead, write_chunk_size};
 
 use super::{
     Lifecycle, RequestBody,
     request_body::Desk,
-    response_head::{Framing, Head, carries_body, write_head},
+    response_head::{Framing, Head, Lines, carries_body, write_head},
     service::{HttpService, Incoming, Outgoing},
     socket::Socket,
 };
@@ -84,10 +84,9 @@ pub(super) fn refuse(socket: &mut Socket, error: HeadError) {
     let body = format!(
         r#"{{"error":{{"message":"{error}","type":"invalid_request_error","param":null,"code":"malformed_request"}}}}"#
     );
-    let mut response = Response::new(());
-    *response.status_mut() = error.status();
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    let head = Head::from(response.into_parts().0);
+    let mut lines = Lines::default();
+    lines.add("content-type", b"application/json");
+    let head = Head::new(error.status(), lines);
     write_head(socket.out(), &head, (Framing::Length(body.len() as u64), Some("close")));
     socket.push(Bytes::from(body));
 }

@@ -46,8 +46,8 @@ pub(crate) struct Head {
 
 impl Head {
     /// One of nothing but lines.
-    pub(crate) fn ok(lines: Lines) -> Self {
-        Self { status: StatusCode::OK, headers: None, lines }
+    pub(crate) fn new(status: StatusCode, lines: Lines) -> Self {
+        Self { status, headers: None, lines }
     }
 
     /// Whether it says itself that it is the last one.

@@ -12,8 +12,7 @@ use crate::translate::{
 /// Reads a message.
 pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
     let path = fields.at("content").trim_end_matches(".content").to_owned();
-    let role = fields.word("role")?;
-    let (role, parts) = match &*role {
+    let (role, parts) = match &*fields.word("role")? {
         "system" | "developer" => (Role::System, read_content(&mut fields, dropped)?),
         "user" => (Role::User, read_content(&mut fields, dropped)?),
         "assistant" => (Role::Assistant, read_assistant(&mut fields, dropped)?),
