@@ -52,9 +52,9 @@ use tidegate_domain::{
     },
 };
 
-use self::conversation::Conversation;
 pub(crate) use self::foreign::may_bear_marks;
 pub use self::stream::StreamTranslator;
+use self::{conversation::Conversation, fields::Fields};
 
 /// What a provider can be asked for in place of an operation that it does not offer.
 pub(crate) fn others(operation: Operation) -> impl Iterator<Item = Operation> {
@@ -88,13 +88,13 @@ pub(crate) fn for_operation(asked: &InferenceRequest, to: Operation) -> Result<T
 /// [`Unfit`] names the field that cannot be said there.
 pub fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result<Translation, Unfit> {
     let mut dropped = Dropped::default();
-    let body = request.body();
+    let fields = Fields::of_request(request)?;
     let mut conversation = match from {
-        Dialect::Chat => chat::read_request(body, &mut dropped)?,
-        Dialect::Messages => messages::read_request(body, &mut dropped)?,
-        Dialect::Responses => responses::read_request(body, &mut dropped)?,
-        Dialect::Cohere => cohere::read_request(body, &mut dropped)?,
-        Dialect::Gemini => gemini::read_request(body, &mut dropped)?,
+        Dialect::Chat => chat::read_request(fields, &mut dropped)?,
+        Dialect::Messages => messages::read_request(fields, &mut dropped)?,
+        Dialect::Responses => responses::read_request(fields, &mut dropped)?,
+        Dialect::Cohere => cohere::read_request(fields, &mut dropped)?,
+        Dialect::Gemini => gemini::read_request(fields, &mut dropped)?,
         Dialect::Bedrock => return Err(Unfit::Operation(request.operation())),
     };
     conversation.stream = request.envelope().stream();
@@ -103,7 +103,7 @@ pub fn request(request: &InferenceRequest, from: Dialect, to: Dialect) -> Result
     }
     let particular = (to == Dialect::Bedrock && conversation.reasoning.is_budget()).then(|| {
         let problem = "is a budget, which of Bedrock's models only Claude can be given";
-        Unfit::field(&words::in_words_of(from, "thinking_budget", body), problem)
+        Unfit::field(&words::in_words_of(from, "thinking_budget", request.body()), problem)
     });
     let usual = reworded((request, &conversation), (from, to), (&dropped, Dropped::default()))?;
     let mut lost = Dropped::default();
@@ -234,7 +234,7 @@ pub fn answer(body: &[u8], (from, to): (Dialect, Dialect), asked: Asked<'_>) -> 
     let written = match to {
         Dialect::Chat => chat::write_answer(&answer),
         Dialect::Messages => messages::write_answer(&answer),
-        Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request.body())),
+        Dialect::Responses => responses::write_answer(&answer, &responses::Echo::of(asked.request)),
         Dialect::Cohere => cohere::write_answer(&answer),
         Dialect::Gemini => gemini::write_answer(&answer),
         Dialect::Bedrock => return Err(malformed(Work::Ambiguous)),

@@ -22,6 +22,8 @@ pub struct Envelope {
     usage_span: Option<Range<usize>>,
     /// Where the values of the known fields stand that the caller gave.
     spans: Vec<(Parameter, Range<usize>)>,
+    /// Whether these are all that the body holds, each under its own key.
+    is_all: bool,
 }
 
 /// A body that cannot be routed.
@@ -85,7 +87,9 @@ impl Envelope {
     /// As [`Envelope::parse`].
     pub fn addressed(body: &[u8], address: Address) -> Result<Self, InvalidEnvelope> {
         let mut fields = Fields::of(body)?;
+        let given = fields.spans.len();
         fields.spans.retain(|(parameter, _)| !matches!(parameter, Parameter::Model | Parameter::Stream));
+        fields.is_all &= fields.spans.len() == given;
         Self::new(fields, address)
     }
 
@@ -100,6 +104,7 @@ impl Envelope {
             include_usage: include_usage.is_some_and(|raw| raw.get() == "true"),
             usage_span: include_usage.map(|raw| span_within(fields.text.as_bytes(), raw.get())),
             spans: fields.spans,
+            is_all: fields.is_all,
         })
     }
 
@@ -133,7 +138,7 @@ impl Envelope {
             "" | "false" | "False" | "0" => false,
             _ => return Err(wrong(Parameter::Stream, "'true' or 'false'")),
         };
-        Ok(Self { model, stream, include_usage: false, usage_span: None, spans })
+        Ok(Self { model, stream, include_usage: false, usage_span: None, spans, is_all: false })
     }
 
     /// The model as the caller named it.
@@ -154,6 +159,11 @@ impl Envelope {
     /// Where the value of `parameter` stands in the body; `None` if the caller was silent.
     pub fn span(&self, parameter: Parameter) -> Option<Range<usize>> {
         self.spans.iter().find(|(known, _)| *known == parameter).map(|(_, span)| span.clone())
+    }
+
+    /// Where the values of the known fields stand, if the body holds no others, and none by another name that it goes by.
+    pub(super) fn all(&self) -> Option<&[(Parameter, Range<usize>)]> {
+        self.is_all.then_some(&*self.spans)
     }
 
     /// Where the value of `stream_options.include_usage` stands in the body; `None` if the caller was silent.
@@ -178,6 +188,8 @@ struct Fields<'a> {
     text: &'a str,
     /// Where the values stand.
     spans: Vec<(Parameter, Range<usize>)>,
+    /// Whether there are no others, and none by another name that it goes by.
+    is_all: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -186,18 +198,19 @@ impl<'a> Fields<'a> {
 
     fn of(body: &'a [u8]) -> Result<Self, InvalidEnvelope> {
         let Ok(text) = simdutf8::basic::from_utf8(body) else { return Err(refusal(body)) };
-        let mut fields = Self { text, spans: Vec::with_capacity(Self::USUAL) };
+        let mut fields = Self { text, spans: Vec::with_capacity(Self::USUAL), is_all: true };
         let (mut others, mut duplicate) = (Keys::default(), None);
         let mut scanner = Scanner::of(text);
         let read = scanner.fields(|scanner, key| {
             let value = scanner.value()?;
-            let repeated = match Parameter::of_key(&key) {
-                Some(parameter) => {
-                    let is_repeated = fields.span(parameter).is_some();
-                    fields.spans.push((parameter, span_within(body, value)));
-                    is_repeated.then_some(key)
-                }
-                None => others.insert(key),
+            let repeated = if let Some(parameter) = Parameter::of_key(&key) {
+                let is_repeated = fields.span(parameter).is_some();
+                fields.spans.push((parameter, span_within(body, value)));
+                fields.is_all &= key == parameter.key();
+                is_repeated.then_some(key)
+            } else {
+                fields.is_all = false;
+                others.insert(key)
             };
             duplicate = duplicate.take().or(repeated);
             Ok(())
@@ -290,105 +303,4 @@ pub(super) fn span_within(body: &[u8], part: &str) -> Range<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fields_of_routing_are_read_and_placed() {
-        let body = br#"{"messages":[], "model" : "fast","stream":true,"stream_options":{"include_usage":true}}"#;
-        let envelope = Envelope::parse(body).unwrap();
-        assert_eq!(envelope.model(), "fast");
-        assert!(envelope.stream());
-        assert!(envelope.include_usage());
-        assert_eq!(&body[envelope.span(Parameter::Model).unwrap()], br#""fast""#);
-        assert_eq!(envelope.span(Parameter::Temperature), None);
-    }
-
-    #[track_caller]
-    fn check_rejected(body: &str, expected: &InvalidEnvelope) {
-        assert_eq!(&Envelope::parse(body.as_bytes()).unwrap_err(), expected);
-    }
-
-    #[test]
-    fn what_routing_cannot_read_is_rejected_with_the_field() {
-        check_rejected(r#"{"messages":[]}"#, &InvalidEnvelope::MissingModel);
-        check_rejected(r#"{"model":null}"#, &InvalidEnvelope::MissingModel);
-        check_rejected(r#"{"model":7}"#, &InvalidEnvelope::WrongType { param: "model", expected: "a string" });
-        check_rejected(
-            r#"{"model":"a","stream":"yes"}"#,
-            &InvalidEnvelope::WrongType { param: "stream", expected: "a boolean" },
-        );
-        assert!(matches!(Envelope::parse(b"[1]"), Err(InvalidEnvelope::Json(_))));
-        assert!(matches!(Envelope::parse(b"{\"model\":"), Err(InvalidEnvelope::Json(_))));
-        assert!(matches!(Envelope::parse(b"{\"model\":\"\xff\"}"), Err(InvalidEnvelope::Json(_))));
-    }
-
-    #[test]
-    fn a_key_that_stands_twice_is_rejected_however_it_is_spelt() {
-        check_rejected(r#"{"model":"a","model":"b"}"#, &InvalidEnvelope::DuplicateKey("model".to_owned()));
-        check_rejected(r#"{"model":"a","mod\u0065l":"b"}"#, &InvalidEnvelope::DuplicateKey("model".to_owned()));
-        check_rejected(r#"{"model":"a","x":1,"x":2}"#, &InvalidEnvelope::DuplicateKey("x".to_owned()));
-    }
-
-    #[test]
-    fn stream_options_are_an_object_whose_usage_is_a_boolean_or_null() {
-        let of = |options: &str| Envelope::parse(format!(r#"{{"model":"a","stream_options":{options}}}"#).as_bytes());
-        let wrong = |param, expected| Err(InvalidEnvelope::WrongType { param, expected });
-        assert!(of(r#"{"include_usage":null,"x":[]}"#).is_ok_and(|envelope| !envelope.include_usage()));
-        assert!(of("null").is_ok_and(|envelope| !envelope.include_usage()));
-        assert_eq!(of("[true]"), wrong("stream_options", "an object"));
-        assert_eq!(of("7"), wrong("stream_options", "an object"));
-        assert_eq!(of(r#"{"include_usage":1}"#), wrong("stream_options.include_usage", "a boolean"));
-        assert_eq!(of(r#"{"include_usage":true,"include_usage":false}"#), wrong("stream_options", "an object"));
-    }
-
-    #[test]
-    fn nesting_is_bounded_however_deep_it_goes() {
-        let nested = |open: &str, close: &str, levels| {
-            let (open, close) = (open.repeat(levels), close.repeat(levels));
-            Envelope::parse(format!(r#"{{"model":"a","x":{open}1{close}}}"#).as_bytes())
-        };
-        assert!(nested("[", "]", MAX_DEPTH - 1).is_ok());
-        assert_eq!(nested("[", "]", MAX_DEPTH), Err(InvalidEnvelope::TooDeep));
-        assert_eq!(nested("[", "]", 100_000), Err(InvalidEnvelope::TooDeep));
-        assert_eq!(nested(r#"{"y":"#, "}", 100_000), Err(InvalidEnvelope::TooDeep));
-        assert!(matches!(Envelope::parse("[".repeat(100_000).as_bytes()), Err(InvalidEnvelope::Json(_))));
-        assert!(matches!(nested("[", "", 100_000), Err(InvalidEnvelope::Json(_))));
-    }
-
-    #[test]
-    fn brackets_in_strings_are_no_nesting() {
-        let brackets = r#"\"["#.repeat(1000);
-        assert!(Envelope::parse(format!(r#"{{"model":"a","x":["{brackets}","\\"]}}"#).as_bytes()).is_ok());
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_json() {
-        assert!(matches!(Envelope::parse(b"\xef\xbb\xbf{\"model\":\"a\"}"), Err(InvalidEnvelope::Json(_))));
-    }
-
-    #[test]
-    fn a_blank_model_is_a_missing_one() {
-        check_rejected(r#"{"model":""}"#, &InvalidEnvelope::MissingModel);
-        check_rejected(r#"{"model":" \t"}"#, &InvalidEnvelope::MissingModel);
-    }
-
-    #[test]
-    fn a_body_beside_an_address_names_neither_model_nor_stream() {
-        let address = || Address { model: "fast".into(), stream: true };
-        let envelope = Envelope::addressed(br#"{"contents":[],"model":7,"stream":"no"}"#, address()).unwrap();
-        assert_eq!((envelope.model(), envelope.stream()), ("fast", true));
-        assert_eq!(envelope.span(Parameter::Model), None);
-        assert!(envelope.span(Parameter::Contents).is_some());
-        let blank = Address { model: " ".into(), stream: false };
-        assert_eq!(Envelope::addressed(b"{}", blank), Err(InvalidEnvelope::MissingModel));
-        let twice = br#"{"generationConfig":{},"generation_config":{}}"#;
-        let duplicate = InvalidEnvelope::DuplicateKey("generation_config".to_owned());
-        assert_eq!(Envelope::addressed(twice, address()), Err(duplicate));
-    }
-
-    #[test]
-    fn numbers_beyond_a_double_do_not_matter_to_routing() {
-        assert!(Envelope::parse(br#"{"model":"a","seed":1e400,"big":123456789012345678901234567890}"#).is_ok());
-    }
-}
+mod tests;

@@ -168,6 +168,12 @@ impl InferenceRequest {
         self.0.envelope.span(Parameter::Store).is_some_and(|span| &self.0.body[span] == b"true")
     }
 
+    /// All fields of its body, each key with its value as JSON; `None` where there are some that routing does not know, or knows by another name.
+    pub fn fields(&self) -> Option<impl Iterator<Item = (&'static str, &str)>> {
+        let (body, spans) = (std::str::from_utf8(&self.0.body).ok()?, self.0.envelope.all()?);
+        Some(spans.iter().map(|(parameter, span)| (parameter.key(), &body[span.clone()])))
+    }
+
     /// What the caller wrote for `parameter`, as JSON; `None` if it was silent.
     pub(super) fn value(&self, parameter: Parameter) -> Option<&str> {
         std::str::from_utf8(&self.0.body[self.0.envelope.span(parameter)?]).ok()

@@ -21,9 +21,12 @@ pub fn text(value: &str) -> Option<Cow<'_, str>> {
 
 /// Whether `text` is spelt as it reads, but for the quotes around it.
 pub fn spells_itself(text: &str) -> bool {
-    let is_plain = |byte: u8| byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    let (blocks, rest) = text.as_bytes().as_chunks();
-    blocks.iter().all(|block| marks(*block) == 0) && rest.iter().copied().all(is_plain)
+    let bytes = text.as_bytes();
+    // The last block may overlap the one before.
+    match bytes.last_chunk() {
+        Some(last) => bytes.as_chunks().0.iter().all(|block| marks(*block) == 0) && marks(*last) == 0,
+        None => bytes.iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\')),
+    }
 }
 
 /// Where the next quote or backslash stands; `None` if there is none, or a control character before it.

@@ -10,6 +10,7 @@ use tidegate_domain::{
 
 use super::{
     conversation::{Conversation, Format},
+    fields::Fields,
     gemini,
     json::object,
     malformed, messages, readable, written_for,
@@ -19,10 +20,11 @@ use super::{
 pub(super) fn request(request: &InferenceRequest, to: Operation) -> Result<Translation, Unfit> {
     let (mut dropped, model) = (Dropped::default(), request.envelope().model());
     let is_anthropics = to == Operation::CountTokens;
+    let fields = Fields::of_request(request)?;
     let (read, from) = if is_anthropics {
-        (gemini::read_counted(request.body(), &mut dropped), Dialect::Gemini)
+        (gemini::read_counted(fields, &mut dropped), Dialect::Gemini)
     } else {
-        (messages::read_prompt(request.body(), &mut dropped), Dialect::Messages)
+        (messages::read_prompt(fields, &mut dropped), Dialect::Messages)
     };
     let counted = only_prompt(read?);
     for (name, _) in request.headers() {

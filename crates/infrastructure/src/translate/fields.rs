@@ -5,9 +5,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use tidegate_domain::{
-    inference::{Dropped, Unfit},
-    json::{self, Scanner},
+    inference::{Dropped, InferenceRequest, Unfit},
+    json::{self, InvalidJson, Scanner},
 };
+
+use tidegate_http1::decimal;
 
 use super::{
     conversation::{Content, Part},
@@ -23,32 +25,33 @@ pub(super) struct Fields<'a> {
     /// Where the object stands, without a dot at its end; empty for the body itself.
     path: String,
     entries: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// The [`ends`] of all their keys: most of what is looked for is not there.
+    ends: u64,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of the whole body.
-    pub(super) fn of_body(body: &'a [u8]) -> Result<Self, Unfit> {
-        let text = std::str::from_utf8(body).unwrap_or_default();
-        Self::parse(String::new(), text)
+    /// The fields of the whole body, which is not read again where routing knows all of it.
+    pub(super) fn of_request(request: &'a InferenceRequest) -> Result<Self, Unfit> {
+        if let Some(fields) = request.fields() {
+            let entries = fields.map(|(key, value)| (Cow::Borrowed(key), Raw::of(value))).collect();
+            return Ok(Self::new(String::new(), entries));
+        }
+        let text = std::str::from_utf8(request.body()).unwrap_or_default();
+        Self::of(String::new(), Raw::of(text))
     }
 
     /// The fields of the object at `path`.
     pub(super) fn of(path: String, value: Raw<'a>) -> Result<Self, Unfit> {
-        Self::parse(path, value.get())
-    }
-
-    fn parse(path: String, json: &'a str) -> Result<Self, Unfit> {
-        let mut entries = Vec::with_capacity(8);
-        let mut scanner = Scanner::of(json);
-        // A nested key that stands twice is left to the upstream.
-        let read = scanner.fields(|scanner, key| {
-            entries.push((key, Raw::of(scanner.value()?)));
-            Ok(())
-        });
-        match read.and_then(|()| scanner.end()) {
-            Ok(()) => Ok(Self { path, entries }),
+        let mut scanner = Scanner::of(value.get());
+        match entries(&mut scanner).and_then(|entries| scanner.end().map(|()| entries)) {
+            Ok(entries) => Ok(Self::new(path, entries)),
             Err(_) => Err(Unfit::field(&path, "must be an object")),
         }
+    }
+
+    fn new(path: String, entries: Vec<(Cow<'a, str>, Raw<'a>)>) -> Self {
+        let ends = entries.iter().fold(0, |all, (key, _)| all | ends(key));
+        Self { path, entries, ends }
     }
 
     /// The path of the field `key`.
@@ -63,6 +66,9 @@ impl<'a> Fields<'a> {
 
     /// Takes the value of `key`; `null` is none. One in camel case may stand there in snake case, as Google takes it.
     pub(super) fn take(&mut self, key: &str) -> Option<Raw<'a>> {
+        if self.ends & ends(key) == 0 {
+            return None;
+        }
         let at = self.entries.iter().position(|(known, _)| known == key).or_else(|| self.snake_case_position(key))?;
         let (_, value) = self.entries.swap_remove(at);
         (value.get() != "null").then_some(value)
@@ -115,16 +121,22 @@ impl<'a> Fields<'a> {
         elements(&self.at(key), value)
     }
 
-    /// What is said at `key`: a text, or a list of what `what` names, each element read with its path.
+    /// The elements of the list at `key`, which are objects.
+    pub(super) fn objects(&mut self, key: &str) -> Result<Vec<Fields<'a>>, Unfit> {
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        objects(&self.at(key), value)
+    }
+
+    /// What is said at `key`: a text, or a list of what `what` names, each of which `read` reads.
     pub(super) fn content(
         &mut self,
         key: &str,
         what: &str,
-        read: impl FnMut((String, Raw<'a>)) -> Result<Part, Unfit>,
+        read: impl FnMut(Fields<'a>) -> Result<Part, Unfit>,
     ) -> Result<Vec<Part>, Unfit> {
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
         if value.get().starts_with('[') {
-            return elements(&self.at(key), value)?.into_iter().map(read).collect();
+            return objects(&self.at(key), value)?.into_iter().map(read).collect();
         }
         let text =
             json::text(value.get()).ok_or_else(|| self.wrong(key, &format!("must be a string or a list of {what}")))?;
@@ -164,17 +176,18 @@ impl<'a> Fields<'a> {
 
     /// Whatever is left, with its path.
     pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Cow<'a, str>, Raw<'a>)> {
-        let Self { path, entries } = self;
+        let Self { path, entries, .. } = self;
         entries.into_iter().map(move |(key, value)| (format!("{path}.{key}"), key, value))
     }
 
-    /// Notes whatever is left as dropped.
-    pub(super) fn finish(self, dropped: &mut Dropped) {
+    /// Notes whatever is left as dropped; where the object stands.
+    pub(super) fn finish(self, dropped: &mut Dropped) -> String {
         for (key, value) in &self.entries {
             if value.get() != "null" {
                 dropped.note(self.at(key));
             }
         }
+        self.path
     }
 }
 
@@ -192,11 +205,52 @@ fn is_snake_case_of(known: &str, key: &str) -> bool {
     is_spelt && rest.is_empty()
 }
 
+/// A bit for the first and the last letter of a key, the same in camel case as in snake case.
+fn ends(key: &str) -> u64 {
+    let letter = |letter: Option<&u8>| letter.map_or(0, |letter| u32::from(letter.to_ascii_lowercase()));
+    let bytes = key.as_bytes();
+    1 << ((letter(bytes.first()) + 7 * letter(bytes.last())) % 64)
+}
+
+/// The fields of the object that comes next. A key that stands twice is left to the upstream.
+fn entries<'a>(scanner: &mut Scanner<'a>) -> Result<Vec<(Cow<'a, str>, Raw<'a>)>, InvalidJson> {
+    let mut entries = Vec::with_capacity(4);
+    scanner.fields(|scanner, key| {
+        entries.push((key, Raw::of(scanner.value()?)));
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+/// The elements of a list, which are objects.
+pub(super) fn objects<'a>(path: &str, value: Raw<'a>) -> Result<Vec<Fields<'a>>, Unfit> {
+    let mut objects = Vec::new();
+    let read = Scanner::of(value.get()).list(|scanner| {
+        objects.push(Fields::new(element(path, objects.len()), entries(scanner)?));
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(objects),
+        // One by one, they tell which of them is none.
+        Err(_) => elements(path, value)?.into_iter().map(|(path, element)| Fields::of(path, element)).collect(),
+    }
+}
+
+/// The path of the element at `at` of the list at `path`.
+fn element(path: &str, at: usize) -> String {
+    let mut element = String::with_capacity(path.len() + 4);
+    element.push_str(path);
+    element.push('[');
+    element.extend(decimal(at as u64, &mut [0; 20]).iter().copied().map(char::from));
+    element.push(']');
+    element
+}
+
 /// The elements of a list, each with its path.
 pub(super) fn elements<'a>(path: &str, value: Raw<'a>) -> Result<Vec<(String, Raw<'a>)>, Unfit> {
     let mut elements = Vec::new();
     let read = Scanner::of(value.get()).list(|scanner| {
-        elements.push((format!("{path}[{}]", elements.len()), Raw::of(scanner.value()?)));
+        elements.push((element(path, elements.len()), Raw::of(scanner.value()?)));
         Ok(())
     });
     match read {
@@ -209,9 +263,13 @@ pub(super) fn elements<'a>(path: &str, value: Raw<'a>) -> Result<Vec<(String, Ra
 mod tests {
     use super::*;
 
+    fn of(json: &str) -> Fields<'_> {
+        Fields::of(String::new(), Raw::of(json)).unwrap()
+    }
+
     #[test]
     fn what_nobody_took_is_named_as_dropped() {
-        let mut fields = Fields::of_body(br#"{"a":1,"b":{"c":2,"d":null,"e":3},"f":null,"g":[]}"#).unwrap();
+        let mut fields = of(r#"{"a":1,"b":{"c":2,"d":null,"e":3},"f":null,"g":[]}"#);
         let mut dropped = Dropped::default();
         let mut inner = fields.object("b").unwrap().unwrap();
         assert_eq!(inner.read::<u64>("c", "a number"), Ok(Some(2)));
@@ -222,8 +280,7 @@ mod tests {
 
     #[test]
     fn a_key_in_camel_case_is_found_in_snake_case() {
-        let mut fields =
-            Fields::of_body(br#"{"max_output_tokens":1,"topp":2,"top_p":3,"max_tokens":4,"maxTokens":5}"#).unwrap();
+        let mut fields = of(r#"{"max_output_tokens":1,"topp":2,"top_p":3,"max_tokens":4,"maxTokens":5}"#);
         assert_eq!(fields.take("maxOutputTokens").map(Raw::get), Some("1"));
         assert_eq!(fields.take("topP").map(Raw::get), Some("3"));
         assert_eq!(fields.take("max_tokens").map(Raw::get), Some("4"));
@@ -232,9 +289,15 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_is_refused_by_its_path() {
-        let mut fields = Fields::of_body(br#"{"a":[{"b":7}]}"#).unwrap();
-        let (path, value) = fields.list("a").unwrap().remove(0);
-        let mut element = Fields::of(path, value).unwrap();
+        let mut element = of(r#"{"a":[{"b":7}]}"#).objects("a").unwrap().remove(0);
         assert_eq!(element.text("b"), Err(Unfit::field("a[0].b", "must be a string")));
+    }
+
+    #[test]
+    fn an_element_that_is_no_object_is_named() {
+        let list = format!(r#"{{"a":[{}7]}}"#, "{},".repeat(12));
+        let wrong = of(&list).objects("a").unwrap_err();
+        assert_eq!(wrong, Unfit::field("a[12]", "must be an object"));
+        assert_eq!(of(r#"{"a":{}}"#).objects("a").unwrap_err(), Unfit::field("a", "must be a list"));
     }
 }

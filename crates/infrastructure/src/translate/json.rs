@@ -158,6 +158,13 @@ impl Object<'_> {
         field.write(self.out);
     }
 
+    /// A field whose value is a word of ours, which spells itself.
+    pub(super) fn put_word(&mut self, key: &'static str, word: &'static str) {
+        debug_assert!(spells_itself(word), "{word} needs an escape");
+        self.key(key);
+        write_plain(word, self.out);
+    }
+
     /// A field, if there is a value for it.
     pub(super) fn put_some<T: Value>(&mut self, key: &'static str, field: Option<T>) {
         if let Some(field) = field {

@@ -69,7 +69,7 @@ impl StreamTranslator {
             Dialect::Chat => Writer::Chat(chat::StreamWriter::new(asked.request.envelope().include_usage())),
             Dialect::Messages => Writer::Messages(messages::StreamWriter::default()),
             Dialect::Responses => {
-                let echo = responses::Echo::of(asked.request.body());
+                let echo = responses::Echo::of(asked.request);
                 Writer::Responses(Box::new(responses::StreamWriter::new(echo)))
             }
             Dialect::Cohere => Writer::Cohere(cohere::StreamWriter::default()),

@@ -27,8 +27,7 @@ struct Wish<'a> {
 }
 
 impl<'a> Wish<'a> {
-    fn read(body: &'a [u8], dropped: &mut Dropped) -> Result<Self, Unfit> {
-        let mut fields = Fields::of_body(body)?;
+    fn read(mut fields: Fields<'a>, dropped: &mut Dropped) -> Result<Self, Unfit> {
         let texts = read_texts(&mut fields)?;
         let dimensions = fields.read("dimensions", "a whole number")?;
         let is_coded = match fields.text("encoding_format")?.as_deref() {
@@ -62,13 +61,13 @@ fn read_texts<'a>(fields: &mut Fields<'a>) -> Result<Vec<Raw<'a>>, Unfit> {
 /// The request for vectors in Google's words; each text names the model once more, which is filled in for each provider.
 pub(super) fn request(request: &InferenceRequest) -> Result<Translation, Unfit> {
     let mut dropped = Dropped::default();
-    let Wish { texts, dimensions, is_coded: _ } = Wish::read(request.body(), &mut dropped)?;
+    let Wish { texts, dimensions, is_coded: _ } = Wish::read(Fields::of_request(request)?, &mut dropped)?;
     let mut out = Vec::with_capacity(2 * request.body().len());
     object(&mut out, |root| {
         root.list("requests", |list| {
             for text in texts {
                 list.object(|one| {
-                    one.put("model", "");
+                    one.put_word("model", "");
                     one.object("content", |content| {
                         content.list("parts", |parts| parts.object(|part| part.put_json("text", text.get())));
                     });
@@ -97,7 +96,8 @@ struct VectorWire<'a> {
 /// The vectors in OpenAI's words, with what they cost: without a report, what the texts are estimated at.
 pub(super) fn answer(WholeAnswer { body, usage, .. }: &WholeAnswer, asked: Asked<'_>) -> Result<WholeAnswer, Fault> {
     let broken = || malformed(Work::Ambiguous);
-    let wish = Wish::read(asked.request.body(), &mut Dropped::default()).map_err(|_| broken())?;
+    let fields = Fields::of_request(asked.request).map_err(|_| broken())?;
+    let wish = Wish::read(fields, &mut Dropped::default()).map_err(|_| broken())?;
     let VectorsWire { embeddings } = serde_json::from_slice(body).map_err(|_| broken())?;
     if embeddings.len() != wish.texts.len() {
         return Err(broken());
@@ -106,7 +106,7 @@ pub(super) fn answer(WholeAnswer { body, usage, .. }: &WholeAnswer, asked: Asked
     let mut written = Ok(());
     let mut out = Vec::with_capacity(body.len());
     object(&mut out, |root| {
-        root.put("object", "list");
+        root.put_word("object", "list");
         root.list("data", |list| {
             written = embeddings
                 .iter()
@@ -126,7 +126,7 @@ pub(super) fn answer(WholeAnswer { body, usage, .. }: &WholeAnswer, asked: Asked
 fn write_vector(list: &mut List<'_>, (at, values): (usize, &RawValue), is_coded: bool) -> Option<()> {
     let numbers: Vec<f32> = serde_json::from_str(values.get()).ok()?;
     list.object(|vector| {
-        vector.put("object", "embedding");
+        vector.put_word("object", "embedding");
         vector.put("index", &at);
         if is_coded {
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();

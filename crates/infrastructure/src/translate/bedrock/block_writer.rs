@@ -108,7 +108,7 @@ impl BlockWriter<'_> {
                     written = parts.iter().try_for_each(|part| self.write_block(content, &part.content, path));
                 });
                 if result.is_error {
-                    object.put("status", "error");
+                    object.put_word("status", "error");
                 }
             });
         });
@@ -119,7 +119,7 @@ impl BlockWriter<'_> {
 /// The prompt up to here is to be kept.
 pub(super) fn write_cache_point(list: &mut List<'_>, cache: Option<&Json>) {
     if cache.is_some() {
-        list.object(|block| block.object("cachePoint", |point| point.put("type", "default")));
+        list.object(|block| block.object("cachePoint", |point| point.put_word("type", "default")));
     }
 }
 

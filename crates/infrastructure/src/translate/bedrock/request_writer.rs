@@ -69,7 +69,7 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
                 continue;
             }
             list.object(|message| {
-                message.put("role", if side[0].role == Role::Assistant { "assistant" } else { "user" });
+                message.put_word("role", if side[0].role == Role::Assistant { "assistant" } else { "user" });
                 message.list("content", |content| written = writer.write(content, &parts, &side[0].path));
             });
         }
@@ -144,7 +144,7 @@ fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
     root.object("outputConfig", |output| {
         if let Some((name, description, schema)) = schema {
             output.object("textFormat", |format| {
-                format.put("type", "json_schema");
+                format.put_word("type", "json_schema");
                 format.object("structure", |structure| {
                     structure.object("jsonSchema", |object| {
                         object.put("schema", &schema);
@@ -170,7 +170,7 @@ fn effort_of(reasoning: &Reasoning) -> Option<&str> {
 /// A budget is said as Claude is told it: the provider has no words of its own for one.
 fn write_budget(fields: &mut Object<'_>, tokens: u64) {
     fields.object("thinking", |thinking| {
-        thinking.put("type", "enabled");
+        thinking.put_word("type", "enabled");
         thinking.put("budget_tokens", &tokens);
     });
 }

@@ -100,7 +100,7 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
-        root.put("object", "chat.completion");
+        root.put_word("object", "chat.completion");
         root.put("created", &answer.created.unwrap_or(0));
         root.put("model", &answer.model);
         root.list("choices", |choices| {
@@ -108,7 +108,7 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
                 choice.put("index", &0);
                 choice.object("message", |message| write_message(message, &answer.parts));
                 write_logprobs(choice, answer.parts.iter().flat_map(|part| &part.logprobs));
-                choice.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
+                choice.put_word("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
             });
         });
         root.object("usage", |usage| write_usage(usage, answer.tokens));
@@ -145,7 +145,7 @@ fn write_message(message: &mut Object<'_>, parts: &[Part]) {
         Content::Reasoning { text, .. } if !text.is_empty() => Some(text),
         _ => None,
     });
-    message.put("role", "assistant");
+    message.put_word("role", "assistant");
     message.put("content", &content);
     message.put("refusal", &refusal);
     message.put_some("reasoning_content", reasoning);

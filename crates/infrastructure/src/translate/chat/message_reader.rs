@@ -6,12 +6,10 @@ use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
     fields::Fields,
     gemini::marked,
-    raw::Raw,
 };
 
 /// Reads a message.
 pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
-    let path = fields.at("content").trim_end_matches(".content").to_owned();
     let (role, parts) = match &*fields.word("role")? {
         "system" | "developer" => (Role::System, read_content(&mut fields, dropped)?),
         "user" => (Role::User, read_content(&mut fields, dropped)?),
@@ -26,8 +24,7 @@ pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Res
         }
         _ => return Err(fields.wrong("role", "must be 'system', 'developer', 'user', 'assistant' or 'tool'")),
     };
-    fields.finish(dropped);
-    Ok(Turn { role, parts, path })
+    Ok(Turn { role, parts, path: fields.finish(dropped) })
 }
 
 fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
@@ -38,8 +35,7 @@ fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
     }
     parts.extend(read_content(fields, dropped)?);
     parts.extend(fields.text("refusal")?.map(|refusal| Content::Refusal(refusal).into()));
-    for (path, call) in fields.list("tool_calls")? {
-        let mut call = Fields::of(path, call)?;
+    for mut call in fields.objects("tool_calls")? {
         parts.extend(read_proof(&mut call, dropped)?.map(Part::from));
         parts.push(Content::ToolCall(read_call(call, dropped)?).into());
     }
@@ -78,11 +74,10 @@ pub(in crate::translate) fn read_call(mut fields: Fields<'_>, dropped: &mut Drop
 
 /// A text, or a list of parts.
 fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
+    fields.content("content", "parts", |part| read_part(part, dropped))
 }
 
-fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
-    let mut fields = Fields::of(path, part)?;
+fn read_part(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let cache = fields.json("cache_control");
     let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),

@@ -16,8 +16,7 @@ const SERVICE: [&str; 5] =
     ["service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "metadata"];
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
-pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let mut fields = Fields::of_body(body)?;
+pub(in crate::translate) fn read_request(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     refuse(&mut fields)?;
     let mut conversation = Conversation {
         turns: read_turns(&mut fields, dropped)?,
@@ -60,13 +59,11 @@ fn refuse(fields: &mut Fields<'_>) -> Result<(), Unfit> {
 }
 
 fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn>, Unfit> {
-    let messages = fields.list("messages")?;
-    messages.into_iter().map(|(path, message)| read_message(Fields::of(path, message)?, dropped)).collect()
+    fields.objects("messages")?.into_iter().map(|message| read_message(message, dropped)).collect()
 }
 
 fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
-    let tools = fields.list("tools")?;
-    tools.into_iter().map(|(path, tool)| read_tool(Fields::of(path, tool)?, dropped)).collect()
+    fields.objects("tools")?.into_iter().map(|tool| read_tool(tool, dropped)).collect()
 }
 
 fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfit> {

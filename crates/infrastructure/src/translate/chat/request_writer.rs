@@ -76,7 +76,7 @@ pub(in crate::translate) fn write_result(
         dropped.note(format!("{}.content[].is_error", turn.path));
     }
     list.object(|message| {
-        message.put("role", "tool");
+        message.put_word("role", "tool");
         message.put("tool_call_id", &result.call);
         message.put("content", &text);
     });
@@ -84,14 +84,14 @@ pub(in crate::translate) fn write_result(
 }
 
 /// The message of whoever is not the model.
-fn write_said(list: &mut List<'_>, role: &str, turn: &Turn) -> Result<(), Unfit> {
+fn write_said(list: &mut List<'_>, role: &'static str, turn: &Turn) -> Result<(), Unfit> {
     let said: Vec<&Part> = turn.parts.iter().filter(|part| !matches!(part.content, Content::ToolResult(_))).collect();
     if said.is_empty() {
         return Ok(());
     }
     let mut written = Ok(());
     list.object(|message| {
-        message.put("role", role);
+        message.put_word("role", role);
         if let Some(text) = only_text(&said) {
             return message.put("content", text);
         }
@@ -132,14 +132,14 @@ fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
             Source::File(_) => return no_place("an uploaded document"),
         },
         Content::Audio { data, format } => list.object(|part| {
-            part.put("type", "input_audio");
+            part.put_word("type", "input_audio");
             part.object("input_audio", |audio| {
                 audio.put("data", data);
                 audio.put("format", format);
             });
         }),
         Content::Refusal(refusal) => list.object(|part| {
-            part.put("type", "refusal");
+            part.put_word("type", "refusal");
             part.put("refusal", refusal);
         }),
         Content::Reasoning { .. } | Content::SealedReasoning(_) => return no_place("a thought"),
@@ -151,7 +151,7 @@ fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
 /// Writes a part that is a text.
 pub(in crate::translate) fn write_text(list: &mut List<'_>, text: &str) {
     list.object(|part| {
-        part.put("type", "text");
+        part.put_word("type", "text");
         part.put("text", text);
     });
 }
@@ -159,7 +159,7 @@ pub(in crate::translate) fn write_text(list: &mut List<'_>, text: &str) {
 /// Writes a part that is an image.
 pub(in crate::translate) fn write_image(list: &mut List<'_>, url: &str, detail: Option<&str>) {
     list.object(|part| {
-        part.put("type", "image_url");
+        part.put_word("type", "image_url");
         part.object("image_url", |image| {
             image.put("url", url);
             image.put_some("detail", detail);
@@ -169,7 +169,7 @@ pub(in crate::translate) fn write_image(list: &mut List<'_>, url: &str, detail: 
 
 fn write_file(list: &mut List<'_>, data: &str, name: Option<&str>) {
     list.object(|part| {
-        part.put("type", "file");
+        part.put_word("type", "file");
         part.object("file", |file| {
             file.put("filename", name.unwrap_or("document.pdf"));
             file.put("file_data", data);
@@ -187,7 +187,7 @@ fn write_assistant(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> R
     let said: Vec<&Part> = turn.parts.iter().filter(|part| !is_call(part) && !is_thought(part)).collect();
     let mut written = Ok(());
     list.object(|message| {
-        message.put("role", "assistant");
+        message.put_word("role", "assistant");
         let texts: Option<Vec<&str>> = said.iter().map(|part| only_text(&[part])).collect();
         match texts.as_deref() {
             Some([]) => message.put("content", &None::<&str>),
@@ -223,7 +223,7 @@ pub(in crate::translate) fn write_call(list: &mut List<'_>, call: &ToolCall) {
 /// Writes the fields of a call of a tool, in a request as in an answer.
 pub(super) fn write_call_fields(object: &mut Object<'_>, call: &ToolCall) {
     object.put("id", &call.id);
-    object.put("type", "function");
+    object.put_word("type", "function");
     object.object("function", |function| {
         function.put("name", &call.name);
         function.put("arguments", object_or_empty(&call.arguments));
@@ -256,11 +256,11 @@ pub(in crate::translate) fn write_tools(
     }
     match &conversation.tool_choice {
         None => {}
-        Some(ToolChoice::Auto) => root.put("tool_choice", "auto"),
-        Some(ToolChoice::None) => root.put("tool_choice", "none"),
-        Some(ToolChoice::Required) => root.put("tool_choice", "required"),
+        Some(ToolChoice::Auto) => root.put_word("tool_choice", "auto"),
+        Some(ToolChoice::None) => root.put_word("tool_choice", "none"),
+        Some(ToolChoice::Required) => root.put_word("tool_choice", "required"),
         Some(ToolChoice::Named(name)) => root.object("tool_choice", |choice| {
-            choice.put("type", "function");
+            choice.put_word("type", "function");
             (words.named)(choice, name);
         }),
     }
@@ -269,7 +269,7 @@ pub(in crate::translate) fn write_tools(
 
 fn write_tool(list: &mut List<'_>, tool: &Tool) {
     list.object(|object| {
-        object.put("type", "function");
+        object.put_word("type", "function");
         object.object("function", |function| {
             function.put("name", &tool.name);
             function.put_some("description", tool.description.as_ref());
@@ -282,9 +282,9 @@ fn write_tool(list: &mut List<'_>, tool: &Tool) {
 fn write_format(root: &mut Object<'_>, format: &Format) {
     match format {
         Format::Text => {}
-        Format::JsonObject => root.object("response_format", |object| object.put("type", "json_object")),
+        Format::JsonObject => root.object("response_format", |object| object.put_word("type", "json_object")),
         Format::JsonSchema { name, description, schema, strict } => root.object("response_format", |object| {
-            object.put("type", "json_schema");
+            object.put_word("type", "json_schema");
             object.object("json_schema", |json_schema| {
                 json_schema.put("name", name.as_deref().unwrap_or("answer"));
                 json_schema.put_some("description", description.as_ref());

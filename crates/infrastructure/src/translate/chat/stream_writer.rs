@@ -48,8 +48,8 @@ impl StreamWriter {
                 (self.id, self.model) = ((*id).to_owned(), (*model).to_owned());
                 self.created = created.unwrap_or(0);
                 self.delta(out, |delta| {
-                    delta.put("role", "assistant");
-                    delta.put("content", "");
+                    delta.put_word("role", "assistant");
+                    delta.put_word("content", "");
                 });
             }
             Event::Text(text) => {
@@ -69,10 +69,10 @@ impl StreamWriter {
                 let proof = self.proof.take();
                 self.call(*index, out, |call| {
                     call.put("id", id);
-                    call.put("type", "function");
+                    call.put_word("type", "function");
                     call.object("function", |function| {
                         function.put("name", name);
-                        function.put("arguments", "");
+                        function.put_word("arguments", "");
                     });
                     write_proof(call, proof.as_deref());
                 });
@@ -95,7 +95,7 @@ impl StreamWriter {
     /// Gives the last call an empty object, if nobody gave it arguments: callers read them as JSON.
     fn complete_call(&mut self, out: &mut Vec<u8>) {
         if let Some(index) = self.bare.take() {
-            self.call(index, out, |call| call.object("function", |function| function.put("arguments", "{}")));
+            self.call(index, out, |call| call.object("function", |function| function.put_word("arguments", "{}")));
         }
     }
 
@@ -137,7 +137,7 @@ impl StreamWriter {
         out.extend_from_slice(b"data: ");
         object(out, |chunk| {
             chunk.put("id", &self.id);
-            chunk.put("object", "chat.completion.chunk");
+            chunk.put_word("object", "chat.completion.chunk");
             chunk.put("created", &self.created);
             chunk.put("model", &self.model);
             fill(chunk);

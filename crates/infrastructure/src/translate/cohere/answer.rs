@@ -99,7 +99,7 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
-        root.put("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
+        root.put_word("finish_reason", finish_reason(answer.stop.as_ref().unwrap_or(&Stop::Done)));
         root.object("message", |message| write_message(message, &answer.parts));
         root.object("usage", |usage| write_usage(usage, answer.tokens));
     });
@@ -107,7 +107,7 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
 }
 
 fn write_message(message: &mut Object<'_>, parts: &[Part]) {
-    message.put("role", "assistant");
+    message.put_word("role", "assistant");
     let calls = || parts.iter().filter_map(call_of);
     if calls().next().is_some() {
         message.list("tool_calls", |list| calls().for_each(|call| write_call(list, call)));
@@ -122,7 +122,7 @@ fn write_part(list: &mut List<'_>, content: &Content) {
     match content {
         Content::Text(text) | Content::Refusal(text) => write_text(list, text),
         Content::Reasoning { text, .. } if !text.is_empty() => list.object(|part| {
-            part.put("type", "thinking");
+            part.put_word("type", "thinking");
             part.put("thinking", text);
         }),
         // Calls stand beside; what is sealed has no place; no reader of an answer makes the others.

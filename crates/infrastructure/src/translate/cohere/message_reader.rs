@@ -6,12 +6,10 @@ use crate::translate::{
     chat::{read_call, read_image},
     conversation::{Content, Part, Role, Source, ToolResult, Turn},
     fields::Fields,
-    raw::Raw,
 };
 
-/// Reads a message, which stands at `path`.
-pub(super) fn read_message(path: String, message: Raw<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
-    let mut fields = Fields::of(path.clone(), message)?;
+/// Reads a message.
+pub(super) fn read_message(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Turn, Unfit> {
     let (role, parts) = match &*fields.word("role")? {
         "system" => (Role::System, read_content(&mut fields, dropped)?),
         "user" => (Role::User, read_content(&mut fields, dropped)?),
@@ -20,15 +18,14 @@ pub(super) fn read_message(path: String, message: Raw<'_>, dropped: &mut Dropped
             let call = fields.required_text("tool_call_id")?;
             let parts = read_content(&mut fields, dropped)?;
             if parts.iter().any(|part| matches!(part.content, Content::Document { name: Some(_), .. })) {
-                dropped.note(format!("{path}.content[].document.id"));
+                dropped.note(fields.at("content[].document.id"));
             }
             let parts = parts.into_iter().map(spoken).collect();
             (Role::User, vec![Content::ToolResult(ToolResult { call, parts, is_error: false }).into()])
         }
         _ => return Err(fields.wrong("role", "must be 'system', 'user', 'assistant' or 'tool'")),
     };
-    fields.finish(dropped);
-    Ok(Turn { role, parts, path })
+    Ok(Turn { role, parts, path: fields.finish(dropped) })
 }
 
 /// Documents that a tool found are what it says: others take nothing but text from a tool.
@@ -44,8 +41,8 @@ fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
     let mut parts: Vec<Part> =
         plan.into_iter().map(|text| Content::Reasoning { text, signature: None }.into()).collect();
     parts.extend(read_content(fields, dropped)?);
-    for (path, call) in fields.list("tool_calls")? {
-        parts.push(Content::ToolCall(read_call(Fields::of(path, call)?, dropped)?).into());
+    for call in fields.objects("tool_calls")? {
+        parts.push(Content::ToolCall(read_call(call, dropped)?).into());
     }
     // They point into documents for the reader; the text stands without them.
     fields.ignore("citations");
@@ -53,11 +50,10 @@ fn read_assistant(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
 }
 
 fn read_content(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    fields.content("content", "parts", |(path, part)| read_part(path, part, dropped))
+    fields.content("content", "parts", |part| read_part(part, dropped))
 }
 
-fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
-    let mut fields = Fields::of(path, part)?;
+fn read_part(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),
         "thinking" => Content::Reasoning { text: fields.required_text("thinking")?, signature: None },

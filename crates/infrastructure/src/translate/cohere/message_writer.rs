@@ -29,10 +29,10 @@ pub(super) fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped
     }
 }
 
-fn write_said(list: &mut List<'_>, role: &str, (said, turn): (&[&Part], &Turn)) -> Result<(), Unfit> {
+fn write_said(list: &mut List<'_>, role: &'static str, (said, turn): (&[&Part], &Turn)) -> Result<(), Unfit> {
     let mut written = Ok(());
     list.object(|message| {
-        message.put("role", role);
+        message.put_word("role", role);
         written = write_content(message, said, turn);
     });
     written
@@ -56,7 +56,7 @@ fn write_assistant(list: &mut List<'_>, (parts, turn): (&[&Part], &Turn), droppe
     }
     let mut written = Ok(());
     list.object(|message| {
-        message.put("role", "assistant");
+        message.put_word("role", "assistant");
         message.put_some("tool_plan", (!plan.is_empty()).then_some(&plan));
         if !said.is_empty() {
             written = write_content(message, &said, turn);
@@ -92,7 +92,7 @@ fn write_part(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
             write_image(list, &data_url(media_type, data), detail.as_deref());
         }
         Content::Reasoning { text, .. } => list.object(|part| {
-            part.put("type", "thinking");
+            part.put_word("type", "thinking");
             part.put("thinking", text);
         }),
         _ => {

@@ -6,13 +6,11 @@ use super::message_reader::read_message;
 use crate::translate::{
     conversation::{Conversation, Format, Reasoning, Sampling, Thinking, Tool, ToolChoice, Turn},
     fields::{Fields, NOWHERE},
-    raw::Raw,
     schema::is_strict,
 };
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
-pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let mut fields = Fields::of_body(body)?;
+pub(in crate::translate) fn read_request(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     fields.refuse_unless("documents", &["[]"], NOWHERE)?;
     fields.refuse_unless("logprobs", &["false"], NOWHERE)?;
     fields.refuse_unless("raw_prompting", &["false"], NOWHERE)?;
@@ -46,21 +44,19 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
 }
 
 fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn>, Unfit> {
-    let messages = fields.list("messages")?;
+    let messages = fields.objects("messages")?;
     if messages.is_empty() {
         return Err(fields.wrong("messages", "is missing or empty"));
     }
-    messages.into_iter().map(|(path, message)| read_message(path, message, dropped)).collect()
+    messages.into_iter().map(|message| read_message(message, dropped)).collect()
 }
 
 fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
     let strict = fields.read("strict_tools", "a boolean")?;
-    let tools = fields.list("tools")?;
-    tools.into_iter().map(|(path, tool)| read_tool((path, tool), strict, dropped)).collect()
+    fields.objects("tools")?.into_iter().map(|tool| read_tool(tool, strict, dropped)).collect()
 }
 
-fn read_tool((path, tool): (String, Raw<'_>), strict: Option<bool>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
-    let mut fields = Fields::of(path, tool)?;
+fn read_tool(mut fields: Fields<'_>, strict: Option<bool>, dropped: &mut Dropped) -> Result<Tool, Unfit> {
     fields.refuse_unless("type", &[r#""function""#], "must be 'function'")?;
     let Some(mut function) = fields.object("function")? else { return Err(fields.wrong("function", "is missing")) };
     let parameters = function.json("parameters");

@@ -70,14 +70,14 @@ fn write_tools(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
     }
     match &conversation.tool_choice {
         None | Some(ToolChoice::Auto) => {}
-        Some(ToolChoice::None) => root.put("tool_choice", "NONE"),
-        Some(ToolChoice::Required | ToolChoice::Named(_)) => root.put("tool_choice", "REQUIRED"),
+        Some(ToolChoice::None) => root.put_word("tool_choice", "NONE"),
+        Some(ToolChoice::Required | ToolChoice::Named(_)) => root.put_word("tool_choice", "REQUIRED"),
     }
 }
 
 fn write_tool(list: &mut List<'_>, tool: &Tool) {
     list.object(|object| {
-        object.put("type", "function");
+        object.put_word("type", "function");
         object.object("function", |function| {
             function.put("name", &tool.name);
             function.put_some("description", tool.description.as_ref());
@@ -96,7 +96,7 @@ fn write_format(root: &mut Object<'_>, format: &Format) {
         Format::JsonSchema { schema, .. } => Some(schema),
     };
     root.object("response_format", |object| {
-        object.put("type", "json_object");
+        object.put_word("type", "json_object");
         object.put_some("json_schema", schema);
     });
 }
@@ -112,7 +112,7 @@ fn write_thinking(root: &mut Object<'_>, Conversation { reasoning, max_tokens, .
         (_, None) => return,
     };
     root.object("thinking", |thinking| {
-        thinking.put("type", kind);
+        thinking.put_word("type", kind);
         thinking.put_some("token_budget", budget);
     });
 }

@@ -45,10 +45,10 @@ impl StreamWriter {
                 write_event(out, ("tool-call-start", self.calls), |message| {
                     message.object("tool_calls", |call| {
                         call.put("id", id);
-                        call.put("type", "function");
+                        call.put_word("type", "function");
                         call.object("function", |function| {
                             function.put("name", name);
-                            function.put("arguments", "");
+                            function.put_word("arguments", "");
                         });
                     });
                 });
@@ -117,7 +117,7 @@ impl StreamWriter {
         let stop = self.stop.take().unwrap_or(Stop::Done);
         write_data(out, "message-end", |event| {
             event.object("delta", |delta| {
-                delta.put("finish_reason", finish_reason(&stop));
+                delta.put_word("finish_reason", finish_reason(&stop));
                 delta.object("usage", |usage| write_usage(usage, self.tokens));
             });
         });
@@ -129,9 +129,9 @@ fn begin(id: &str, out: &mut Vec<u8>) {
         event.put("id", id);
         event.object("delta", |delta| {
             delta.object("message", |message| {
-                message.put("role", "assistant");
+                message.put_word("role", "assistant");
                 message.list("content", |_| {});
-                message.put("tool_plan", "");
+                message.put_word("tool_plan", "");
                 message.list("tool_calls", |_| {});
                 message.list("citations", |_| {});
             });
@@ -139,19 +139,19 @@ fn begin(id: &str, out: &mut Vec<u8>) {
     });
 }
 
-fn write_event(out: &mut Vec<u8>, (kind, index): (&str, u32), fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, (kind, index): (&'static str, u32), fill: impl FnOnce(&mut Object<'_>)) {
     write_data(out, kind, |event| {
         event.put("index", &index);
         event.object("delta", |delta| delta.object("message", fill));
     });
 }
 
-fn write_data(out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_data(out: &mut Vec<u8>, kind: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");
     object(out, |event| {
-        event.put("type", kind);
+        event.put_word("type", kind);
         fill(event);
     });
     out.extend_from_slice(b"\n\n");

@@ -217,7 +217,7 @@ pub(super) fn write_candidate(
         candidates.object(|candidate| {
             candidate.object("content", |content| {
                 content.list("parts", fill);
-                content.put("role", "model");
+                content.put_word("role", "model");
             });
             candidate.put_some("finishReason", stop.map(finish_reason));
             if stop.is_some() {

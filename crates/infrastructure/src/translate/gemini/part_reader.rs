@@ -44,8 +44,8 @@ pub(super) fn read_parts(
     dropped: &mut Dropped,
 ) -> Result<Vec<Part>, Unfit> {
     let mut parts = Vec::new();
-    for (path, part) in fields.list("parts")? {
-        read_part(Fields::of(path, part)?, (&mut parts, calls), dropped)?;
+    for part in fields.objects("parts")? {
+        read_part(part, (&mut parts, calls), dropped)?;
     }
     Ok(parts)
 }

@@ -79,7 +79,7 @@ pub(super) fn write_parts<'a>(
     }
     if let Some(proof) = proof {
         list.object(|part| {
-            part.put("text", "");
+            part.put_word("text", "");
             part.put("thoughtSignature", proof);
         });
     }

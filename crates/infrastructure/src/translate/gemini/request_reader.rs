@@ -16,21 +16,16 @@ use crate::translate::{
 /// Fields that tell Google how to run its own service; they mean nothing elsewhere and change nothing of what is asked.
 const SERVICE: [&str; 3] = ["model", "labels", "serviceTier"];
 
-/// Reads a request; what has no place in a conversation is dropped or refused. Whether a stream is asked for is not in it.
-pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    read_fields(Fields::of_body(body)?, dropped)
-}
-
 /// Reads a request whose tokens are to be counted: it stands within another, or its contents stand alone.
-pub(in crate::translate) fn read_counted(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let mut fields = Fields::of_body(body)?;
-    let Some(request) = fields.object("generateContentRequest")? else { return read_fields(fields, dropped) };
+pub(in crate::translate) fn read_counted(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+    let Some(request) = fields.object("generateContentRequest")? else { return read_request(fields, dropped) };
     fields.ignore("model");
     fields.finish(dropped);
-    read_fields(request, dropped)
+    read_request(request, dropped)
 }
 
-fn read_fields(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+/// Reads a request; what has no place in a conversation is dropped or refused. Whether a stream is asked for is not in it.
+pub(in crate::translate) fn read_request(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     fields.refuse("cachedContent", NOWHERE)?;
     let turns = read_turns(&mut fields, dropped)?;
     let tools = read_tools(&mut fields, dropped)?;
@@ -53,12 +48,11 @@ fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn
         let parts = read_parts(&mut instruction, &mut calls, dropped)?;
         turns.push(Turn { role: Role::System, parts, path: fields.at("systemInstruction") });
     }
-    let contents = fields.list("contents")?;
+    let contents = fields.objects("contents")?;
     if contents.is_empty() {
         return Err(fields.wrong("contents", "is missing or empty"));
     }
-    for (path, content) in contents {
-        let mut content = Fields::of(path.clone(), content)?;
+    for mut content in contents {
         let role = match content.text("role")?.as_deref() {
             None | Some("" | "user" | "function") => Role::User,
             Some("model") => Role::Assistant,
@@ -66,18 +60,16 @@ fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn
             Some(_) => return Err(content.wrong("role", "must be 'user' or 'model'")),
         };
         let parts = read_parts(&mut content, &mut calls, dropped)?;
-        content.finish(dropped);
-        turns.push(Turn { role, parts, path });
+        turns.push(Turn { role, parts, path: content.finish(dropped) });
     }
     Ok(turns)
 }
 
 fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
     let mut tools = Vec::new();
-    for (path, tool) in fields.list("tools")? {
-        let mut tool = Fields::of(path, tool)?;
-        for (path, function) in tool.list("functionDeclarations")? {
-            tools.push(read_tool(Fields::of(path, function)?, dropped)?);
+    for mut tool in fields.objects("tools")? {
+        for function in tool.objects("functionDeclarations")? {
+            tools.push(read_tool(function, dropped)?);
         }
         tool.refuse_rest("names a tool of Google's own, which this model's provider lacks")?;
     }

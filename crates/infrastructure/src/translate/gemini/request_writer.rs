@@ -54,7 +54,7 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
                 continue;
             }
             list.object(|content| {
-                content.put("role", if side[0].role == Role::Assistant { "model" } else { "user" });
+                content.put_word("role", if side[0].role == Role::Assistant { "model" } else { "user" });
                 content.list("parts", |list| {
                     written = write_parts(list, (&parts, &side[0].path), &mut names, dropped);
                 });
@@ -122,9 +122,9 @@ fn write_settings(settings: &mut Object<'_>, conversation: &Conversation) {
     }
     match &conversation.format {
         Format::Text => {}
-        Format::JsonObject => settings.put("responseMimeType", "application/json"),
+        Format::JsonObject => settings.put_word("responseMimeType", "application/json"),
         Format::JsonSchema { schema, .. } => {
-            settings.put("responseMimeType", "application/json");
+            settings.put_word("responseMimeType", "application/json");
             settings.put("responseJsonSchema", schema);
         }
     }

@@ -84,7 +84,7 @@ pub(super) fn write_stop(object: &mut Object<'_>, stop: &Stop) {
         Stop::ToolCalls => ("tool_use", None),
         Stop::Refused => ("refusal", None),
     };
-    object.put("stop_reason", reason);
+    object.put_word("stop_reason", reason);
     object.put("stop_sequence", &sequence);
 }
 
@@ -101,8 +101,8 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
     let mut out = body();
     object(&mut out, |root| {
         root.put("id", &answer.id);
-        root.put("type", "message");
-        root.put("role", "assistant");
+        root.put_word("type", "message");
+        root.put_word("role", "assistant");
         root.put("model", &answer.model);
         root.list("content", |list| answer.parts.iter().for_each(|part| write_part(list, &part.content)));
         let has_refused = answer.parts.iter().any(|part| matches!(part.content, Content::Refusal(_)));
@@ -115,21 +115,21 @@ pub(in crate::translate) fn write_answer(answer: &Answer) -> Vec<u8> {
 fn write_part(list: &mut List<'_>, content: &Content) {
     match content {
         Content::Text(text) | Content::Refusal(text) => list.object(|block| {
-            block.put("type", "text");
+            block.put_word("type", "text");
             block.put("text", text);
         }),
         Content::Reasoning { text, signature } => list.object(|block| {
-            block.put("type", "thinking");
+            block.put_word("type", "thinking");
             block.put("thinking", text);
             // Whoever speaks these words must see that it is none of its own, also without a proof.
             block.put("signature", signature.as_deref().filter(|proof| !proof.is_empty()).unwrap_or(MARK));
         }),
         Content::SealedReasoning(data) => list.object(|block| {
-            block.put("type", "redacted_thinking");
+            block.put_word("type", "redacted_thinking");
             block.put("data", data);
         }),
         Content::ToolCall(ToolCall { id, name, arguments }) => list.object(|block| {
-            block.put("type", "tool_use");
+            block.put_word("type", "tool_use");
             block.put("id", id);
             block.put("name", name);
             block.put_json("input", object_or_empty(arguments));

@@ -6,16 +6,14 @@ use crate::translate::{
     conversation::{Content, Part, Source, ToolCall, ToolResult},
     fields::Fields,
     foreign::MARK,
-    raw::Raw,
 };
 
 /// Reads the text, or the list of blocks, at `key`.
 pub(super) fn read_blocks(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    fields.content(key, "blocks", |(path, block)| read_block(path, block, dropped))
+    fields.content(key, "blocks", |block| read_block(block, dropped))
 }
 
-fn read_block(path: String, block: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
-    let mut fields = Fields::of(path, block)?;
+fn read_block(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let cache = fields.json("cache_control");
     let content = match &*fields.word("type")? {
         "text" => Content::Text(fields.required_text("text")?),

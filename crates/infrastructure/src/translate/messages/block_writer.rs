@@ -21,9 +21,9 @@ pub(super) fn write_blocks(
 
 fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropped) -> Result<(), Unfit> {
     let cache = part.cache.as_ref();
-    let mut block = |kind: &str, fill: &mut dyn FnMut(&mut Object<'_>)| {
+    let mut block = |kind: &'static str, fill: &mut dyn FnMut(&mut Object<'_>)| {
         list.object(|object| {
-            object.put("type", kind);
+            object.put_word("type", kind);
             fill(object);
             object.put_some("cache_control", cache);
         });
@@ -69,21 +69,21 @@ fn write_block(list: &mut List<'_>, part: &Part, path: &str, dropped: &mut Dropp
 fn write_source(object: &mut Object<'_>, source: &Source) {
     object.object("source", |object| match source {
         Source::Base64 { media_type, data } => {
-            object.put("type", "base64");
+            object.put_word("type", "base64");
             object.put("media_type", media_type);
             object.put("data", data);
         }
         Source::Url(url) => {
-            object.put("type", "url");
+            object.put_word("type", "url");
             object.put("url", url);
         }
         Source::File(id) => {
-            object.put("type", "file");
+            object.put_word("type", "file");
             object.put("file_id", id);
         }
         Source::Text(text) => {
-            object.put("type", "text");
-            object.put("media_type", "text/plain");
+            object.put_word("type", "text");
+            object.put_word("media_type", "text/plain");
             object.put("data", text);
         }
     });

@@ -12,8 +12,8 @@ use crate::translate::{
 const SERVICE: [&str; 6] = ["model", "service_tier", "inference_geo", "speed", "diagnostics", "user_profile_id"];
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
-pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let conversation = read_prompt(body, dropped)?;
+pub(in crate::translate) fn read_request(fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
+    let conversation = read_prompt(fields, dropped)?;
     if conversation.max_tokens.is_none() {
         return Err(Unfit::field("max_tokens", "is missing"));
     }
@@ -21,8 +21,7 @@ pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> 
 }
 
 /// Reads a request of which nothing but the prompt may be there, since it is only counted.
-pub(in crate::translate) fn read_prompt(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let mut fields = Fields::of_body(body)?;
+pub(in crate::translate) fn read_prompt(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     for key in ["container", "mcp_servers", "context_management"] {
         fields.refuse(key, NOWHERE)?;
     }
@@ -61,12 +60,11 @@ fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn
     if !instructions.is_empty() {
         turns.push(Turn { role: Role::System, parts: instructions, path: fields.at("system") });
     }
-    let messages = fields.list("messages")?;
+    let messages = fields.objects("messages")?;
     if messages.is_empty() {
         return Err(fields.wrong("messages", "is missing or empty"));
     }
-    for (path, message) in messages {
-        let mut message = Fields::of(path.clone(), message)?;
+    for mut message in messages {
         let role = match &*message.word("role")? {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -74,15 +72,13 @@ fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Turn
             _ => return Err(message.wrong("role", "must be 'user' or 'assistant'")),
         };
         let parts = read_blocks(&mut message, "content", dropped)?;
-        message.finish(dropped);
-        turns.push(Turn { role, parts, path });
+        turns.push(Turn { role, parts, path: message.finish(dropped) });
     }
     Ok(turns)
 }
 
 fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
-    let tools = fields.list("tools")?;
-    tools.into_iter().map(|(path, tool)| read_tool(Fields::of(path, tool)?, dropped)).collect()
+    fields.objects("tools")?.into_iter().map(|tool| read_tool(tool, dropped)).collect()
 }
 
 fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfit> {

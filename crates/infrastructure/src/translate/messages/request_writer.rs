@@ -63,7 +63,7 @@ fn write_turns(root: &mut Object<'_>, conversation: &Conversation, dropped: &mut
                 continue;
             }
             list.object(|message| {
-                message.put("role", if side[0].role == Role::Assistant { "assistant" } else { "user" });
+                message.put_word("role", if side[0].role == Role::Assistant { "assistant" } else { "user" });
                 message.list("content", |content| {
                     let side_written = write_blocks(content, &parts, &side[0].path, dropped);
                     if written.is_ok() {
@@ -92,7 +92,7 @@ fn write_tools(root: &mut Object<'_>, conversation: &Conversation) {
         Some(ToolChoice::Named(name)) => ("tool", Some(name)),
     };
     root.object("tool_choice", |object| {
-        object.put("type", kind);
+        object.put_word("type", kind);
         object.put_some("name", name);
         if alone && kind != "none" {
             object.put("disable_parallel_tool_use", &true);
@@ -130,7 +130,7 @@ fn write_output(root: &mut Object<'_>, conversation: &Conversation) {
     root.object("output_config", |output| {
         if let Some(schema) = &schema {
             output.object("format", |format| {
-                format.put("type", "json_schema");
+                format.put_word("type", "json_schema");
                 format.put_json("schema", schema);
             });
         }
@@ -158,9 +158,9 @@ fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &
     if conversation.reasoning.thinking == Some(Thinking::Adaptive) {
         if !is_forced(conversation) {
             root.object("thinking", |object| {
-                object.put("type", "adaptive");
+                object.put_word("type", "adaptive");
                 // Left to itself, it would think without saying what.
-                object.put("display", "summarized");
+                object.put_word("display", "summarized");
             });
         }
         return false;
@@ -171,7 +171,7 @@ fn write_thinking(root: &mut Object<'_>, conversation: &Conversation, dropped: &
     };
     if let Some(budget) = budget {
         root.object("thinking", |object| {
-            object.put("type", "enabled");
+            object.put_word("type", "enabled");
             object.put("budget_tokens", &budget);
         });
     }

@@ -58,7 +58,7 @@ impl StreamWriter {
             Event::SealedReasoning(data) => {
                 self.close(out);
                 self.start(out, |block| {
-                    block.put("type", "redacted_thinking");
+                    block.put_word("type", "redacted_thinking");
                     block.put("data", data);
                 });
                 self.stop_block(out);
@@ -67,7 +67,7 @@ impl StreamWriter {
                 self.close(out);
                 self.open = Some(Block::Call(*index));
                 self.start(out, |block| {
-                    block.put("type", "tool_use");
+                    block.put_word("type", "tool_use");
                     block.put("id", id);
                     block.put("name", name);
                     block.object("input", |_| {});
@@ -93,8 +93,8 @@ impl StreamWriter {
         write_event(out, "message_start", |event| {
             event.object("message", |message| {
                 message.put("id", id);
-                message.put("type", "message");
-                message.put("role", "assistant");
+                message.put_word("type", "message");
+                message.put_word("role", "assistant");
                 message.put("model", model);
                 message.list("content", |_| {});
                 message.put("stop_reason", &None::<()>);
@@ -113,13 +113,13 @@ impl StreamWriter {
         self.open = Some(block);
         self.start(out, |object| match block {
             Block::Thinking => {
-                object.put("type", "thinking");
-                object.put("thinking", "");
-                object.put("signature", "");
+                object.put_word("type", "thinking");
+                object.put_word("thinking", "");
+                object.put_word("signature", "");
             }
             Block::Text | Block::Call(_) => {
-                object.put("type", "text");
-                object.put("text", "");
+                object.put_word("type", "text");
+                object.put_word("text", "");
             }
         });
     }
@@ -131,11 +131,11 @@ impl StreamWriter {
         });
     }
 
-    fn delta(&self, kind: &str, (key, text): (&'static str, &str), out: &mut Vec<u8>) {
+    fn delta(&self, kind: &'static str, (key, text): (&'static str, &str), out: &mut Vec<u8>) {
         write_event(out, "content_block_delta", |event| {
             event.put("index", &self.index);
             event.object("delta", |delta| {
-                delta.put("type", kind);
+                delta.put_word("type", kind);
                 delta.put(key, text);
             });
         });
@@ -166,12 +166,12 @@ impl StreamWriter {
     }
 }
 
-fn write_event(out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, kind: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");
     object(out, |event| {
-        event.put("type", kind);
+        event.put_word("type", kind);
         fill(event);
     });
     out.extend_from_slice(b"\n\n");

@@ -49,12 +49,12 @@ pub(in crate::translate) fn write_answer(answer: &Answer, echo: &Echo) -> Vec<u8
 /// Writes the fields of a response.
 pub(super) fn write_response(root: &mut Object<'_>, (answer, echo): (&Answer, &Echo), status: Status) {
     root.put("id", &answer.id);
-    root.put("object", "response");
+    root.put_word("object", "response");
     root.put("created_at", &answer.created.unwrap_or(0));
     root.put("status", status.word());
     root.put("error", &None::<()>);
     match status {
-        Status::Incomplete(reason) => root.object("incomplete_details", |details| details.put("reason", reason)),
+        Status::Incomplete(reason) => root.object("incomplete_details", |details| details.put_word("reason", reason)),
         Status::InProgress | Status::Completed => root.put("incomplete_details", &None::<()>),
     }
     root.put("model", &answer.model);
@@ -104,9 +104,9 @@ pub(super) fn write_item(item: &mut Object<'_>, (id, status): (&str, Status), pa
         }
         Content::SealedReasoning(data) => write_thought(item, "", Some((SEALED, data))),
         content => {
-            item.put("type", "message");
+            item.put_word("type", "message");
             item.put("status", status.word());
-            item.put("role", "assistant");
+            item.put_word("role", "assistant");
             item.list("content", |list| list.object(|object| write_part(object, content, &part.logprobs)));
         }
     }
@@ -119,7 +119,7 @@ pub(super) fn arguments_of(call: &ToolCall) -> &str {
 
 /// Writes the fields of a call.
 pub(super) fn write_call(item: &mut Object<'_>, call: &ToolCall, status: &str, arguments: &str) {
-    item.put("type", "function_call");
+    item.put_word("type", "function_call");
     item.put("status", status);
     item.put("call_id", &call.id);
     item.put("name", &call.name);
@@ -128,11 +128,11 @@ pub(super) fn write_call(item: &mut Object<'_>, call: &ToolCall, status: &str, a
 
 /// Writes the fields of a thought, with its proof behind a mark, or the mark alone: whoever speaks these words must see whose it is not.
 pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&str, &str)>) {
-    item.put("type", "reasoning");
+    item.put_word("type", "reasoning");
     item.list("summary", |list| {
         if !text.is_empty() {
             list.object(|part| {
-                part.put("type", "summary_text");
+                part.put_word("type", "summary_text");
                 part.put("text", text);
             });
         }
@@ -145,11 +145,11 @@ pub(super) fn write_thought(item: &mut Object<'_>, text: &str, proof: Option<(&s
 pub(super) fn write_part(part: &mut Object<'_>, content: &Content, logprobs: &[TokenLogprob]) {
     match content {
         Content::Refusal(text) => {
-            part.put("type", "refusal");
+            part.put_word("type", "refusal");
             part.put("refusal", text);
         }
         Content::Text(text) => {
-            part.put("type", "output_text");
+            part.put_word("type", "output_text");
             part.put("text", text);
             part.list("annotations", |_| {});
             part.list("logprobs", |list| write_tokens(list, logprobs));

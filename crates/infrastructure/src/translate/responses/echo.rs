@@ -1,5 +1,7 @@
 //! What a response repeats of its request.
 
+use tidegate_domain::inference::InferenceRequest;
+
 use crate::translate::{fields::Fields, json::Object, raw::Json};
 
 /// The fields that a response repeats, each with its default where SDKs insist on it. Not among them is what was asked for and is
@@ -26,9 +28,9 @@ const REPEATED: [(&str, Option<&str>); 14] = [
 pub(in crate::translate) struct Echo([Option<Json>; REPEATED.len()]);
 
 impl Echo {
-    /// What the response to the request `body` repeats. A body that is none repeats nothing.
-    pub(in crate::translate) fn of(body: &[u8]) -> Self {
-        let Ok(mut fields) = Fields::of_body(body) else { return Self::default() };
+    /// What the response to `request` repeats. A body that is no object repeats nothing.
+    pub(in crate::translate) fn of(request: &InferenceRequest) -> Self {
+        let Ok(mut fields) = Fields::of_request(request) else { return Self::default() };
         Self(REPEATED.map(|(key, _)| fields.json(key)))
     }
 

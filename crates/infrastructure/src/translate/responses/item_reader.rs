@@ -5,9 +5,8 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::{SEALED, SIGNED};
 use crate::translate::{
     conversation::{Content, Part, Role, Source, ToolCall, ToolResult, Turn, source_of},
-    fields::{Fields, elements},
+    fields::{Fields, objects},
     foreign::MARK,
-    raw::Raw,
 };
 
 /// Reads the input. Items of one side that follow each other are one turn: parallel calls belong together.
@@ -20,8 +19,8 @@ pub(super) fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Resu
         return Ok(vec![Turn { role: Role::User, parts: vec![Content::Text(text).into()], path }]);
     }
     let mut turns: Vec<Turn> = Vec::new();
-    for (path, item) in elements(&path, value)? {
-        let (role, parts) = read_item(Fields::of(path.clone(), item)?, dropped)?;
+    for item in objects(&path, value)? {
+        let (path, role, parts) = read_item(item, dropped)?;
         match turns.last_mut() {
             _ if parts.is_empty() => {}
             Some(turn) if turn.role == role && role != Role::System => turn.parts.extend(parts),
@@ -31,12 +30,13 @@ pub(super) fn read_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Resu
     Ok(turns)
 }
 
-fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(Role, Vec<Part>), Unfit> {
+/// What an item says, and where it stands.
+fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(String, Role, Vec<Part>), Unfit> {
     for key in ["id", "status", "phase"] {
         fields.ignore(key);
     }
     let kind = fields.text("type")?;
-    let read = match kind.as_deref() {
+    let (role, parts) = match kind.as_deref() {
         None | Some("message") => {
             let role = match &*fields.word("role")? {
                 "system" | "developer" => Role::System,
@@ -64,8 +64,7 @@ fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(Role, Vec
         }
         Some(_) => return Err(fields.wrong("type", "names a kind of item that this model's provider does not take")),
     };
-    fields.finish(dropped);
-    Ok(read)
+    Ok((fields.finish(dropped), role, parts))
 }
 
 /// What was thought, as [`write_answer`](super::write_answer) gives it out: the text as a summary, the proof as encrypted. A proof
@@ -73,8 +72,8 @@ fn read_item(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<(Role, Vec
 fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Option<Content>, Unfit> {
     fields.ignore("content");
     let mut text = String::new();
-    for (path, part) in fields.list("summary")? {
-        text.push_str(&Fields::of(path, part)?.text("text")?.unwrap_or_default());
+    for mut part in fields.objects("summary")? {
+        text.push_str(&part.text("text")?.unwrap_or_default());
     }
     let proof = fields.text("encrypted_content")?.unwrap_or_default();
     if let Some(data) = proof.strip_prefix(SEALED) {
@@ -89,11 +88,10 @@ fn read_reasoning(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Opti
 
 /// A text, or a list of parts.
 fn read_content(fields: &mut Fields<'_>, key: &str, dropped: &mut Dropped) -> Result<Vec<Part>, Unfit> {
-    fields.content(key, "parts", |(path, part)| read_part(path, part, dropped))
+    fields.content(key, "parts", |part| read_part(part, dropped))
 }
 
-fn read_part(path: String, part: Raw<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
-    let mut fields = Fields::of(path, part)?;
+fn read_part(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Part, Unfit> {
     let content = match &*fields.word("type")? {
         "input_text" | "output_text" | "text" => Content::Text(fields.required_text("text")?),
         "refusal" => Content::Refusal(fields.required_text("refusal")?),

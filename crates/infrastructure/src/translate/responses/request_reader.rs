@@ -26,8 +26,7 @@ const SERVICE: [&str; 9] = [
 const LOGPROBS: &str = r#""message.output_text.logprobs""#;
 
 /// Reads a request; what has no place in a conversation is dropped or refused.
-pub(in crate::translate) fn read_request(body: &[u8], dropped: &mut Dropped) -> Result<Conversation, Unfit> {
-    let mut fields = Fields::of_body(body)?;
+pub(in crate::translate) fn read_request(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Conversation, Unfit> {
     refuse(&mut fields)?;
     note(&mut fields, dropped)?;
     let format = read_format(&mut fields, dropped)?;
@@ -102,8 +101,7 @@ fn read_all_turns(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<
 }
 
 fn read_tools(fields: &mut Fields<'_>, dropped: &mut Dropped) -> Result<Vec<Tool>, Unfit> {
-    let tools = fields.list("tools")?;
-    tools.into_iter().map(|(path, tool)| read_tool(Fields::of(path, tool)?, dropped)).collect()
+    fields.objects("tools")?.into_iter().map(|tool| read_tool(tool, dropped)).collect()
 }
 
 fn read_tool(mut fields: Fields<'_>, dropped: &mut Dropped) -> Result<Tool, Unfit> {

@@ -98,7 +98,7 @@ fn write_message(list: &mut List<'_>, parts: &[Part], turn: &Turn) -> Result<(),
     };
     let mut written = Ok(());
     list.object(|message| {
-        message.put("role", role);
+        message.put_word("role", role);
         if let [Part { content: Content::Text(text), .. }] = parts {
             return message.put("content", text);
         }
@@ -119,9 +119,9 @@ fn write_said(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit
 }
 
 fn write_input(list: &mut List<'_>, part: &Part, turn: &Turn) -> Result<(), Unfit> {
-    let mut input = |kind: &str, fill: &mut dyn FnMut(&mut Object<'_>)| {
+    let mut input = |kind: &'static str, fill: &mut dyn FnMut(&mut Object<'_>)| {
         list.object(|object| {
-            object.put("type", kind);
+            object.put_word("type", kind);
             fill(object);
         });
     };
@@ -165,7 +165,7 @@ fn write_result(list: &mut List<'_>, result: &ToolResult, (turn, dropped): (&Tur
     }
     let mut written = Ok(());
     list.object(|item| {
-        item.put("type", "function_call_output");
+        item.put_word("type", "function_call_output");
         item.put("call_id", &result.call);
         match result.text() {
             Some(text) => item.put("output", &text),
@@ -182,7 +182,7 @@ const TOOL_WORDS: ToolWords = ToolWords { tool: write_tool, named: |choice, name
 /// Here a tool is strict unless it says that it is not; everywhere else it is the other way round.
 fn write_tool(list: &mut List<'_>, tool: &Tool) {
     list.object(|object| {
-        object.put("type", "function");
+        object.put_word("type", "function");
         object.put("name", &tool.name);
         object.put_some("description", tool.description.as_ref());
         match &tool.parameters {
@@ -201,9 +201,9 @@ fn write_form(root: &mut Object<'_>, Conversation { format, verbosity, .. }: &Co
     root.object("text", |text| {
         match format {
             Format::Text => {}
-            Format::JsonObject => text.object("format", |format| format.put("type", "json_object")),
+            Format::JsonObject => text.object("format", |format| format.put_word("type", "json_object")),
             Format::JsonSchema { name, description, schema, strict } => text.object("format", |format| {
-                format.put("type", "json_schema");
+                format.put_word("type", "json_schema");
                 format.put("name", name.as_deref().unwrap_or("answer"));
                 format.put_some("description", description.as_ref());
                 format.put("schema", schema);

@@ -96,7 +96,7 @@ impl StreamWriter {
         self.has_lost
     }
 
-    fn response(&mut self, kind: &str, status: Status, out: &mut Vec<u8>) {
+    fn response(&mut self, kind: &'static str, status: Status, out: &mut Vec<u8>) {
         let Self { answer, echo, sequence, .. } = self;
         write_event(out, kind, sequence, |event| {
             event.object("response", |response| write_response(response, (answer, echo), status));
@@ -140,7 +140,7 @@ impl StreamWriter {
         });
     }
 
-    fn more(&mut self, text: &str, kind: &str, out: &mut Vec<u8>) {
+    fn more(&mut self, text: &str, kind: &'static str, out: &mut Vec<u8>) {
         if self.open.as_ref().is_some_and(Open::is_silent_thought) {
             self.edge(Edge::Beginning, out);
         }
@@ -267,13 +267,13 @@ fn begin_item(item: &mut Object<'_>, content: &Content) {
     match content {
         Content::ToolCall(call) => write_call(item, call, "in_progress", ""),
         Content::Reasoning { .. } | Content::SealedReasoning(_) => {
-            item.put("type", "reasoning");
+            item.put_word("type", "reasoning");
             item.list("summary", |_| {});
         }
         _ => {
-            item.put("type", "message");
-            item.put("status", "in_progress");
-            item.put("role", "assistant");
+            item.put_word("type", "message");
+            item.put_word("status", "in_progress");
+            item.put_word("role", "assistant");
             item.list("content", |_| {});
         }
     }
@@ -282,19 +282,19 @@ fn begin_item(item: &mut Object<'_>, content: &Content) {
 /// Writes a part with what it says so far.
 fn write_any_part(object: &mut Object<'_>, part: &Part) {
     if let Content::Reasoning { text, .. } = &part.content {
-        object.put("type", "summary_text");
+        object.put_word("type", "summary_text");
         object.put("text", text);
     } else {
         write_part(object, &part.content, &part.logprobs);
     }
 }
 
-fn write_event(out: &mut Vec<u8>, kind: &str, sequence: &mut u64, fill: impl FnOnce(&mut Object<'_>)) {
+fn write_event(out: &mut Vec<u8>, kind: &'static str, sequence: &mut u64, fill: impl FnOnce(&mut Object<'_>)) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\ndata: ");
     object(out, |event| {
-        event.put("type", kind);
+        event.put_word("type", kind);
         event.put("sequence_number", sequence);
         fill(event);
     });
