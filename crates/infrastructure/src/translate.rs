@@ -54,7 +54,7 @@ use tidegate_domain::{
 
 pub(crate) use self::foreign::may_bear_marks;
 pub use self::stream::StreamTranslator;
-use self::{conversation::Conversation, fields::Fields};
+use self::{conversation::Conversation, fields::Fields, json::Body};
 
 /// What a provider can be asked for in place of an operation that it does not offer.
 pub(crate) fn others(operation: Operation) -> impl Iterator<Item = Operation> {
@@ -133,16 +133,8 @@ fn reworded(
         Ok(written)
     };
     let (written, dropped) = written_for((request, from), (dropped, lost), write)?;
-    let operation = Operation::Converse(to);
-    let request = match to {
-        Dialect::Gemini | Dialect::Bedrock => {
-            InferenceRequest::addressed(operation, written, Address { model: model.into(), stream })
-        }
-        Dialect::Chat | Dialect::Messages | Dialect::Responses | Dialect::Cohere => {
-            InferenceRequest::read(operation, written)
-        }
-    };
-    Ok(Rewording { request: readable(request)?, dropped })
+    let request = in_place(Operation::Converse(to), written, Address { model: model.into(), stream })?;
+    Ok(Rewording { request, dropped })
 }
 
 /// What `write` writes, and all that is left out: what was `dropped` before, and what is `lost` with that, named as the caller of `from` names
@@ -150,8 +142,8 @@ fn reworded(
 fn written_for(
     (request, from): (&InferenceRequest, Dialect),
     (dropped, mut lost): (&Dropped, Dropped),
-    write: impl FnOnce(&mut Dropped) -> Result<Vec<u8>, Unfit>,
-) -> Result<(Bytes, Dropped), Unfit> {
+    write: impl FnOnce(&mut Dropped) -> Result<Body, Unfit>,
+) -> Result<(Body, Dropped), Unfit> {
     let body = request.body();
     let written = write(&mut lost).map_err(|unfit| match unfit {
         Unfit::Field { field, problem } => Unfit::field(&words::in_words_of(from, &field, body), &problem),
@@ -161,7 +153,12 @@ fn written_for(
     for field in lost.fields() {
         dropped.note(words::in_words_of(from, field, body));
     }
-    Ok((written.into(), dropped))
+    Ok((written, dropped))
+}
+
+/// The request whose body was just written: it is not read to find what stands where.
+fn in_place(operation: Operation, Body { bytes, places }: Body, address: Address) -> Result<InferenceRequest, Unfit> {
+    readable(InferenceRequest::written(operation, bytes.into(), places, address))
 }
 
 /// A body that was just written is one that can be read.
@@ -174,7 +171,7 @@ fn write_request(
     conversation: &Conversation,
     (dialect, model): (Dialect, &str),
     dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+) -> Result<Body, Unfit> {
     match dialect {
         Dialect::Chat => chat::write_request(conversation, model, dropped),
         Dialect::Messages => messages::write_request(conversation, model, dropped),

@@ -93,6 +93,28 @@ impl Envelope {
         Self::new(fields, address)
     }
 
+    /// The envelope of a body that was just written, of which all fields are known: nothing is read.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if no model is named.
+    pub(super) fn written(
+        body: &[u8],
+        fields: Vec<(&'static str, Range<usize>)>,
+        address: Address,
+    ) -> Result<Self, InvalidEnvelope> {
+        let mut read = Fields { text: "", spans: Vec::with_capacity(Fields::USUAL), is_all: true };
+        for (key, place) in fields {
+            let known = Parameter::of_key(key);
+            read.is_all &= known.is_some_and(|parameter| parameter.key() == key);
+            read.spans.extend(known.map(|parameter| (parameter, place)));
+        }
+        // Nothing else is looked into.
+        if read.span(Parameter::StreamOptions).is_some() {
+            read.text = std::str::from_utf8(body).unwrap_or_default();
+        }
+        Self::new(read, address)
+    }
+
     fn new(fields: Fields<'_>, Address { model, stream }: Address) -> Result<Self, InvalidEnvelope> {
         if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);

@@ -61,6 +61,25 @@ impl InferenceRequest {
         Ok(Self::new(operation, body, envelope))
     }
 
+    /// A request for `operation` whose body was just written, as JSON: its `fields` stand where they were put, and are not looked for.
+    ///
+    /// # Errors
+    /// [`InvalidEnvelope`] if the body cannot be routed.
+    pub fn written(
+        operation: Operation,
+        body: Bytes,
+        fields: Vec<(&'static str, Range<usize>)>,
+        address: Address,
+    ) -> Result<Self, InvalidEnvelope> {
+        let envelope = Envelope::written(&body, fields, address)?;
+        let address = || Address { model: envelope.model().into(), stream: envelope.stream() };
+        debug_assert!(
+            [Envelope::parse(&body), Envelope::addressed(&body, address())].contains(&Ok(envelope.clone())),
+            "{envelope:?} is not what was written"
+        );
+        Ok(Self::new(operation, body, envelope))
+    }
+
     /// Reads a request for `operation` whose body is a form, as its content type says.
     ///
     /// # Errors

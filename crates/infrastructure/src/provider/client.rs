@@ -2,7 +2,6 @@
 //! another.
 
 use std::{
-    borrow::Cow,
     num::NonZeroU32,
     pin::Pin,
     task::{Context, Poll},
@@ -13,8 +12,8 @@ use futures_core::Stream;
 use tidegate_domain::{
     fault::{Fault, FaultKind, Work},
     inference::{
-        AnswerStream, Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, Part, Partial, Reply,
-        StreamChunk, Succession, Translation, Unfit,
+        AnswerStream, Call, Dialect, Dropped, InferenceRequest, LlmClient, Operation, Parameter, ParameterDefaults,
+        Part, Partial, Reply, StreamChunk, Succession, Translation, Unfit,
     },
 };
 
@@ -68,34 +67,32 @@ impl ProviderClient {
                 .map(|reply| with_stream(reply, |stream| PlainStream::Simulated(Box::new(stream)))),
         }
     }
+}
 
-    async fn ask_for(&self, to: Operation, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
-        let translation = translated(call.request, to)
-            .map_err(|unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string()))?;
-        let (request, _) = translation.for_model(call.model);
-        let must_limit =
-            to == Operation::Converse(Dialect::Messages) && request.envelope().span(Parameter::MaxTokens).is_none();
-        let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
-        let defaults = if must_limit {
-            Cow::Owned(call.defaults.or_max_tokens(limit))
-        } else if to == Operation::Converse(Dialect::Bedrock) && !bedrock::may_be_claude(call.model) {
-            Cow::Owned(call.defaults.without_budget())
-        } else {
-            Cow::Borrowed(call.defaults)
-        };
-        let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let asked = Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model };
-        let reply = self.ask(&Call { request, defaults: &defaults, part: Part::Whole, ..call }).await;
-        let family = call.request.family();
-        match reply.map_err(|fault| translate::fault(fault, family))? {
-            Reply::Whole(answer) => translate::whole(&answer, to, asked).map(Reply::Whole),
-            Reply::Stream(stream) => {
-                let Some(translator) = StreamTranslator::of(to, asked) else {
-                    return Err(Fault::new(FaultKind::Client, Work::Ambiguous, "no stream is translated into that"));
-                };
-                let stream = TranslatedStream::new(stream, translator, family);
-                Ok(Reply::Stream(ProviderStream::Translated(Box::new(stream))))
-            }
+/// What has to be said in place of the defaults of a model, to which a request is translated `to` that operation.
+fn defaults_for(to: Operation, request: &InferenceRequest, call: &Call<'_>) -> Option<Box<ParameterDefaults>> {
+    match to {
+        Operation::Converse(Dialect::Messages) if request.envelope().span(Parameter::MaxTokens).is_none() => {
+            let limit = call.max_output.unwrap_or(MAX_TOKENS).get();
+            Some(Box::new(call.defaults.or_max_tokens(limit)))
+        }
+        Operation::Converse(Dialect::Bedrock) if !bedrock::may_be_claude(call.model) => {
+            Some(Box::new(call.defaults.without_budget()))
+        }
+        _ => None,
+    }
+}
+
+/// The reply to whoever asked for something else than the operation `from`.
+fn reworded(reply: Reply<PlainStream>, from: Operation, asked: Asked<'_>) -> Result<Reply<ProviderStream>, Fault> {
+    match reply {
+        Reply::Whole(answer) => translate::whole(&answer, from, asked).map(Reply::Whole),
+        Reply::Stream(stream) => {
+            let Some(translator) = StreamTranslator::of(from, asked) else {
+                return Err(Fault::new(FaultKind::Client, Work::Ambiguous, "no stream is translated into that"));
+            };
+            let stream = TranslatedStream::new(stream, translator, asked.request.family());
+            Ok(Reply::Stream(ProviderStream::Translated(Box::new(stream))))
         }
     }
 }
@@ -126,16 +123,23 @@ impl LlmClient for ProviderClient {
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Reply<ProviderStream>, Fault> {
-        match self.translation(call.request) {
-            Ok(None) => {
-                let request = without_foreign(call.request).map_or(call.request, |left| &left.request);
-                let call = Call { request, ..call };
-                let reply = self.ask(&call).await.map(|reply| with_stream(reply, ProviderStream::Plain));
-                reply.map_err(|fault| translate::fault(fault, call.request.family()))
-            }
-            Ok(Some(to)) => Box::pin(self.ask_for(to, call)).await,
-            Err(unfit) => Err(Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string())),
+        let unfit = |unfit: Unfit| Fault::new(FaultKind::Client, Work::NotSent, unfit.to_string());
+        let (mut asked, mut defaults) = (call, None);
+        let to = self.translation(call.request).map_err(unfit)?;
+        if let Some(to) = to {
+            asked.request = translated(call.request, to).map_err(unfit)?.for_model(call.model).0;
+            asked.part = Part::Whole;
+            defaults = defaults_for(to, asked.request, &call);
+        } else if let Some(left) = without_foreign(call.request) {
+            asked.request = &left.request;
         }
+        if let Some(defaults) = &defaults {
+            asked.defaults = defaults;
+        }
+        let reply = self.ask(&asked).await.map_err(|fault| translate::fault(fault, call.request.family()))?;
+        let Some(to) = to else { return Ok(with_stream(reply, ProviderStream::Plain)) };
+        let at = call.received.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        reworded(reply, to, Asked { request: call.request, at, id: call.request_id.as_str(), model: call.model })
     }
 
     /// Between two dialects nobody goes on: the beginning would have to be translated back.

@@ -11,9 +11,9 @@ use tidegate_domain::{
 use super::{
     conversation::{Conversation, Format},
     fields::Fields,
-    gemini,
-    json::object,
-    malformed, messages, readable, written_for,
+    gemini, in_place,
+    json::{Body, object, placed},
+    malformed, messages, written_for,
 };
 
 /// The request in the words of `to`.
@@ -35,12 +35,8 @@ pub(super) fn request(request: &InferenceRequest, to: Operation) -> Result<Trans
         _ => gemini::write_request(&counted, lost).map(|contents| wrapped(&contents)),
     };
     let (written, dropped) = written_for((request, from), (&dropped, Dropped::default()), write)?;
-    let asked = if is_anthropics {
-        InferenceRequest::read(to, written)
-    } else {
-        InferenceRequest::addressed(to, written, Address { model: model.into(), stream: false })
-    };
-    Ok(Translation::new(readable(asked)?, dropped))
+    let asked = in_place(to, written, Address { model: model.into(), stream: false })?;
+    Ok(Translation::new(asked, dropped))
 }
 
 /// What of a conversation has tokens.
@@ -53,14 +49,12 @@ fn only_prompt(Conversation { turns, tools, tool_choice, format, .. }: Conversat
 }
 
 /// Instructions and tools are counted within a request of their own, which names its model once more: it is filled in for each provider.
-fn wrapped(contents: &[u8]) -> Vec<u8> {
-    let contents = String::from_utf8_lossy(contents);
-    let mut out = Vec::new();
-    object(&mut out, |root| {
+fn wrapped(contents: &Body) -> Body {
+    let contents = String::from_utf8_lossy(&contents.bytes);
+    placed(|root| {
         let fields = contents.strip_prefix('{').unwrap_or_default();
         root.put_json("generateContentRequest", &format!(r#"{{"model":"",{fields}"#));
-    });
-    out
+    })
 }
 
 #[derive(Deserialize)]

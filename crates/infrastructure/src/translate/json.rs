@@ -1,6 +1,6 @@
 //! Writes JSON, field by field, straight into the bytes that go out: no tree in between, and raw JSON stays as it was spelt.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use serde_json::value::RawValue;
 use tidegate_domain::json::spells_itself;
@@ -10,6 +10,19 @@ use tidegate_domain::json::spells_itself;
 pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,
     is_empty: bool,
+    /// Where its fields stand, if that is to be known.
+    places: Option<&'a mut Vec<Place>>,
+}
+
+/// A field, and where its value stands.
+pub(super) type Place = (&'static str, Range<usize>);
+
+/// A body that was written.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    /// Its fields.
+    pub(super) places: Vec<Place>,
 }
 
 /// A list that is being written.
@@ -24,10 +37,22 @@ pub(super) fn body() -> Vec<u8> {
     Vec::with_capacity(1024)
 }
 
+/// Writes a body, and keeps where its fields stand.
+pub(super) fn placed(fill: impl FnOnce(&mut Object<'_>)) -> Body {
+    let mut written = Body { bytes: body(), places: Vec::with_capacity(8) };
+    let Body { bytes, places } = &mut written;
+    bytes.push(b'{');
+    let mut root = Object { out: bytes, is_empty: true, places: Some(places) };
+    fill(&mut root);
+    root.end_field();
+    bytes.push(b'}');
+    written
+}
+
 /// Writes an object.
 pub(super) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');
-    fill(&mut Object { out, is_empty: true });
+    fill(&mut Object { out, is_empty: true, places: None });
     out.push(b'}');
 }
 
@@ -147,9 +172,20 @@ impl Object<'_> {
     /// A key of ours, which spells itself.
     fn key(&mut self, key: &'static str) {
         debug_assert!(spells_itself(key), "{key} needs an escape");
+        self.end_field();
         separate(self.out, &mut self.is_empty);
         write_plain(key, self.out);
         self.out.push(b':');
+        if let Some(places) = &mut self.places {
+            places.push((key, self.out.len()..self.out.len()));
+        }
+    }
+
+    /// What was written since the last key is its value.
+    fn end_field(&mut self) {
+        if let Some((_, value)) = self.places.as_mut().and_then(|places| places.last_mut()) {
+            value.end = self.out.len();
+        }
     }
 
     /// A field.
@@ -180,6 +216,7 @@ impl Object<'_> {
 
     /// A field of the caller's, whose value is JSON already.
     pub(super) fn put_foreign(&mut self, key: &str, json: &str) {
+        debug_assert!(self.places.is_none(), "{key} would be missing");
         separate(self.out, &mut self.is_empty);
         key.write(self.out);
         self.out.push(b':');
@@ -236,6 +273,17 @@ mod tests {
         });
         let expected = "{'b':'x\\'y','t':'caf\u{e9}\\u0001','s':['a','b'],'j':1e400,'l':[{'a':1},{}],'o':{}}";
         assert_eq!(String::from_utf8(out).unwrap(), expected.replace('\'', "\""));
+    }
+
+    #[test]
+    fn the_places_of_fields_are_those_of_their_values() {
+        let Body { bytes, places } = placed(|root| {
+            root.put("a", "x");
+            root.object("b", |inner| inner.put("c", &1));
+            root.list("d", |_| {});
+        });
+        let placed: Vec<_> = places.into_iter().map(|(key, place)| (key, &bytes[place])).collect();
+        assert_eq!(placed, [("a", &br#""x""#[..]), ("b", br#"{"c":1}"#), ("d", b"[]")]);
     }
 
     #[test]

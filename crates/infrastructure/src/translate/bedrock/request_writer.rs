@@ -5,19 +5,15 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::block_writer::{BlockWriter, write_cache_point};
 use crate::translate::{
     conversation::{Content, Conversation, Format, Part, Reasoning, Role, Thinking, Tool, ToolChoice, Turn},
-    json::{List, Object, body, object},
+    json::{Body, List, Object, placed},
     schema::closed,
 };
 
 /// Writes a request; its model stands in the path.
-pub(in crate::translate) fn write_request(
-    conversation: &Conversation,
-    dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+pub(in crate::translate) fn write_request(conversation: &Conversation, dropped: &mut Dropped) -> Result<Body, Unfit> {
     refuse(conversation)?;
     let mut written = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation);
         write_sampling(root, conversation, dropped);
@@ -26,7 +22,7 @@ pub(in crate::translate) fn write_request(
             root.object("additionalModelRequestFields", |fields| write_budget(fields, tokens));
         }
     });
-    written.map(|()| out)
+    written.map(|()| body)
 }
 
 /// What changes the answer and cannot be said.

@@ -7,7 +7,7 @@ use crate::translate::{
         Content, Conversation, Format, Part, Role, Sampling, Source, Tool, ToolCall, ToolChoice, ToolResult, Turn,
         data_url,
     },
-    json::{List, Object, body, object, object_or_empty},
+    json::{Body, List, Object, object_or_empty, placed},
 };
 
 /// Writes a request for the model of that name.
@@ -15,10 +15,9 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+) -> Result<Body, Unfit> {
     let mut messages = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         root.put("model", model);
         root.list("messages", |list| {
             messages = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
@@ -41,7 +40,7 @@ pub(in crate::translate) fn write_request(
             root.object("stream_options", |options| options.put("include_usage", &true));
         }
     });
-    messages.map(|()| out)
+    messages.map(|()| body)
 }
 
 fn write_turn(list: &mut List<'_>, turn: &Turn, dropped: &mut Dropped) -> Result<(), Unfit> {

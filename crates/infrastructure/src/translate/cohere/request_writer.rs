@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::message_writer::write_turn;
 use crate::translate::{
     conversation::{Conversation, Format, Thinking, Tool, ToolChoice},
-    json::{List, Object, body, object},
+    json::{Body, List, Object, placed},
 };
 
 /// The largest share of the likeliest tokens that the provider takes: all of them would be 1.
@@ -16,7 +16,7 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+) -> Result<Body, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
     conversation.refuse_logprobs()?;
     if !conversation.tools.is_empty() && !matches!(conversation.format, Format::Text) {
@@ -24,8 +24,7 @@ pub(in crate::translate) fn write_request(
         return Err(Unfit::field("response_format", problem));
     }
     let mut messages = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         root.put("model", model);
         root.list("messages", |list| {
             messages = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
@@ -45,7 +44,7 @@ pub(in crate::translate) fn write_request(
             root.put("stream", &true);
         }
     });
-    messages.map(|()| out)
+    messages.map(|()| body)
 }
 
 /// There is no word for one tool: it is the only one that is told, and one must be called.

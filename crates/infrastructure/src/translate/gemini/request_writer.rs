@@ -5,21 +5,17 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::part_writer::{Names, write_parts};
 use crate::translate::{
     conversation::{Conversation, Format, Part, Reasoning, Role, Sampling, Thinking, Tool, ToolChoice},
-    json::{Object, body, object},
+    json::{Body, Object, object, placed},
 };
 
 /// The most tokens to think that every model takes.
 const MOST_BUDGET: i64 = 24_576;
 
 /// Writes a request.
-pub(in crate::translate) fn write_request(
-    conversation: &Conversation,
-    dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+pub(in crate::translate) fn write_request(conversation: &Conversation, dropped: &mut Dropped) -> Result<Body, Unfit> {
     conversation.refuse_one_call_at_a_time()?;
     let mut written = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         written = write_turns(root, conversation, dropped);
         write_tools(root, conversation, dropped);
         let mut settings = Vec::new();
@@ -31,7 +27,7 @@ pub(in crate::translate) fn write_request(
     if conversation.user.is_some() {
         dropped.note("user");
     }
-    written.map(|()| out)
+    written.map(|()| body)
 }
 
 /// All instructions stand before the conversation: among its turns there is no place for them. Neighbours of one side become one

@@ -5,7 +5,7 @@ use tidegate_domain::inference::{Dropped, Unfit};
 use super::block_writer::write_blocks;
 use crate::translate::{
     conversation::{Conversation, Format, Part, Role, Sampling, Thinking, Tool, ToolChoice, Turn, is_unusual},
-    json::{List, Object, body, object},
+    json::{Body, List, Object, placed},
     schema::closed,
 };
 
@@ -17,15 +17,14 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+) -> Result<Body, Unfit> {
     if matches!(conversation.format, Format::JsonObject) {
         let problem = "is a JSON mode without a schema, which this model's provider has not; give it a schema";
         return Err(Unfit::field("response_format.type", problem));
     }
     conversation.refuse_logprobs()?;
     let mut written = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         root.put("model", model);
         root.put_some("max_tokens", conversation.max_tokens);
         written = write_turns(root, conversation, dropped);
@@ -43,7 +42,7 @@ pub(in crate::translate) fn write_request(
             root.put("stream", &true);
         }
     });
-    written.map(|()| out)
+    written.map(|()| body)
 }
 
 /// Instructions become `system`, wherever they stand: among messages only some models take them, and not in every place. Neighbours of one

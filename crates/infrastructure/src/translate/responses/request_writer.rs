@@ -12,7 +12,7 @@ use super::{
 use crate::translate::{
     chat::{ToolWords, write_tools},
     conversation::{Content, Conversation, Format, Part, Reasoning, Role, Source, Tool, ToolResult, Turn, data_url},
-    json::{List, Object, body, object},
+    json::{Body, List, Object, placed},
 };
 
 /// Writes a request for the model of that name.
@@ -20,14 +20,13 @@ pub(in crate::translate) fn write_request(
     conversation: &Conversation,
     model: &str,
     dropped: &mut Dropped,
-) -> Result<Vec<u8>, Unfit> {
+) -> Result<Body, Unfit> {
     if !conversation.stop.is_empty() {
         let problem = "cannot be said to this model's provider: Responses has no stop sequences; leave it out";
         return Err(Unfit::field("stop", problem));
     }
     let mut turns = Ok(());
-    let mut out = body();
-    object(&mut out, |root| {
+    let body = placed(|root| {
         root.put("model", model);
         root.list("input", |list| {
             turns = conversation.turns.iter().try_for_each(|turn| write_turn(list, turn, dropped));
@@ -50,7 +49,7 @@ pub(in crate::translate) fn write_request(
             root.put("stream", &true);
         }
     });
-    turns.map(|()| out)
+    turns.map(|()| body)
 }
 
 /// The items of a turn: what is said in one go is a message; calls, their results and thoughts are items of their own.
