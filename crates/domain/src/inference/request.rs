@@ -189,7 +189,7 @@ impl InferenceRequest {
 
     /// All fields of its body, each key with its value as JSON; `None` where there are some that routing does not know, or knows by another name.
     pub fn fields(&self) -> Option<impl Iterator<Item = (&'static str, &str)>> {
-        let (body, spans) = (std::str::from_utf8(&self.0.body).ok()?, self.0.envelope.all()?);
+        let (body, spans) = (simdutf8::basic::from_utf8(&self.0.body).ok()?, self.0.envelope.all()?);
         Some(spans.iter().map(|(parameter, span)| (parameter.key(), &body[span.clone()])))
     }
 

@@ -65,10 +65,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the value of `key`; `null` is none. One in camel case may stand there in snake case, as Google takes it.
+    #[inline]
     pub(super) fn take(&mut self, key: &str) -> Option<Raw<'a>> {
-        if self.ends & ends(key) == 0 {
-            return None;
-        }
+        if self.ends & ends(key) == 0 { None } else { self.take_likely(key) }
+    }
+
+    fn take_likely(&mut self, key: &str) -> Option<Raw<'a>> {
         let at = self.entries.iter().position(|(known, _)| known == key).or_else(|| self.snake_case_position(key))?;
         let (_, value) = self.entries.swap_remove(at);
         (value.get() != "null").then_some(value)
@@ -206,6 +208,7 @@ fn is_snake_case_of(known: &str, key: &str) -> bool {
 }
 
 /// A bit for the first and the last letter of a key, the same in camel case as in snake case.
+#[inline]
 fn ends(key: &str) -> u64 {
     let letter = |letter: Option<&u8>| letter.map_or(0, |letter| u32::from(letter.to_ascii_lowercase()));
     let bytes = key.as_bytes();
