@@ -115,6 +115,13 @@ impl Envelope {
         Self::new(read, address)
     }
 
+    /// Whether reading `body` would lead to the same, or to nothing: what is nested within something else may be nested too deep to be read.
+    pub(super) fn is_of(&self, body: &[u8]) -> bool {
+        let address = || Address { model: self.model.clone(), stream: self.stream };
+        let read = Self::parse(body).or_else(|_| Self::addressed(body, address()));
+        read.map_or_else(|error| error == InvalidEnvelope::TooDeep, |read| read == *self)
+    }
+
     fn new(fields: Fields<'_>, Address { model, stream }: Address) -> Result<Self, InvalidEnvelope> {
         if model.trim().is_empty() {
             return Err(InvalidEnvelope::MissingModel);

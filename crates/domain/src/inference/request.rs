@@ -72,11 +72,7 @@ impl InferenceRequest {
         address: Address,
     ) -> Result<Self, InvalidEnvelope> {
         let envelope = Envelope::written(&body, fields, address)?;
-        let address = || Address { model: envelope.model().into(), stream: envelope.stream() };
-        debug_assert!(
-            [Envelope::parse(&body), Envelope::addressed(&body, address())].contains(&Ok(envelope.clone())),
-            "{envelope:?} is not what was written"
-        );
+        debug_assert!(envelope.is_of(&body), "{envelope:?} is not what was written");
         Ok(Self::new(operation, body, envelope))
     }
 

@@ -150,3 +150,22 @@ fn only_a_true_store_stores() {
         assert_eq!(InferenceRequest::parse(body.into()).unwrap().stores(), expected, "{body}");
     }
 }
+
+#[test]
+fn what_was_just_written_is_known_as_if_it_were_read() {
+    let fields =
+        [("model", r#""a""#), ("stream", "true"), ("stream_options", r#"{"include_usage":true}"#), ("seed", "7")];
+    let (mut body, mut places) = (String::from("{"), Vec::new());
+    for (key, value) in fields {
+        push_field(&mut body, key, value);
+        let end = body.len() - 1;
+        places.push((key, end - value.len()..end));
+    }
+    body.pop();
+    body.push('}');
+    let (operation, body) = (Operation::Converse(Dialect::Chat), Bytes::from(body));
+    let address = Address { model: "a".into(), stream: true };
+    let written = InferenceRequest::written(operation, body.clone(), places, address).unwrap();
+    assert_eq!(written.envelope(), InferenceRequest::read(operation, body).unwrap().envelope());
+    assert!(written.fields().is_none(), "nobody knows of a seed");
+}
