@@ -104,9 +104,7 @@ impl Envelope {
     ) -> Result<Self, InvalidEnvelope> {
         let mut read = Fields { text: "", spans: Vec::with_capacity(Fields::USUAL), is_all: true };
         for (key, place) in fields {
-            let known = Parameter::of_key(key);
-            read.is_all &= known.is_some_and(|parameter| parameter.key() == key);
-            read.spans.extend(known.map(|parameter| (parameter, place)));
+            read.note(key, place);
         }
         // Nothing else is looked into.
         if read.span(Parameter::StreamOptions).is_some() {
@@ -232,14 +230,9 @@ impl<'a> Fields<'a> {
         let mut scanner = Scanner::of(text);
         let read = scanner.fields(|scanner, key| {
             let value = scanner.value()?;
-            let repeated = if let Some(parameter) = Parameter::of_key(&key) {
-                let is_repeated = fields.span(parameter).is_some();
-                fields.spans.push((parameter, span_within(body, value)));
-                fields.is_all &= key == parameter.key();
-                is_repeated.then_some(key)
-            } else {
-                fields.is_all = false;
-                others.insert(key)
+            let repeated = match fields.note(&key, span_within(body, value)) {
+                Some(is_repeated) => is_repeated.then_some(key),
+                None => others.insert(key),
             };
             duplicate = duplicate.take().or(repeated);
             Ok(())
@@ -249,6 +242,16 @@ impl<'a> Fields<'a> {
             (Ok(()), Some(key)) => Err(InvalidEnvelope::DuplicateKey(key.chars().take(64).collect())),
             (Err(_), _) => Err(refusal(body)),
         }
+    }
+
+    /// Notes where the value of a field stands, if it is a known one: whether it stands there twice.
+    fn note(&mut self, key: &str, span: Range<usize>) -> Option<bool> {
+        let known = Parameter::of_key(key);
+        self.is_all &= known.is_some_and(|parameter| parameter.key() == key);
+        let parameter = known?;
+        let is_repeated = self.span(parameter).is_some();
+        self.spans.push((parameter, span));
+        Some(is_repeated)
     }
 
     fn span(&self, parameter: Parameter) -> Option<Range<usize>> {

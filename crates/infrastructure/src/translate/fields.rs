@@ -19,12 +19,15 @@ use super::{
 /// What is wrong with a field that changes what is asked and has no counterpart.
 pub(super) const NOWHERE: &str = "cannot be said to this model's provider, which speaks another protocol; leave it out";
 
+/// A key and its value.
+type Entry<'a> = (Cow<'a, str>, Raw<'a>);
+
 /// The fields of one object that have not been taken yet.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     /// Where the object stands, without a dot at its end; empty for the body itself.
     path: String,
-    entries: Vec<(Cow<'a, str>, Raw<'a>)>,
+    entries: Vec<Entry<'a>>,
     /// The [`ends`] of all their keys: most of what is looked for is not there.
     ends: u64,
 }
@@ -49,7 +52,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn new(path: String, entries: Vec<(Cow<'a, str>, Raw<'a>)>) -> Self {
+    fn new(path: String, entries: Vec<Entry<'a>>) -> Self {
         let ends = entries.iter().fold(0, |all, (key, _)| all | ends(key));
         Self { path, entries, ends }
     }
@@ -216,7 +219,7 @@ fn ends(key: &str) -> u64 {
 }
 
 /// The fields of the object that comes next. A key that stands twice is left to the upstream.
-fn entries<'a>(scanner: &mut Scanner<'a>) -> Result<Vec<(Cow<'a, str>, Raw<'a>)>, InvalidJson> {
+fn entries<'a>(scanner: &mut Scanner<'a>) -> Result<Vec<Entry<'a>>, InvalidJson> {
     let mut entries = Vec::with_capacity(4);
     scanner.fields(|scanner, key| {
         entries.push((key, Raw::of(scanner.value()?)));

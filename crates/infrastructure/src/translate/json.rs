@@ -18,7 +18,7 @@ pub(super) struct Object<'a> {
 pub(super) type Place = (&'static str, Range<usize>);
 
 /// A body that was written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// Its fields.
@@ -40,20 +40,21 @@ pub(super) fn body() -> Vec<u8> {
 /// Writes a body, and keeps where its fields stand.
 pub(super) fn placed(fill: impl FnOnce(&mut Object<'_>)) -> Body {
     let mut written = Body { bytes: body(), places: Vec::with_capacity(8) };
-    let Body { bytes, places } = &mut written;
-    bytes.push(b'{');
-    let mut root = Object { out: bytes, is_empty: true, places: Some(places) };
-    fill(&mut root);
-    root.end_field();
-    bytes.push(b'}');
+    braced(&mut written.bytes, Some(&mut written.places), fill);
     written
 }
 
 /// Writes an object.
 pub(super) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    braced(out, None, fill);
+}
+
+fn braced(out: &mut Vec<u8>, places: Option<&mut Vec<Place>>, fill: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');
-    fill(&mut Object { out, is_empty: true, places: None });
-    out.push(b'}');
+    let mut object = Object { out, is_empty: true, places };
+    fill(&mut object);
+    object.end_field();
+    object.out.push(b'}');
 }
 
 /// A value that can be written. Not serde's: nearly all of it is text, and most text is spelt as it reads, which a look at whole words tells.

@@ -10,10 +10,10 @@ use tidegate_domain::{
 use super::{
     Asked,
     fields::{Fields, elements},
-    json::{List, object},
+    in_place,
+    json::{List, object, placed},
     malformed,
     raw::Raw,
-    readable,
 };
 use crate::base64;
 
@@ -62,8 +62,7 @@ fn read_texts<'a>(fields: &mut Fields<'a>) -> Result<Vec<Raw<'a>>, Unfit> {
 pub(super) fn request(request: &InferenceRequest) -> Result<Translation, Unfit> {
     let mut dropped = Dropped::default();
     let Wish { texts, dimensions, is_coded: _ } = Wish::read(Fields::of_request(request)?, &mut dropped)?;
-    let mut out = Vec::with_capacity(2 * request.body().len());
-    object(&mut out, |root| {
+    let written = placed(|root| {
         root.list("requests", |list| {
             for text in texts {
                 list.object(|one| {
@@ -77,8 +76,7 @@ pub(super) fn request(request: &InferenceRequest) -> Result<Translation, Unfit> 
         });
     });
     let address = Address { model: request.envelope().model().into(), stream: false };
-    let asked = InferenceRequest::addressed(Operation::EmbedContents, out.into(), address);
-    Ok(Translation::new(readable(asked)?, dropped))
+    Ok(Translation::new(in_place(Operation::EmbedContents, written, address)?, dropped))
 }
 
 #[derive(Deserialize)]
